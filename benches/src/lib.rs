@@ -1,0 +1,1 @@
+//! Benchmarks of `pirn` beside std threads and its peers.

@@ -1,0 +1,1 @@
+//! CSP channels and `select!` for tasks of any executor and for plain threads.

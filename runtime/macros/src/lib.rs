@@ -1,0 +1,1 @@
+//! `#[pirn::main]` and `#[pirn::test]`.

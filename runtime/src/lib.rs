@@ -1,0 +1,1 @@
+//! Go's concurrency model for Rust, on a work-stealing scheduler.
