@@ -145,7 +145,7 @@ pub fn should_yield() -> bool {
 
 /// `Pending`, with the task woken, if the executor asks for a yield: what a leaf calls once per poll.
 ///
-/// ```ignore
+/// ```text
 /// fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
 ///     ready!(host::poll_yield(cx));
 ///     …

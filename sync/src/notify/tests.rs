@@ -1,0 +1,97 @@
+use super::*;
+use crate::testing::{Task, within_limit};
+
+#[test]
+fn one_permit_is_stored_and_not_two() {
+    let notify = Notify::new();
+    notify.notify_one();
+    notify.notify_one();
+    assert!(Task::new(notify.notified()).poll().is_some());
+    assert!(Task::new(notify.notified()).poll().is_none());
+}
+
+#[test]
+fn waiters_are_notified_in_the_order_in_which_they_came() {
+    let notify = Notify::new();
+    let mut waiters: Vec<_> = (0..5).map(|_| Task::waiting(notify.notified())).collect();
+    for next in 0..waiters.len() {
+        notify.notify_one();
+        for (at, waiter) in waiters.iter_mut().enumerate().skip(next) {
+            assert_eq!(waiter.poll().is_some(), at == next);
+        }
+    }
+}
+
+#[test]
+fn notify_waiters_wakes_those_who_wait_and_stores_nothing() {
+    let notify = Notify::new();
+    let mut waiters = [(); 3].map(|()| Task::waiting(notify.notified()));
+    notify.notify_waiters();
+    assert!(waiters.iter_mut().all(|waiter| waiter.poll().is_some()));
+    assert!(Task::new(notify.notified()).poll().is_none());
+}
+
+#[test]
+fn a_dropped_waiter_passes_a_notify_one_on() {
+    let notify = Notify::new();
+    let first = Task::waiting(notify.notified());
+    let mut second = Task::waiting(notify.notified());
+    notify.notify_one();
+    drop(first);
+    assert!(second.poll().is_some());
+    let last = Task::waiting(notify.notified());
+    notify.notify_one();
+    drop(last);
+    assert!(Task::new(notify.notified()).poll().is_some(), "it is stored");
+}
+
+#[test]
+fn a_dropped_waiter_does_not_pass_a_notify_waiters_on() {
+    let notify = Notify::new();
+    let first = Task::waiting(notify.notified());
+    notify.notify_waiters();
+    let mut later = Task::waiting(notify.notified());
+    drop(first);
+    assert!(later.poll().is_none());
+}
+
+#[test]
+fn an_enabled_waiter_stands_in_the_queue_before_its_first_poll() {
+    let notify = Notify::new();
+    let mut waiter = notify.notified();
+    assert!(!waiter.enable());
+    assert!(!waiter.enable());
+    notify.notify_waiters();
+    assert!(waiter.enable());
+    assert!(Task::new(waiter).poll().is_some());
+}
+
+#[test]
+fn an_enabled_waiter_that_is_dropped_passes_its_notice_on() {
+    let notify = Notify::new();
+    notify.notify_one();
+    let mut waiter = notify.notified();
+    assert!(waiter.enable());
+    assert!(Task::new(notify.notified()).poll().is_none());
+    drop(waiter);
+    assert!(Task::new(notify.notified()).poll().is_some());
+}
+
+#[test]
+fn no_notice_is_lost_between_threads() {
+    within_limit(|| {
+        let (ping, pong) = (Notify::new(), Notify::new());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..2000 {
+                    ping.notified_blocking();
+                    pong.notify_one();
+                }
+            });
+            for _ in 0..2000 {
+                ping.notify_one();
+                pong.notified_blocking();
+            }
+        });
+    });
+}

@@ -1,0 +1,58 @@
+use super::*;
+use crate::primitive::{Arc, UnsafeCell, thread};
+use crate::{block, models};
+
+struct Made {
+    once: Once,
+    value: UnsafeCell<u32>,
+}
+
+impl Made {
+    fn make(&self) {
+        // SAFETY: only the one that runs comes here; that is what the model checks.
+        self.value.with_mut(|value| unsafe { *value += 1 });
+    }
+
+    fn look(&self) {
+        // SAFETY: it is done; nobody writes any more.
+        self.value.with(|value| assert_eq!(unsafe { *value }, 1));
+    }
+}
+
+fn made() -> Arc<Made> {
+    Arc::new(Made { once: Once::new(), value: UnsafeCell::new(0) })
+}
+
+#[test]
+fn one_runs_and_all_see_what_it_did() {
+    models::check(2, || {
+        let made = made();
+        let others = [(); 2].map(|()| {
+            let made = Arc::clone(&made);
+            thread::spawn(move || {
+                block::wait(made.once.call_once(|| async { made.make() }));
+                made.look();
+            })
+        });
+        if made.once.is_completed() {
+            made.look();
+        }
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+#[test]
+fn a_runner_that_is_dropped_hands_the_turn_on() {
+    models::check(3, || {
+        let made = made();
+        let mut dropped = made.once.call_once(std::future::pending::<()>);
+        assert!(models::poll_once(&mut dropped).is_none());
+        let other = thread::spawn({
+            let made = Arc::clone(&made);
+            move || made.once.call_once_blocking(|| made.make())
+        });
+        drop(dropped);
+        other.join().unwrap();
+        made.look();
+    });
+}

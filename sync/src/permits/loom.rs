@@ -1,0 +1,91 @@
+use std::future::poll_fn;
+use std::panic::Location;
+
+use super::*;
+use crate::host::WaitKind;
+use crate::primitive::{Arc, UnsafeCell, thread};
+use crate::{block, models};
+
+struct Guarded<const BARGING: bool> {
+    permits: Permits<BARGING>,
+    value: UnsafeCell<u32>,
+}
+
+impl<const BARGING: bool> Guarded<BARGING> {
+    fn new(free: usize) -> Arc<Self> {
+        Arc::new(Self { permits: Permits::new(free), value: UnsafeCell::new(0) })
+    }
+
+    fn acquire(&self) {
+        let mut ticket = Ticket::new(1, WaitKind::Mutex, Location::caller());
+        block::wait(poll_fn(|context| self.permits.poll_acquire(&mut ticket, context)))
+            .expect("never closed");
+    }
+
+    fn add_one(&self) {
+        // SAFETY: the caller holds the only permit; that is what the model checks.
+        self.value.with_mut(|value| unsafe { *value += 1 });
+    }
+}
+
+#[test]
+fn a_permit_carries_what_its_holder_wrote() {
+    models::check(3, || {
+        let shared = Guarded::<true>::new(1);
+        let both = || {
+            let shared = Arc::clone(&shared);
+            move || {
+                if shared.permits.try_take(1) {
+                    shared.add_one();
+                    shared.permits.release(1);
+                }
+            }
+        };
+        let other = thread::spawn(both());
+        both()();
+        other.join().unwrap();
+        assert_eq!(shared.permits.free(), 1);
+    });
+}
+
+#[test]
+fn a_queued_release_carries_what_its_holder_wrote() {
+    models::check(3, || {
+        let shared = Guarded::<false>::new(0);
+        let other = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                shared.acquire();
+                shared.add_one();
+            }
+        });
+        shared.add_one();
+        shared.permits.release(1);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn whoever_queues_is_served_first_come_first_served_or_barging() {
+    fn all_are_served<const BARGING: bool>() {
+        let shared = Guarded::<BARGING>::new(1);
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || {
+                    shared.acquire();
+                    shared.add_one();
+                    shared.permits.release(1);
+                })
+            })
+            .collect();
+        shared.acquire();
+        shared.add_one();
+        shared.permits.release(1);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(shared.permits.free(), 1);
+        assert_eq!(shared.permits.state.load(Relaxed) & (QUEUED | RESERVED), 0, "P1");
+    }
+    models::check(2, all_are_served::<true>);
+    models::check(2, all_are_served::<false>);
+}

@@ -1,0 +1,167 @@
+//! The futures of a read-write lock, and what dropping them undoes.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use super::ALL;
+use super::guard::{Held, Holder, ReadGuard, UpgradableReadGuard, WriteGuard};
+use crate::host::WaitKind;
+use crate::permits::Ticket;
+
+const AGAIN: &str = "a future of a `RwLock` was polled again after it had been ready";
+
+/// The future of [`RwLock::read`](super::RwLock::read).
+#[must_use = "futures do nothing unless awaited"]
+pub struct Read<H: Holder>(Taking<H>);
+
+/// The future of [`RwLock::write`](super::RwLock::write).
+#[must_use = "futures do nothing unless awaited"]
+pub struct Write<H: Holder>(Taking<H>);
+
+/// What reading and writing have in common: a number of permits that are waited for.
+struct Taking<H: Holder> {
+    lock: Option<H>,
+    ticket: Ticket,
+}
+
+impl<H: Holder> Taking<H> {
+    #[inline]
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<H> {
+        let lock = self.lock.as_ref().expect(AGAIN);
+        // The permits are never closed, so `Err` cannot come.
+        let _ = ready!(lock.permits.poll_acquire(&mut self.ticket, context));
+        Poll::Ready(self.lock.take().expect(AGAIN))
+    }
+}
+
+impl<H: Holder> Drop for Taking<H> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(lock) = &self.lock {
+            lock.permits.cancel(&mut self.ticket);
+        }
+    }
+}
+
+impl<H: Holder> Read<H> {
+    #[inline]
+    pub(super) fn new(lock: H, ticket: Ticket) -> Self {
+        Self(Taking { lock: Some(lock), ticket })
+    }
+}
+
+impl<H: Holder> Future for Read<H> {
+    type Output = ReadGuard<H>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(context).map(ReadGuard::new)
+    }
+}
+
+impl<H: Holder> Write<H> {
+    #[inline]
+    pub(super) fn new(lock: H, ticket: Ticket) -> Self {
+        Self(Taking { lock: Some(lock), ticket })
+    }
+}
+
+impl<H: Holder> Future for Write<H> {
+    type Output = WriteGuard<H>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(context).map(WriteGuard::new)
+    }
+}
+
+/// The future of [`RwLock::upgradable_read`](super::RwLock::upgradable_read): the slot first, then a permit.
+#[must_use = "futures do nothing unless awaited"]
+pub struct UpgradableRead<H: Holder> {
+    /// With no permit yet, and with or without the slot.
+    held: Option<Held<H>>,
+    for_slot: Ticket,
+    for_permit: Ticket,
+}
+
+impl<H: Holder> UpgradableRead<H> {
+    pub(super) fn new(lock: H, at: &'static Location<'static>) -> Self {
+        let ticket = || Ticket::new(1, WaitKind::RwLockRead, at);
+        Self { held: Some(Held::new(lock, 0, false)), for_slot: ticket(), for_permit: ticket() }
+    }
+}
+
+impl<H: Holder> Future for UpgradableRead<H> {
+    type Output = UpgradableReadGuard<H>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let held = this.held.as_mut().expect(AGAIN);
+        if !held.slot {
+            let _ = ready!(held.lock.slot.poll_acquire(&mut this.for_slot, context));
+            held.slot = true;
+        }
+        let _ = ready!(held.lock.permits.poll_acquire(&mut this.for_permit, context));
+        held.permits = 1;
+        Poll::Ready(UpgradableReadGuard::from_held(this.held.take().expect(AGAIN)))
+    }
+}
+
+impl<H: Holder> Drop for UpgradableRead<H> {
+    fn drop(&mut self) {
+        if let Some(held) = &self.held {
+            held.lock.slot.cancel(&mut self.for_slot);
+            held.lock.permits.cancel(&mut self.for_permit);
+        }
+    }
+}
+
+/// The future of [`UpgradableReadGuard::upgrade`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Upgrade<H: Holder> {
+    held: Option<Held<H>>,
+    ticket: Ticket,
+}
+
+impl<H: Holder> Upgrade<H> {
+    pub(super) fn new(held: Held<H>, at: &'static Location<'static>) -> Self {
+        let ticket = Ticket::new(ALL - 1, WaitKind::RwLockWrite, at).ahead_of_all();
+        Self { held: Some(held), ticket }
+    }
+}
+
+impl<H: Holder> Future for Upgrade<H> {
+    type Output = WriteGuard<H>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let held = this.held.as_mut().expect(AGAIN);
+        let _ = ready!(held.lock.permits.poll_acquire(&mut this.ticket, context));
+        held.permits = ALL;
+        held.give_back_slot();
+        Poll::Ready(WriteGuard::from_held(this.held.take().expect(AGAIN)))
+    }
+}
+
+impl<H: Holder> Drop for Upgrade<H> {
+    fn drop(&mut self) {
+        if let Some(held) = &self.held {
+            held.lock.permits.cancel(&mut self.ticket);
+        }
+    }
+}
+
+macro_rules! opaque {
+    ($($future:ident)*) => {$(
+        impl<H: Holder> fmt::Debug for $future<H> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($future)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+opaque!(Read Write UpgradableRead Upgrade);

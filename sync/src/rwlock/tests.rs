@@ -1,0 +1,224 @@
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::*;
+use crate::testing::{Task, begins_to_wait, within_limit};
+
+const LONG: Duration = Duration::from_millis(5);
+
+#[test]
+fn r20_readers_share_and_writers_do_not() {
+    let lock = RwLock::new(1);
+    let readers = [lock.try_read().unwrap(), lock.try_read().unwrap()];
+    assert!(lock.try_write().is_none());
+    drop(readers);
+    let writer = lock.try_write().unwrap();
+    assert!(lock.try_read().is_none());
+    assert!(lock.try_write().is_none());
+    drop(writer);
+    assert_eq!(lock.into_inner(), 1);
+}
+
+#[test]
+fn r20_a_waiting_writer_holds_back_new_readers() {
+    let lock = RwLock::new(());
+    let reader = lock.try_read().unwrap();
+    let mut writer = Task::waiting(lock.write());
+    assert!(lock.try_read().is_none());
+    let mut late = Task::waiting(lock.read());
+    std::thread::sleep(LONG);
+    assert!(late.run().is_none());
+    drop(reader);
+    let writing = writer.run().expect("the writer's turn");
+    assert!(late.run().is_none());
+    drop(writing);
+    assert!(late.run().is_some());
+}
+
+#[test]
+fn r20_readers_are_not_starved_by_writers() {
+    let lock = RwLock::new(());
+    let first = lock.try_write().unwrap();
+    let mut readers = [(); 3].map(|()| Task::waiting(lock.read()));
+    let mut second = Task::waiting(lock.write());
+    drop(first);
+    assert!(lock.try_write().is_none());
+    let reading = readers.each_mut().map(|reader| reader.run().expect("all readers together"));
+    assert!(second.run().is_none());
+    drop(reading);
+    assert!(second.run().is_some());
+}
+
+#[test]
+fn a_cancelled_writer_lets_the_readers_behind_it_proceed() {
+    let lock = RwLock::new(());
+    let _reader = lock.try_read().unwrap();
+    let writer = Task::waiting(lock.write());
+    let mut readers = [(); 2].map(|()| Task::waiting(lock.read()));
+    drop(writer);
+    assert!(readers.iter_mut().all(|reader| reader.wakes() == 1 && reader.run().is_some()));
+}
+
+#[test]
+fn a_waiter_that_was_polled_once_and_then_ignored_does_not_stop_a_second_one_in_the_same_task() {
+    within_limit(|| {
+        for held in [Duration::ZERO, LONG] {
+            let lock = RwLock::new(());
+            let guard = lock.try_write().unwrap();
+            block::wait(async {
+                let mut ignored = pin!(lock.write());
+                begins_to_wait(ignored.as_mut()).await;
+                let mut second = pin!(lock.read());
+                begins_to_wait(second.as_mut()).await;
+                std::thread::sleep(held);
+                drop(guard);
+                drop(second.await);
+                drop(lock.write().await);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_downgrade_lets_no_writer_in_between() {
+    let lock = RwLock::new(1);
+    let writing = lock.try_write().unwrap();
+    let mut writer = Task::waiting(lock.write());
+    let reading = RwLockWriteGuard::downgrade(writing);
+    assert!(writer.run().is_none());
+    assert_eq!(*reading, 1);
+    drop(reading);
+    assert!(writer.run().is_some());
+}
+
+#[test]
+fn a_downgrade_lets_the_readers_in_who_wait_first() {
+    let lock = RwLock::new(1);
+    let writing = lock.try_write().unwrap();
+    let mut reader = Task::waiting(lock.read());
+    let _reading = RwLockWriteGuard::downgrade(writing);
+    assert!(reader.run().is_some());
+}
+
+#[test]
+fn one_upgradable_reader_stands_beside_the_readers() {
+    let lock = RwLock::new(0);
+    let upgradable = lock.try_upgradable_read().unwrap();
+    assert!(lock.try_upgradable_read().is_none());
+    let mut second = Task::waiting(lock.upgradable_read());
+    let reader = lock.try_read().unwrap();
+    let upgradable = RwLockUpgradableReadGuard::try_upgrade(upgradable).unwrap_err();
+    drop(reader);
+    let mut writing = RwLockUpgradableReadGuard::try_upgrade(upgradable).unwrap();
+    *writing = 1;
+    assert!(second.run().is_none(), "it has the slot, not the permit");
+    drop(writing);
+    assert_eq!(*second.run().unwrap(), 1);
+}
+
+#[test]
+fn an_upgrade_goes_before_every_waiting_writer() {
+    let lock = RwLock::new(0);
+    let upgradable = lock.try_upgradable_read().unwrap();
+    let reader = lock.try_read().unwrap();
+    let mut writer = Task::waiting(lock.write());
+    let mut upgrade = Task::waiting(RwLockUpgradableReadGuard::upgrade(upgradable));
+    drop(reader);
+    let mut writing = upgrade.run().expect("its turn");
+    assert!(writer.run().is_none());
+    *writing = 1;
+    drop(writing);
+    assert_eq!(*writer.run().unwrap(), 1);
+}
+
+#[test]
+fn a_dropped_upgrade_gives_everything_back() {
+    let lock = RwLock::new(());
+    let upgradable = lock.try_upgradable_read().unwrap();
+    let reader = lock.try_read().unwrap();
+    drop(Task::waiting(RwLockUpgradableReadGuard::upgrade(upgradable)));
+    drop(reader);
+    assert!(lock.try_upgradable_read().is_some());
+    assert!(lock.try_write().is_some());
+}
+
+#[test]
+fn a_dropped_upgradable_read_gives_the_slot_back() {
+    let lock = RwLock::new(());
+    let writer = lock.try_write().unwrap();
+    let waiting = Task::waiting(lock.upgradable_read());
+    assert!(lock.slot.free() == 0);
+    drop(waiting);
+    drop(writer);
+    assert!(lock.try_upgradable_read().is_some());
+}
+
+#[test]
+fn an_upgradable_reader_that_downgrades_lets_another_be_it() {
+    let lock = RwLock::new(());
+    let reading = UpgradableReadGuard::downgrade(lock.try_upgradable_read().unwrap());
+    assert!(lock.try_upgradable_read().is_some());
+    drop(reading);
+    assert!(lock.try_write().is_some());
+}
+
+#[test]
+fn r24_a_write_happens_before_a_later_read() {
+    within_limit(|| {
+        let lock = RwLock::new((0_u64, 0_u64));
+        let stop = AtomicBool::new(false);
+        let seen = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        let pair = lock.read_blocking();
+                        assert_eq!(pair.0, pair.1);
+                        seen.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+            for n in 1..=2000 {
+                let mut pair = lock.write_blocking();
+                pair.0 = n;
+                pair.1 = n;
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(lock.into_inner(), (2000, 2000));
+    });
+}
+
+#[test]
+fn owned_guards_keep_the_lock_alive() {
+    let lock = Arc::new(RwLock::new(1));
+    let upgradable = block::wait(Arc::clone(&lock).upgradable_read_owned());
+    let reading = block::wait(Arc::clone(&lock).read_owned());
+    drop(reading);
+    let mut writing = block::wait(UpgradableReadGuard::upgrade(upgradable));
+    let late = Task::waiting(Arc::clone(&lock).write_owned());
+    drop(lock);
+    *writing += 1;
+    drop(late);
+    assert_eq!(*writing, 2);
+}
+
+#[test]
+fn debug_never_waits() {
+    let lock = RwLock::new(7);
+    assert_eq!(format!("{lock:?}"), "RwLock { value: 7 }");
+    let _guard = lock.try_write().unwrap();
+    assert_eq!(format!("{lock:?}"), "RwLock { value: <locked> }");
+}
+
+#[test]
+fn guards_are_send_where_the_content_is_and_sync_where_it_is() {
+    fn send<T: Send>() {}
+    fn sync<T: Sync>() {}
+    send::<RwLockReadGuard<'static, u8>>();
+    sync::<RwLockWriteGuard<'static, u8>>();
+    send::<OwnedRwLockWriteGuard<u8>>();
+    send::<Read<&'static RwLock<u8>>>();
+    sync::<RwLock<u8>>();
+}

@@ -1,0 +1,84 @@
+use super::*;
+use crate::primitive::{Arc, thread};
+use crate::{block, models};
+
+fn wanting(semaphore: &Arc<Semaphore>, count: usize) -> thread::JoinHandle<bool> {
+    let semaphore = Arc::clone(semaphore);
+    thread::spawn(move || block::wait(semaphore.acquire_many(count)).is_ok())
+}
+
+#[test]
+fn a_batch_waits_for_all_of_its_permits_and_holds_nobody_up_afterwards() {
+    models::check(2, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let big = wanting(&semaphore, 2);
+        let small = wanting(&semaphore, 1);
+        semaphore.add_permits(1);
+        semaphore.add_permits(1);
+        assert!(big.join().unwrap());
+        assert!(small.join().unwrap());
+        assert_eq!(semaphore.available_permits(), 2);
+    });
+}
+
+#[test]
+fn one_release_calls_all_for_whom_it_suffices() {
+    models::check(2, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let waiters = [(); 2].map(|()| {
+            let semaphore = Arc::clone(&semaphore);
+            thread::spawn(move || block::wait(semaphore.acquire()).unwrap().forget())
+        });
+        semaphore.add_permits(2);
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+        assert_eq!(semaphore.available_permits(), 0);
+    });
+}
+
+#[test]
+fn a_cancelled_batch_lets_those_behind_it_proceed() {
+    models::check(3, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let mut big = semaphore.acquire_many(2);
+        assert!(models::poll_once(&mut big).is_none());
+        let small = wanting(&semaphore, 1);
+        let adding = thread::spawn({
+            let semaphore = Arc::clone(&semaphore);
+            move || semaphore.add_permits(1)
+        });
+        drop(big);
+        adding.join().unwrap();
+        assert!(small.join().unwrap());
+    });
+}
+
+#[test]
+fn an_ignored_waiter_does_not_stop_others() {
+    for lapsed in [false, true] {
+        models::check_told(false, lapsed, 2, || {
+            let semaphore = Arc::new(Semaphore::new(0));
+            let mut ignored = semaphore.acquire_many(2);
+            assert!(models::poll_once(&mut ignored).is_none());
+            let others = [(); 2].map(|()| {
+                let semaphore = Arc::clone(&semaphore);
+                thread::spawn(move || block::wait(semaphore.acquire()).unwrap().forget())
+            });
+            semaphore.add_permits(2);
+            others.into_iter().for_each(|other| other.join().unwrap());
+            drop(ignored);
+        });
+    }
+}
+
+#[test]
+fn close_wakes_whoever_waits() {
+    models::check(3, || {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let waiters = [wanting(&semaphore, 1), wanting(&semaphore, 2)];
+        semaphore.close();
+        let [small, big] = waiters.map(|waiter| waiter.join().unwrap());
+        assert!(!big, "there never were two");
+        assert_eq!(semaphore.available_permits(), 1, "got and given back: {small}");
+        assert!(semaphore.try_acquire().is_err());
+    });
+}

@@ -1,0 +1,112 @@
+use std::future::{pending, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::testing::{Task, within_limit};
+use crate::{Notify, block};
+
+#[test]
+fn one_flight_per_key_and_all_get_its_value() {
+    let (group, go) = (SingleFlight::new(), Notify::new());
+    let mut leader = Task::waiting(group.run("a", || async {
+        go.notified().await;
+        1
+    }));
+    let mut others = [(); 2].map(|()| Task::waiting(group.run("a", || async { unreachable!() })));
+    let mut elsewhere = Task::new(group.run("b", || ready(2)));
+    assert_eq!(elsewhere.poll(), Some(2));
+    go.notify_one();
+    assert_eq!(leader.poll(), Some(1));
+    assert_eq!(others.each_mut().map(Task::poll), [Some(1), Some(1)]);
+}
+
+#[test]
+fn who_asks_after_the_value_came_fetches_anew() {
+    let group = SingleFlight::new();
+    let mut late = None;
+    for n in 0..3 {
+        assert_eq!(block::wait(group.run("a", || ready(n))), n);
+        late = Some(group.run("a", || ready(9)));
+    }
+    assert_eq!(block::wait(late.unwrap()), 9);
+    assert!(group.is_empty());
+}
+
+#[test]
+fn an_error_goes_to_all_who_asked() {
+    let (group, go) = (SingleFlight::new(), Notify::new());
+    let mut leader = Task::waiting(group.run(1, || async {
+        go.notified().await;
+        Err::<u8, &str>("down")
+    }));
+    let mut other = Task::waiting(group.run(1, || ready(Ok(1))));
+    go.notify_one();
+    assert_eq!((leader.poll(), other.poll()), (Some(Err("down")), Some(Err("down"))));
+}
+
+#[test]
+fn a_leader_that_panics_hands_over() {
+    let (group, go) = (SingleFlight::new(), Notify::new());
+    let mut leader = Task::waiting(group.run(1, || async {
+        go.notified().await;
+        panic!("no value")
+    }));
+    let mut other = Task::waiting(group.run(1, || ready(2)));
+    go.notify_one();
+    assert!(catch_unwind(AssertUnwindSafe(|| leader.poll())).is_err());
+    drop(leader);
+    assert_eq!(other.run(), Some(2));
+}
+
+#[test]
+fn a_dropped_leader_hands_over() {
+    let group = SingleFlight::new();
+    let leader = Task::waiting(group.run(1, pending::<u8>));
+    let mut second = Task::waiting(group.run(1, || ready(2)));
+    let mut third = Task::waiting(group.run(1, || ready(3)));
+    drop(leader);
+    assert_eq!(second.run(), Some(2));
+    assert_eq!(third.run(), Some(2));
+}
+
+#[test]
+fn those_who_leave_without_a_value_leave_nothing_behind() {
+    let group = SingleFlight::new();
+    let all = [(); 3].map(|()| Task::new(group.run(1, pending::<u8>)));
+    assert_eq!(group.len(), 0, "it asks from its first poll on");
+    let mut all = all;
+    all.iter_mut().for_each(|task| assert!(task.poll().is_none()));
+    assert_eq!(group.len(), 1);
+    drop(all);
+    assert!(group.is_empty());
+}
+
+#[test]
+fn a_storm_of_callers_leaves_nothing_behind() {
+    within_limit(|| {
+        let (group, flights) = (SingleFlight::new(), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (group, flights) = (&group, &flights);
+                scope.spawn(move || {
+                    for n in 0..2000 {
+                        let key = n % 7;
+                        let call = group.run(key, || async move {
+                            flights.fetch_add(1, Ordering::Relaxed);
+                            std::thread::yield_now();
+                            key
+                        });
+                        if (n + thread) % 5 == 0 {
+                            let _ = Task::new(call).poll();
+                        } else {
+                            assert_eq!(block::wait(call), key);
+                        }
+                    }
+                });
+            }
+        });
+        assert!(group.is_empty());
+        assert!(flights.into_inner() <= 8000);
+    });
+}
