@@ -1,0 +1,201 @@
+//! One channel: the lock, the counts of its handles, and how it closes. How operations wait on it is in [`wait`][crate::wait].
+//!
+//! # Problem
+//! A channel is shared by futures that may be dropped at any await, threads that block, and selects that look at it.
+//! Everything that is decided about a value is decided under one lock, over the plain data of
+//! [`state`][crate::state]; this file is the only one that takes that lock.
+//!
+//! ```text
+//!   future ── poll ──► lock · look · enlist · unlock ── Pending
+//!   partner ─────────► lock · claim · move the value · unlock · wake
+//!   future ── poll ──► lock · take the cargo · unlock ── Ready
+//!   future ── drop ──► lock · dismiss (pass on) · unlock · wake
+//! ```
+//!
+//! # Invariants
+//! H1. No waker and no value is cloned, called or dropped while the lock is held: each function moves them out and lets
+//!     go of the lock first. So they may use this channel, and may panic, without harm.
+//! H2. The parties in a [`WakeList`] are woken after the lock is released and before the function returns.
+//! H3. A channel closes once: by `close`, by its last sender, or by its last receiver.
+//! H4. `hint` says, without the lock, what may be possible: it is brought up to date at the end of every critical section.
+//!     A look that it rules out needs no lock: at the time of the store that was read nothing could be done, and whoever
+//!     has been told of a later change sees that store, too.
+//!
+//! # Orderings
+//! | # | access | order | with | why | weakened, fails in |
+//! |---|---|---|---|---|---|
+//! | 1 | counts, up | `Relaxed` | – | a new handle is made from one that exists | – |
+//! | 2 | counts, down | `AcqRel` | 2 | what every other handle did is done before the channel closes | argued: closing takes the lock |
+//! | 3 | `hint` | `Relaxed` | – | advice (H4); decisions are made under the lock | – |
+//! | 4 | [`upgrade`][Chan::upgrade] | `Relaxed` | – | counts only; the lock orders everything else | – |
+//!
+//! # Rejected
+//! A lock-free ring with the lock only for waiters: hand-off, claims, values that come back and the exact order of both queues
+//! then need a second protocol between ring and queues.
+
+use pirn_sync::primitive::atomic::{AtomicU8, AtomicUsize, Ordering};
+use pirn_sync::primitive::Arc;
+
+use crate::error::{TryRecvError, TrySendError};
+use crate::lock::Lock;
+use crate::state::{State, MAY_PUT, MAY_TAKE, UNBOUNDED};
+use crate::waiter::WakeList;
+
+/// How many waiters a close wakes per turn of the lock.
+const CLOSE_BATCH: usize = 64;
+
+/// One channel; its handles share it.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Chan<T> {
+    /// What could be done at the end of the last critical section: see invariant H4.
+    hint: AtomicU8,
+    pub(crate) state: Lock<State<T>>,
+    pub(crate) senders: AtomicUsize,
+    pub(crate) receivers: AtomicUsize,
+    /// A channel that is never ready and never closes.
+    pub(crate) never: bool,
+}
+
+impl<T> Chan<T> {
+    pub(crate) fn new(cap: usize, pull: bool, never: bool) -> Arc<Self> {
+        let state = State::new(cap, pull);
+        Arc::new(Self {
+            hint: AtomicU8::new(state.hint()),
+            state: Lock::new(state),
+            senders: AtomicUsize::new(1),
+            receivers: AtomicUsize::new(1),
+            never,
+        })
+    }
+
+    /// Runs `f` under the lock, then wakes whom it says.
+    #[inline]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State<T>, &mut WakeList) -> R) -> R {
+        let mut wakes = WakeList::new();
+        let result = self.locked(|state| f(state, &mut wakes));
+        wakes.wake_all();
+        result
+    }
+
+    /// Runs `f` under the lock, and keeps the hint true.
+    #[inline]
+    pub(crate) fn locked<R>(&self, f: impl FnOnce(&mut State<T>) -> R) -> R {
+        self.state.with(|state| {
+            let result = f(state);
+            let hint = state.hint();
+            if self.hint.load(Ordering::Relaxed) != hint {
+                self.hint.store(hint, Ordering::Relaxed);
+            }
+            result
+        })
+    }
+
+    /// Whether `what` may be possible; if not, it was impossible a moment ago.
+    #[inline]
+    pub(crate) fn may(&self, what: u8) -> bool {
+        self.hint.load(Ordering::Relaxed) & what != 0
+    }
+
+    pub(crate) fn capacity(&self) -> Option<usize> {
+        let cap = self.with(|state, _| state.cap());
+        (cap != UNBOUNDED).then_some(cap)
+    }
+
+    // --- without waiting -------------------------------------------------------------------------------------
+
+    #[inline]
+    pub(crate) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        if !self.may(MAY_PUT) {
+            return Err(TrySendError::Full(value));
+        }
+        self.with(|state, wakes| state.put(value, None, wakes))
+    }
+
+    #[inline]
+    pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
+        if !self.may(MAY_TAKE) {
+            return Err(TryRecvError::Empty);
+        }
+        self.with(|state, wakes| state.take(wakes))
+    }
+
+    // --- closing ---------------------------------------------------------------------------------------------
+
+    /// Closes; true if this call did it.
+    pub(crate) fn close(&self) -> bool {
+        if self.never {
+            return false;
+        }
+        let mut wakes = WakeList::new();
+        let (closed, mut done) = self.locked(|state| (state.close(), state.flush(CLOSE_BATCH, &mut wakes)));
+        let mut waking = FinishClose { chan: self, done: false };
+        while !done {
+            wakes.wake_all();
+            wakes = WakeList::new();
+            done = self.locked(|state| state.flush(CLOSE_BATCH, &mut wakes));
+        }
+        waking.done = true;
+        wakes.wake_all();
+        closed
+    }
+
+    /// One sender fewer; the last one closes.
+    pub(crate) fn drop_sender(&self) {
+        if self.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.close();
+        }
+    }
+
+    /// One receiver fewer; the last one closes and drops what is buffered.
+    pub(crate) fn drop_receiver(&self) {
+        if self.receivers.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let (rest, hook) = self.with(|state, _| state.abandon());
+            // Also if a value's drop panics, everything else is dropped and everybody is woken.
+            let _closing = CloseOnDrop(self);
+            drop(rest);
+            if let Some(hook) = hook {
+                hook();
+            }
+        }
+    }
+
+    /// Makes a strong handle out of a weak one, unless the last strong one is gone.
+    pub(crate) fn upgrade(count: &AtomicUsize) -> bool {
+        let mut now = count.load(Ordering::Relaxed);
+        while now != 0 {
+            match count.compare_exchange_weak(now, now + 1, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(other) => now = other,
+            }
+        }
+        false
+    }
+}
+
+/// Goes on with a close whose waker panicked.
+struct FinishClose<'a, T> {
+    chan: &'a Chan<T>,
+    done: bool,
+}
+
+impl<T> Drop for FinishClose<'_, T> {
+    fn drop(&mut self) {
+        while !self.done {
+            let mut wakes = WakeList::new();
+            self.done = self.chan.locked(|state| state.flush(CLOSE_BATCH, &mut wakes));
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wakes.wake_all()));
+        }
+    }
+}
+
+struct CloseOnDrop<'a, T>(&'a Chan<T>);
+
+impl<T> Drop for CloseOnDrop<'_, T> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom;

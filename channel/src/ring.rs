@@ -1,0 +1,89 @@
+//! The buffer: a ring that grows on demand and gives its memory back, with a lane for values that came back.
+//!
+//! ```text
+//!   take ◄── returned (by number) ◄── buffer ◄── push
+//! ```
+//!
+//! A value that was handed to a receive which was dropped before it was polled re-enters through the `returned`
+//! lane: ahead of the buffer, and in the order in which such values were sent. The lane is empty nearly
+//! always, so it is allocated only when it is needed.
+//!
+//! # Invariants
+//! B1. The lane is sorted by number, and every value in it was sent before every value in the buffer.
+//! B2. An empty buffer keeps at most [`KEEP`] bytes: a burst leaves nothing behind. Within a burst it doubles, so a
+//!     push costs amortised constant time, and a huge capacity costs nothing until it is used.
+//! B3. Growing and shrinking move values but never drop one.
+
+use std::collections::VecDeque;
+
+/// How many bytes an empty buffer may keep.
+const KEEP: usize = 32 * 1024;
+
+/// Plain data: values in the order in which they are to be received.
+#[derive(Debug)]
+pub(crate) struct Ring<T> {
+    returned: Option<Box<Lane<T>>>,
+    buffer: VecDeque<T>,
+}
+
+/// Values that came back, each with its number.
+#[derive(Debug)]
+struct Lane<T> {
+    values: VecDeque<(u64, T)>,
+}
+
+impl<T> Ring<T> {
+    pub(crate) const fn new() -> Self {
+        Self { returned: None, buffer: VecDeque::new() }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.len() + self.returned.as_ref().map_or(0, |lane| lane.values.len())
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.returned.is_none() && self.buffer.is_empty()
+    }
+
+    #[inline]
+    pub(crate) fn push_back(&mut self, value: T) {
+        self.buffer.push_back(value);
+    }
+
+    #[inline]
+    pub(crate) fn pop_front(&mut self) -> Option<T> {
+        if self.returned.is_some() {
+            return self.pop_returned();
+        }
+        let value = self.buffer.pop_front();
+        if self.buffer.is_empty() && self.buffer.capacity() * size_of::<T>() > KEEP && size_of::<T>() > 0 {
+            self.buffer = VecDeque::new();
+        }
+        value
+    }
+
+    #[cold]
+    fn pop_returned(&mut self) -> Option<T> {
+        let lane = self.returned.as_mut()?;
+        let value = lane.values.pop_front().map(|(_, value)| value);
+        if lane.values.is_empty() {
+            self.returned = None;
+        }
+        value
+    }
+
+    /// Takes back a value that was sent as number `number`.
+    pub(crate) fn give_back(&mut self, number: u64, value: T) {
+        let lane =
+            &mut self.returned.get_or_insert_with(|| Box::new(Lane { values: VecDeque::new() })).values;
+        let place = lane.partition_point(|(other, _)| *other < number);
+        lane.insert(place, (number, value));
+    }
+
+    /// Empties it; the caller drops the values after it has released the lock.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::new())
+    }
+}

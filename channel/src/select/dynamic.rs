@@ -1,0 +1,222 @@
+//! [`Select`]: the cases are a list made at run time.
+//!
+//! The algorithm is that of [`frame`][crate::select::frame]; only where the branches lie differs.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::{pin, Pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::block;
+use crate::error::{RecvError, SendError};
+use crate::receiver::Receiver;
+use crate::recv::Recv;
+use crate::select::case::{Pass, RecvCase, SendCase, Step};
+use crate::select::frame::Frame;
+use crate::send::Send;
+use crate::sender::Sender;
+
+/// A list of receives and sends of which one is to happen.
+///
+/// ```
+/// use pirn_channel::{Select, Selected, bounded};
+///
+/// let inputs: Vec<_> = (0..3).map(|_| bounded(1)).collect();
+/// inputs[1].0.try_send("two").unwrap();
+/// let mut select = Select::new();
+/// for (_, rx) in &inputs {
+///     select.recv(rx);
+/// }
+/// assert_eq!(select.ready_blocking(), Selected::Recv(1, Ok("two")));
+/// ```
+///
+/// A select may be asked again: its receives stay, a send that has happened is out.
+pub struct Select<'a, T> {
+    cases: Vec<Case<'a, T>>,
+    order: Vec<u32>,
+}
+
+enum Case<'a, T> {
+    Recv(Option<Recv<'a, T>>),
+    Send(Option<Send<'a, T>>),
+}
+
+/// Which case of a [`Select`] happened, by the number that adding it returned, and its result.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Selected<T> {
+    /// A receive.
+    Recv(usize, Result<T, RecvError>),
+    /// A send.
+    Send(usize, Result<(), SendError<T>>),
+}
+
+impl<'a, T> Select<'a, T> {
+    /// A select without cases.
+    pub fn new() -> Self {
+        Self { cases: Vec::new(), order: Vec::new() }
+    }
+
+    /// Adds a receive; returns its number.
+    #[track_caller]
+    pub fn recv(&mut self, rx: &'a Receiver<T>) -> usize {
+        self.add(Case::Recv(Some(rx.recv())))
+    }
+
+    /// Adds a send; returns its number. Its value is dropped with the select, unless it is sent.
+    #[track_caller]
+    pub fn send(&mut self, tx: &'a Sender<T>, value: T) -> usize {
+        self.add(Case::Send(Some(tx.send(value))))
+    }
+
+    fn add(&mut self, case: Case<'a, T>) -> usize {
+        self.cases.push(case);
+        self.order.push(0);
+        self.cases.len() - 1
+    }
+
+    /// Waits until one case has happened.
+    ///
+    /// # Panics
+    /// When polled, if no case is left.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: a value handed to a future that is dropped goes to the next receiver, or back ahead of the
+    /// buffer. A send that a partner took in the last moment has happened, and takes no part any more.
+    #[track_caller]
+    pub fn ready(&mut self) -> Ready<'_, 'a, T> {
+        self.start(false, Location::caller())
+    }
+
+    /// Makes a case happen if one can without waiting.
+    ///
+    /// # Panics
+    /// If no case is left.
+    #[track_caller]
+    pub fn try_ready(&mut self) -> Option<Selected<T>> {
+        assert!(self.live() > 0, "a Select without cases would wait for ever");
+        let mut ready = self.start(true, Location::caller());
+        match ready.poll_ready(&mut Context::from_waker(std::task::Waker::noop())) {
+            Poll::Ready(selected) => selected,
+            Poll::Pending => None,
+        }
+    }
+
+    /// [`ready`][Self::ready] for a plain thread: blocks it.
+    ///
+    /// # Panics
+    /// If no case is left.
+    #[track_caller]
+    pub fn ready_blocking(&mut self) -> Selected<T> {
+        block::block_on(self.ready())
+    }
+
+    /// [`ready_blocking`][Self::ready_blocking] for at most `limit`; `None` when the time is up.
+    ///
+    /// # Panics
+    /// If no case is left.
+    #[track_caller]
+    pub fn ready_timeout_blocking(&mut self, limit: Duration) -> Option<Selected<T>> {
+        let mut ready = pin!(self.ready());
+        match block::block_on_for(ready.as_mut(), limit) {
+            Some(selected) => Some(selected),
+            None => ready.give_up(),
+        }
+    }
+
+    fn live(&self) -> usize {
+        self.cases.iter().filter(|case| !matches!(case, Case::Send(None))).count()
+    }
+
+    fn start(&mut self, default: bool, at: &'static Location<'static>) -> Ready<'_, 'a, T> {
+        let mut frame = Frame::new(&mut self.order, false, default, at);
+        for (number, case) in self.cases.iter().enumerate() {
+            if !matches!(case, Case::Send(None)) {
+                frame.admit(number as u32, true);
+            }
+        }
+        Ready { cases: &mut self.cases, frame }
+    }
+}
+
+impl<T> Default for Select<'_, T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for Select<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Select").field("cases", &self.cases.len()).finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Select::ready`].
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Ready<'s, 'a, T> {
+    cases: &'s mut [Case<'a, T>],
+    frame: Frame<'s>,
+}
+
+impl<T> Ready<'_, '_, T> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Option<Selected<T>>> {
+        let Self { cases, frame } = self;
+        frame.poll(cx, |number, pass, cx| step(&mut cases[number as usize], number, pass, cx))
+    }
+
+    /// The time is up: what a partner completed in the last moment still counts.
+    fn give_up(&mut self) -> Option<Selected<T>> {
+        let Self { cases, frame } = self;
+        let cx = &mut Context::from_waker(std::task::Waker::noop());
+        frame.give_up(cx, |number, pass, cx| step(&mut cases[number as usize], number, pass, cx))
+    }
+}
+
+fn step<T>(case: &mut Case<'_, T>, number: u32, pass: Pass<'_>, cx: &mut Context<'_>) -> Step<Selected<T>> {
+    let place = number as usize;
+    match case {
+        Case::Recv(op) => match RecvCase.step(Pin::new(op), pass, number, cx) {
+            Poll::Ready(result) => Step::Won(Selected::Recv(place, result)),
+            Poll::Pending => Step::Pending,
+        },
+        Case::Send(op) => match SendCase.step(Pin::new(op), pass, number, cx) {
+            Poll::Ready(result) => {
+                *op = None;
+                Step::Won(Selected::Send(place, result))
+            }
+            Poll::Pending => Step::Pending,
+        },
+    }
+}
+
+impl<T> Future for Ready<'_, '_, T> {
+    type Output = Selected<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Selected<T>> {
+        self.poll_ready(cx).map(|selected| selected.expect("a select without default ends with a case"))
+    }
+}
+
+impl<T> Unpin for Ready<'_, '_, T> {}
+
+impl<T> Drop for Ready<'_, '_, T> {
+    fn drop(&mut self) {
+        for case in &mut *self.cases {
+            match case {
+                Case::Recv(op) => op.iter_mut().for_each(Recv::reset),
+                Case::Send(op) => {
+                    op.iter_mut().for_each(Send::reset);
+                    // A send that a partner took in the last moment has happened, and is out.
+                    *op = op.take().filter(Send::has_value);
+                }
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for Ready<'_, '_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ready").field("cases", &self.cases.len()).finish_non_exhaustive()
+    }
+}

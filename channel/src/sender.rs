@@ -1,0 +1,150 @@
+//! The sending handle: [`Sender`], and [`WeakSender`] that does not keep a channel open.
+
+use std::fmt;
+use std::panic::Location;
+use std::pin::pin;
+use std::time::Duration;
+
+use pirn_sync::primitive::atomic::Ordering;
+use pirn_sync::primitive::Arc;
+
+use crate::block;
+use crate::chan::Chan;
+use crate::error::{SendError, SendTimeoutError, TrySendError};
+use crate::send::{Reserve, Send};
+
+/// The end that sends. Cloning it makes another sender of the same channel.
+///
+/// The channel closes when its last sender is dropped: receivers then drain what is buffered, and learn of it.
+pub struct Sender<T> {
+    pub(crate) chan: Arc<Chan<T>>,
+}
+
+impl<T> Sender<T> {
+    /// Sends `value`, waiting while the buffer is full; on an unbuffered channel until a receiver has been claimed.
+    ///
+    /// # Errors
+    /// [`SendError`] with the value when the channel is or becomes closed.
+    ///
+    /// # Cancel safety
+    /// A `Send` that is dropped either had sent its value, or drops it with itself and leaves no trace in the channel.
+    ///
+    /// # Examples
+    /// ```
+    /// # smol::block_on(async {
+    /// let (tx, rx) = pirn_channel::bounded(1);
+    /// tx.send("one").await?;
+    /// assert_eq!(rx.recv().await, Ok("one"));
+    /// # Ok::<_, pirn_channel::SendError<&str>>(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn send(&self, value: T) -> Send<'_, T> {
+        Send::new(&self.chan, value, Location::caller())
+    }
+
+    /// Sends `value` if that needs no waiting: there is room, or a receiver waits.
+    ///
+    /// # Errors
+    /// [`TrySendError::Closed`] or [`TrySendError::Full`], with the value. Closed beats full.
+    ///
+    /// ```
+    /// let (tx, rx) = pirn_channel::bounded(1);
+    /// assert!(tx.try_send(1).is_ok());
+    /// assert!(tx.try_send(2).unwrap_err().is_full());
+    /// # drop(rx);
+    /// ```
+    pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        self.chan.try_send(value)
+    }
+
+    /// Waits for a free slot and holds it, so that a value can be made once it is sure that there is room for it.
+    ///
+    /// Waits in the same queue as the sends, first come, first served.
+    ///
+    /// # Errors
+    /// The channel is or becomes closed.
+    ///
+    /// # Panics
+    /// On an unbuffered channel, which has no slot to hold.
+    ///
+    /// # Cancel safety
+    /// A slot that was granted to a future which is dropped goes to the next sender that waits.
+    #[track_caller]
+    pub fn reserve(&self) -> Reserve<'_, T> {
+        assert!(self.capacity() != Some(0), "an unbuffered channel has no slot to reserve: use `send`");
+        Reserve::new(&self.chan, Location::caller())
+    }
+
+    /// [`send`][Self::send] for a plain thread: blocks it.
+    ///
+    /// # Errors
+    /// As [`send`][Self::send].
+    #[track_caller]
+    pub fn send_blocking(&self, value: T) -> Result<(), SendError<T>> {
+        match self.try_send(value) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(value)) => Err(SendError(value)),
+            Err(TrySendError::Full(value)) => block::block_on(self.send(value)),
+        }
+    }
+
+    /// [`send_blocking`][Self::send_blocking] for at most `limit`.
+    ///
+    /// # Errors
+    /// [`SendTimeoutError::Timeout`] when the time is up, [`SendTimeoutError::Closed`] when the channel is closed, with the value.
+    #[track_caller]
+    pub fn send_timeout_blocking(&self, value: T, limit: Duration) -> Result<(), SendTimeoutError<T>> {
+        let mut send = pin!(self.send(value));
+        match block::block_on_for(send.as_mut(), limit) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(SendError(value))) => Err(SendTimeoutError::Closed(value)),
+            // A partner may have taken the value between the last look and now: then it is sent.
+            None => send.withdraw().map_or(Ok(()), |value| Err(SendTimeoutError::Timeout(value))),
+        }
+    }
+
+    /// Another handle that does not keep the channel open.
+    pub fn downgrade(&self) -> WeakSender<T> {
+        WeakSender { chan: self.chan.clone() }
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        // Relaxed: whoever clones a handle holds one, so the count cannot reach zero meanwhile.
+        self.chan.senders.fetch_add(1, Ordering::Relaxed);
+        Self { chan: self.chan.clone() }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.chan.drop_sender();
+    }
+}
+
+/// A sender that does not keep its channel open.
+pub struct WeakSender<T> {
+    chan: Arc<Chan<T>>,
+}
+
+impl<T> WeakSender<T> {
+    /// A sender, if one still lives. On a closed channel its sends fail.
+    pub fn upgrade(&self) -> Option<Sender<T>> {
+        Chan::<T>::upgrade(&self.chan.senders).then(|| Sender { chan: self.chan.clone() })
+    }
+}
+
+impl<T> Clone for WeakSender<T> {
+    fn clone(&self) -> Self {
+        Self { chan: self.chan.clone() }
+    }
+}
+
+impl<T> fmt::Debug for WeakSender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakSender")
+    }
+}
+
+crate::handle::getters!(Sender);

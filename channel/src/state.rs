@@ -1,0 +1,404 @@
+//! What stands under a channel's lock, and the rules by which values move: no lock, no waking, plain data.
+//!
+//! # Problem
+//! Three places hold values: senders that wait, the buffer, and receivers that wait. Every operation moves values
+//! between them so that afterwards nobody waits who could go on.
+//!
+//! ```text
+//!                       ┌──────────────── direct hand-off ────────────────┐
+//!   waiting senders ──► │ refill ──► [ returned | buffer ] ──► take       ▼
+//!   S1 S2 S3            │                    ▲                      waiting receivers
+//!   put ────────────────┴────────────────────┘                      R1 R2
+//! ```
+//!
+//! # Invariants, whenever the lock is free
+//! S1. If a receiver can be had (it waits, and is no busy select), the ring is empty and no value is offered by a
+//!     sender that can be had.
+//! S2. If a sender can be had, there is no free slot: `len + reserved ≥ cap`.
+//! S3. A closed channel has no waiter that can be had.
+//! S4. A busy select that was passed by while something was left for it is flagged (C4 of [`claim`][crate::claim]), so it
+//!     looks before it waits: S1–S3 then hold for it as well.
+//! S5. `len` never exceeds the capacity to an observer: a value that came back counts as buffered, and while such
+//!     values exceed the slots no sender is let in.
+//!
+//! Every function returns the parties to wake in a [`WakeList`] and every value or waker that must be dropped to its
+//! caller, who has to release the lock first.
+
+use pirn_sync::primitive::Arc;
+
+use crate::claim::Claim;
+use crate::error::{TryRecvError, TrySendError};
+use crate::ring::Ring;
+use crate::wait_queue::{Key, Side, WaitQueues};
+use crate::waiter::{Cargo, Party, WakeList};
+
+/// The capacity of a channel without bound.
+pub(crate) const UNBOUNDED: usize = usize::MAX;
+
+/// A receive that does not wait may succeed, or find the channel closed.
+pub(crate) const MAY_TAKE: u8 = 1;
+/// A send that does not wait may succeed, or find the channel closed.
+pub(crate) const MAY_PUT: u8 = 2;
+
+/// Everything under the lock of one channel. What every operation touches comes first, close together.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct State<T> {
+    closed: bool,
+    /// No receiver is left: nothing may be kept for one.
+    abandoned: bool,
+    /// Values are never handed over, only pulled.
+    pull: bool,
+    pub(crate) ring: Ring<T>,
+    /// How many values were sent: also the number of the next hand-off.
+    pub(crate) sent: u64,
+    cap: usize,
+    reserved: usize,
+    pub(crate) high_water: usize,
+    pub(crate) waiters: WaitQueues<T>,
+    /// Counts the events beside sending and taking that may make a case ready or not.
+    events: u64,
+    /// How many values were dropped in the buffer because nobody was left to receive them.
+    dropped: u64,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few channels have.
+#[derive(Default)]
+struct Rare {
+    name: Option<std::sync::Arc<str>>,
+    on_abandoned: Hook,
+}
+
+type Hook = Option<Box<dyn FnOnce() + Send>>;
+
+impl std::fmt::Debug for Rare {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rare").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A value that cannot be kept, and has to be dropped after the lock is released.
+pub(crate) type Leftover<T> = Option<T>;
+
+impl<T> State<T> {
+    pub(crate) const fn new(cap: usize, pull: bool) -> Self {
+        Self {
+            ring: Ring::new(),
+            waiters: WaitQueues::new(),
+            cap,
+            reserved: 0,
+            sent: 0,
+            high_water: 0,
+            events: 0,
+            dropped: 0,
+            closed: false,
+            abandoned: false,
+            pull,
+            rare: None,
+        }
+    }
+
+    pub(crate) fn cap(&self) -> usize {
+        self.cap
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// What is possible now.
+    #[inline]
+    pub(crate) fn hint(&self) -> u8 {
+        let take = self.closed
+            || !self.ring.is_empty()
+            || (self.may_meet() && !self.waiters.is_empty(Side::Senders));
+        let put = self.closed || self.has_room() || !self.waiters.is_empty(Side::Receivers);
+        (u8::from(take) * MAY_TAKE) | (u8::from(put) * MAY_PUT)
+    }
+
+    /// How many values were received, or handed to a receiver.
+    pub(crate) fn received(&self) -> u64 {
+        self.sent - self.ring.len() as u64 - self.dropped
+    }
+
+    /// Grows with everything that may make a case ready or not: two looks that find the same saw one moment.
+    ///
+    /// A value that comes back lowers `received` by one and raises `events` by more.
+    pub(crate) fn version(&self) -> u64 {
+        self.sent + self.received() + self.events
+    }
+
+    /// How many values an observer sees (S5).
+    pub(crate) fn len(&self) -> usize {
+        if self.pull {
+            0
+        } else {
+            self.ring.len().min(self.cap)
+        }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        !self.has_room()
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.ring.len() + self.reserved < self.cap
+    }
+
+    /// Whether receivers may take from senders that wait: nothing is buffered, and no slot will take the value first.
+    /// On a buffered channel that is so when permits hold every slot.
+    #[inline]
+    fn may_meet(&self) -> bool {
+        self.cap == 0 || self.reserved > 0
+    }
+
+    /// Sends without waiting.
+    #[inline]
+    pub(crate) fn put(
+        &mut self,
+        value: T,
+        me: Option<&Arc<Claim>>,
+        wakes: &mut WakeList,
+    ) -> Result<(), TrySendError<T>> {
+        if self.closed {
+            return Err(TrySendError::Closed(value));
+        }
+        let value = match self.hand_over(value, me, wakes) {
+            None => return Ok(()),
+            Some(value) => value,
+        };
+        if !self.has_room() {
+            return Err(TrySendError::Full(value));
+        }
+        self.store(value);
+        Ok(())
+    }
+
+    /// Gives a new value to the first receiver that waits. If none can be had, the value comes back, and the busy
+    /// ones are told of it if there is room for it.
+    #[inline]
+    fn hand_over(&mut self, value: T, me: Option<&Arc<Claim>>, wakes: &mut WakeList) -> Option<T> {
+        while !self.waiters.is_empty(Side::Receivers) {
+            if let Some((key, party)) = self.waiters.claim_first(Side::Receivers) {
+                debug_assert!(self.ring.is_empty(), "S1: a receiver waited beside a value");
+                self.hand(key, self.sent, value);
+                self.sent += 1;
+                wakes.push(party);
+                return None;
+            }
+            if !self.has_room() || !self.waiters.flag_busy(Side::Receivers, me) {
+                break;
+            }
+        }
+        Some(value)
+    }
+
+    #[inline]
+    fn store(&mut self, value: T) {
+        self.ring.push_back(value);
+        self.sent += 1;
+        if self.ring.len() > self.high_water {
+            self.high_water = self.ring.len();
+        }
+    }
+
+    fn hand(&mut self, key: Key, number: u64, value: T) {
+        *self.waiters.cargo_mut(key) = Cargo::Handed(number, value);
+        self.events += 1;
+    }
+
+    /// Receives without waiting.
+    #[inline]
+    pub(crate) fn take(&mut self, wakes: &mut WakeList) -> Result<T, TryRecvError> {
+        if let Some(value) = self.ring.pop_front() {
+            if !self.waiters.is_empty(Side::Senders) {
+                self.refill(wakes);
+            }
+            return Ok(value);
+        }
+        if self.may_meet() {
+            if let Some((key, party)) = self.waiters.claim_offer() {
+                let cargo = std::mem::replace(self.waiters.cargo_mut(key), Cargo::Sent);
+                wakes.push(party);
+                self.sent += 1;
+                self.events += 1;
+                match cargo {
+                    Cargo::Offer(value) => return Ok(value),
+                    _ => unreachable!("an offer was claimed"),
+                }
+            }
+        }
+        Err(if self.closed { TryRecvError::Closed } else { TryRecvError::Empty })
+    }
+
+    /// Gives every free slot to the first sender that waits (S2).
+    #[cold]
+    fn refill(&mut self, wakes: &mut WakeList) {
+        while self.has_room() {
+            let Some((key, party)) = self.waiters.claim_first(Side::Senders) else {
+                if self.waiters.flag_busy(Side::Senders, None) {
+                    continue;
+                }
+                break;
+            };
+            wakes.push(party);
+            match std::mem::replace(self.waiters.cargo_mut(key), Cargo::Sent) {
+                Cargo::Offer(value) => {
+                    if let Some(value) = self.hand_over(value, None, wakes) {
+                        self.store(value);
+                    }
+                }
+                _ => {
+                    *self.waiters.cargo_mut(key) = Cargo::Granted;
+                    self.reserved += 1;
+                    self.events += 1;
+                }
+            }
+        }
+    }
+
+    /// Takes a slot without waiting. False when none is free.
+    pub(crate) fn reserve(&mut self) -> bool {
+        let free = !self.closed && self.has_room();
+        if free {
+            self.reserved += 1;
+            self.events += 1;
+        }
+        free
+    }
+
+    /// Gives a slot back unused.
+    pub(crate) fn unreserve(&mut self, wakes: &mut WakeList) {
+        self.reserved -= 1;
+        self.events += 1;
+        self.refill(wakes);
+    }
+
+    /// Sends into a slot held before.
+    pub(crate) fn put_reserved(&mut self, value: T, wakes: &mut WakeList) -> Result<(), T> {
+        self.reserved -= 1;
+        let sent = self.put(value, None, wakes).map_err(TrySendError::into_inner);
+        // It went to a receiver directly: the slot is free again.
+        self.refill(wakes);
+        sent
+    }
+
+    /// Before `me` waits on `side`: tells the busy selects on the other side. True if one of them has begun to wait
+    /// meanwhile: then try again.
+    ///
+    /// A select that is flagged itself tells nobody: it will be back (see [`claim`][crate::claim]).
+    pub(crate) fn announce(&self, side: Side, me: Option<&Arc<Claim>>) -> bool {
+        let other = match side {
+            Side::Senders => Side::Receivers,
+            Side::Receivers => Side::Senders,
+        };
+        if self.waiters.is_empty(other) || !self.may_meet() || me.is_some_and(|me| me.is_flagged()) {
+            return false;
+        }
+        self.waiters.flag_busy(other, me)
+    }
+
+    /// Begins to wait.
+    pub(crate) fn enlist(&mut self, side: Side, party: Party, cargo: Cargo<T>) -> Key {
+        self.events += 1;
+        self.waiters.push(side, party, cargo)
+    }
+
+    /// Ends a wait: frees the waiter, and passes on what it had been given. What is left to drop is returned.
+    pub(crate) fn dismiss(&mut self, key: Key, wakes: &mut WakeList) -> (Option<Party>, Cargo<T>) {
+        let (party, cargo) = self.waiters.remove(key);
+        self.events += 1;
+        let leftover = match cargo {
+            Cargo::Handed(number, value) => match self.give_back(number, value, wakes) {
+                Some(value) => Cargo::Handed(number, value),
+                None => Cargo::Empty,
+            },
+            Cargo::Granted => {
+                self.unreserve(wakes);
+                Cargo::Empty
+            }
+            other => other,
+        };
+        (party, leftover)
+    }
+
+    /// Passes a value on whose receive was dropped: to the next receiver, or back ahead of the buffer.
+    fn give_back(&mut self, number: u64, value: T, wakes: &mut WakeList) -> Leftover<T> {
+        if self.abandoned {
+            return Some(value);
+        }
+        loop {
+            if let Some((key, party)) = self.waiters.claim_first(Side::Receivers) {
+                self.hand(key, number, value);
+                wakes.push(party);
+                return None;
+            }
+            if !self.waiters.flag_busy(Side::Receivers, None) {
+                self.ring.give_back(number, value);
+                self.events += 2;
+                return None;
+            }
+        }
+    }
+
+    /// Puts a value where receivers pull it. Gives it back when one lies there, or no receiver is left.
+    pub(crate) fn offer(&mut self, value: T, wakes: &mut WakeList) -> Result<(), T> {
+        if self.closed || !self.ring.is_empty() {
+            return Err(value);
+        }
+        self.store(value);
+        self.waiters.rouse_receivers(|party| wakes.push(party));
+        Ok(())
+    }
+
+    /// Closes; [`flush`][Self::flush] then empties the queues. False if it was closed before.
+    pub(crate) fn close(&mut self) -> bool {
+        self.events += 1;
+        !std::mem::replace(&mut self.closed, true)
+    }
+
+    /// Takes up to `batch` waiters of a closed channel out of the queues (S3). True when none is left.
+    pub(crate) fn flush(&mut self, batch: usize, wakes: &mut WakeList) -> bool {
+        for side in [Side::Senders, Side::Receivers] {
+            loop {
+                if wakes.len() >= batch {
+                    return false;
+                }
+                if let Some((_, party)) = self.waiters.claim_first(side) {
+                    wakes.push(party);
+                } else if !self.waiters.flag_busy(side, None) {
+                    break;
+                }
+            }
+        }
+        true
+    }
+
+    /// The last receiver is gone: nothing is kept from now on. Returns what was buffered, and whom to tell.
+    pub(crate) fn abandon(&mut self) -> (Ring<T>, Hook) {
+        self.abandoned = true;
+        self.close();
+        self.dropped += self.ring.len() as u64;
+        let hook = self.rare.as_mut().and_then(|rare| rare.on_abandoned.take());
+        (self.ring.take(), hook)
+    }
+
+    /// Whom to tell when the last receiver goes. Takes `hook` unless it has gone; returns what it replaces.
+    pub(crate) fn on_abandoned(&mut self, hook: &mut Hook) -> Hook {
+        if self.abandoned {
+            return None;
+        }
+        std::mem::replace(&mut self.rare.get_or_insert_default().on_abandoned, hook.take())
+    }
+
+    /// Names the channel; returns the name before.
+    pub(crate) fn rename(&mut self, name: std::sync::Arc<str>) -> Option<std::sync::Arc<str>> {
+        self.rare.get_or_insert_default().name.replace(name)
+    }
+
+    pub(crate) fn name(&self) -> Option<std::sync::Arc<str>> {
+        self.rare.as_ref().and_then(|rare| rare.name.clone())
+    }
+}

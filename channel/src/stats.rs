@@ -1,0 +1,132 @@
+//! What can be counted about a channel, and the list of channels that have a name.
+//!
+//! The counters are plain numbers under the channel's lock, so they cost an addition each. Naming a channel puts a
+//! weak reference to it into one list; the list forgets channels that are gone.
+
+use std::fmt;
+use std::sync::Arc as StdArc;
+
+use pirn_sync::primitive::atomic::Ordering;
+use pirn_sync::primitive::Arc;
+
+use crate::chan::Chan;
+use crate::state::UNBOUNDED;
+
+/// Totals of one channel, at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Its name, if it was given one.
+    pub name: Option<StdArc<str>>,
+    /// How many values are buffered.
+    pub len: usize,
+    /// How many the buffer takes; `None` without bound.
+    pub capacity: Option<usize>,
+    /// How many values were sent since the channel was made.
+    pub sent: u64,
+    /// How many were received or handed to a receiver.
+    pub received: u64,
+    /// The most values that were ever buffered at once.
+    pub high_water: usize,
+    /// How many senders there are.
+    pub senders: usize,
+    /// How many receivers there are.
+    pub receivers: usize,
+    /// Whether it is closed.
+    pub closed: bool,
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name.as_deref().unwrap_or("(no name)");
+        write!(f, "channel {name}: {}", self.len)?;
+        if let Some(capacity) = self.capacity {
+            write!(f, "/{capacity}")?;
+        }
+        write!(f, " buffered, at most {}; {} sent, {} received", self.high_water, self.sent, self.received)?;
+        write!(f, "; {} senders, {} receivers", self.senders, self.receivers)?;
+        f.write_str(if self.closed { "; closed" } else { "" })
+    }
+}
+
+pub(crate) fn of<T>(chan: &Chan<T>) -> Stats {
+    let (senders, receivers) = (&chan.senders, &chan.receivers);
+    chan.with(|state, _| Stats {
+        name: state.name(),
+        len: state.len(),
+        capacity: Some(state.cap()).filter(|cap| *cap != UNBOUNDED),
+        sent: state.sent,
+        received: state.received(),
+        high_water: state.high_water,
+        // Relaxed: a count to look at, out of date as soon as it is read.
+        senders: senders.load(Ordering::Relaxed),
+        receivers: receivers.load(Ordering::Relaxed),
+        closed: state.is_closed(),
+    })
+}
+
+pub(crate) fn set_name<T: Send + 'static>(chan: &Arc<Chan<T>>, name: &str) {
+    let first = chan.with(|state, _| state.rename(name.into())).is_none();
+    if first {
+        registry::add(chan);
+    }
+}
+
+/// The totals of every channel that has a name and still lives, in the order in which they were named.
+pub fn named_channels() -> Vec<Stats> {
+    registry::all()
+}
+
+#[cfg(not(loom))]
+mod registry {
+    use super::{of, Arc, Chan, Stats};
+    use pirn_sync::primitive::Mutex;
+    use std::sync::Weak;
+
+    /// A channel of any type.
+    trait Named: Send + Sync {
+        fn is_alive(&self) -> bool;
+        fn stats(&self) -> Option<Stats>;
+    }
+
+    struct Entry<T>(Weak<Chan<T>>);
+
+    impl<T: Send> Named for Entry<T> {
+        fn is_alive(&self) -> bool {
+            self.0.strong_count() > 0
+        }
+
+        fn stats(&self) -> Option<Stats> {
+            self.0.upgrade().map(|chan| of(&chan))
+        }
+    }
+
+    static NAMED: Mutex<Vec<Arc<dyn Named>>> = Mutex::new(Vec::new());
+
+    pub(super) fn add<T: Send + 'static>(chan: &Arc<Chan<T>>) {
+        let entry = Arc::new(Entry(Arc::downgrade(chan)));
+        let mut named = NAMED.lock();
+        if named.len() == named.capacity() {
+            named.retain(|entry| entry.is_alive());
+        }
+        named.push(entry);
+    }
+
+    pub(super) fn all() -> Vec<Stats> {
+        // Outside the lock: the reference taken here may be the channel's last, and drop its values.
+        let named = NAMED.lock().clone();
+        named.iter().filter_map(|entry| entry.stats()).collect()
+    }
+}
+
+/// loom's `Arc` has no weak twin.
+#[cfg(loom)]
+mod registry {
+    use super::{Arc, Chan, Stats};
+
+    pub(super) fn add<T>(_: &Arc<Chan<T>>) {}
+
+    pub(super) fn all() -> Vec<Stats> {
+        Vec::new()
+    }
+}

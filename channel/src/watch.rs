@@ -1,0 +1,265 @@
+//! The latest value of something: a receiver learns that it changed, not how often.
+//!
+//! ```text
+//!   sender ── send ──► [ value, version 7 ] ◄── borrow ── receivers, each of which has seen some version
+//!                             │ changed(): waits while seen == version
+//! ```
+//!
+//! # Invariants
+//! V1. `version` grows by one with each change, after the value was changed. A receiver that sees a version sees that value or a newer one.
+//! V2. A change that was not seen is reported before the channel's end.
+//!
+//! A borrowed value is read under a read lock, so keep the borrow short. It is not `Send`, so that it cannot be held across an await.
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use parking_lot::{RwLock, RwLockReadGuard};
+use pirn_sync::host::{self, WaitKind};
+
+use crate::block;
+use crate::crowd::Crowd;
+use crate::error::{RecvError, SendError};
+use crate::wait_queue::Key;
+
+#[derive(Debug)]
+struct Shared<T> {
+    value: RwLock<T>,
+    crowd: Crowd<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    version: u64,
+    senders: usize,
+    receivers: usize,
+}
+
+/// A channel that holds one value, `init` to begin with.
+///
+/// ```
+/// let (tx, mut rx) = pirn_channel::watch::channel("starting");
+/// tx.send("running").unwrap();
+/// assert_eq!(rx.changed_blocking(), Ok(()));
+/// assert_eq!(*rx.borrow(), "running");
+/// ```
+pub fn channel<T>(init: T) -> (Sender<T>, Receiver<T>) {
+    let crowd = Crowd::new(State { version: 0, senders: 1, receivers: 1 });
+    let shared = Arc::new(Shared { value: RwLock::new(init), crowd });
+    (Sender { shared: shared.clone() }, Receiver { shared, seen: 0 })
+}
+
+/// The end that changes the value.
+pub struct Sender<T> {
+    shared: Arc<Shared<T>>,
+}
+
+/// The end that watches the value.
+pub struct Receiver<T> {
+    shared: Arc<Shared<T>>,
+    seen: u64,
+}
+
+/// A look at the value, under a read lock.
+#[derive(Debug)]
+pub struct Ref<'a, T> {
+    guard: RwLockReadGuard<'a, T>,
+}
+
+impl<T> Deref for Ref<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<T> Sender<T> {
+    /// Replaces the value and tells every receiver.
+    ///
+    /// # Errors
+    /// [`SendError`] with the value when there is no receiver; then nothing changes.
+    pub fn send(&self, value: T) -> Result<(), SendError<T>> {
+        if self.receiver_count() == 0 {
+            return Err(SendError(value));
+        }
+        drop(self.send_replace(value));
+        Ok(())
+    }
+
+    /// Replaces the value, whether or not there is a receiver, and returns the old one.
+    pub fn send_replace(&self, value: T) -> T {
+        let old = std::mem::replace(&mut *self.shared.value.write(), value);
+        self.shared.announce();
+        old
+    }
+
+    /// Changes the value in place, whether or not there is a receiver. If `modify` panics, receivers are told nothing.
+    pub fn send_modify(&self, modify: impl FnOnce(&mut T)) {
+        modify(&mut self.shared.value.write());
+        self.shared.announce();
+    }
+
+    /// A look at the value.
+    pub fn borrow(&self) -> Ref<'_, T> {
+        Ref { guard: self.shared.value.read() }
+    }
+
+    /// A new receiver, which has seen the present value.
+    pub fn subscribe(&self) -> Receiver<T> {
+        let seen = self.shared.crowd.with(|state| {
+            state.receivers += 1;
+            state.version
+        });
+        Receiver { shared: self.shared.clone(), seen }
+    }
+
+    /// How many receivers there are.
+    pub fn receiver_count(&self) -> usize {
+        self.shared.crowd.with(|state| state.receivers)
+    }
+
+    /// Whether no receiver is left.
+    pub fn is_closed(&self) -> bool {
+        self.receiver_count() == 0
+    }
+}
+
+impl<T> Shared<T> {
+    fn announce(&self) {
+        self.crowd.change(|state| {
+            state.version += 1;
+            ((), true)
+        });
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.shared.crowd.with(|state| state.senders += 1);
+        Self { shared: self.shared.clone() }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.shared.crowd.change(|state| {
+            state.senders -= 1;
+            ((), state.senders == 0)
+        });
+    }
+}
+
+impl<T> Receiver<T> {
+    /// A look at the value. It does not count as having seen it.
+    pub fn borrow(&self) -> Ref<'_, T> {
+        Ref { guard: self.shared.value.read() }
+    }
+
+    /// A look at the value, which counts as having seen it.
+    pub fn borrow_and_update(&mut self) -> Ref<'_, T> {
+        // The version first: a change between the two is then reported once too often, never missed.
+        self.seen = self.shared.crowd.with(|state| state.version);
+        self.borrow()
+    }
+
+    /// Whether the value has changed since it was seen last.
+    pub fn has_changed(&self) -> bool {
+        self.shared.crowd.with(|state| state.version != self.seen)
+    }
+
+    /// Waits until the value has changed since it was seen last, and counts that as seeing it.
+    ///
+    /// # Errors
+    /// [`RecvError`] when every sender is gone and the last value was seen.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    #[track_caller]
+    pub fn changed(&mut self) -> Changed<'_, T> {
+        Changed { rx: self, key: None, at: Location::caller() }
+    }
+
+    /// [`changed`][Self::changed] for a plain thread: blocks it.
+    ///
+    /// # Errors
+    /// As [`changed`][Self::changed].
+    #[track_caller]
+    pub fn changed_blocking(&mut self) -> Result<(), RecvError> {
+        block::block_on(self.changed())
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    /// Another receiver, which has seen what this one has.
+    fn clone(&self) -> Self {
+        self.shared.crowd.with(|state| state.receivers += 1);
+        Self { shared: self.shared.clone(), seen: self.seen }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.shared.crowd.with(|state| state.receivers -= 1);
+    }
+}
+
+/// The future of [`Receiver::changed`].
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Changed<'a, T> {
+    rx: &'a mut Receiver<T>,
+    key: Option<Key>,
+    at: &'static Location<'static>,
+}
+
+impl<T> Future for Changed<'_, T> {
+    type Output = Result<(), RecvError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if host::poll_yield(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let this = &mut *self;
+        let seen = &mut this.rx.seen;
+        let polled = this.rx.shared.crowd.poll(&mut this.key, cx, |state| {
+            if state.version != *seen {
+                *seen = state.version;
+                return Some(Ok(()));
+            }
+            (state.senders == 0).then_some(Err(RecvError))
+        });
+        if polled.is_pending() {
+            host::waiting_on(WaitKind::Recv, this.at);
+        }
+        polled
+    }
+}
+
+impl<T> Drop for Changed<'_, T> {
+    fn drop(&mut self) {
+        self.rx.shared.crowd.leave(&mut self.key);
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("watch::Sender")
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("watch::Receiver").field("seen", &self.seen).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Changed<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("watch::Changed").field("waiting", &self.key.is_some()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,656 @@
+//! The rules of the channels, each by its name.
+
+use std::future::Future;
+use std::pin::{pin, Pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use futures_core::Stream;
+use pirn_channel::{
+    bounded, never, select, unbounded, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError,
+    Sender, TryRecvError, TrySendError,
+};
+
+/// Counts how often it wakes.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Count {
+    fn get(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Polls once, with a waker that counts.
+fn poll_with<F: Future>(future: Pin<&mut F>, count: &Arc<Count>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(&Waker::from(count.clone())))
+}
+
+fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn within<R: Send + 'static>(seconds: u64, body: impl FnOnce() -> R + Send + 'static) -> R {
+    let (tx, rx) = std::sync::mpsc::channel();
+    std::thread::spawn(move || tx.send(body()));
+    rx.recv_timeout(Duration::from_secs(seconds)).expect("it hangs or has panicked")
+}
+
+#[test]
+fn r5_unbuffered_send_completes_only_when_the_value_is_taken() {
+    let (tx, rx) = bounded(0);
+    let count = Arc::new(Count::default());
+    let mut send = pin!(tx.send(1));
+    assert!(poll_with(send.as_mut(), &count).is_pending());
+    assert_eq!((count.get(), tx.len()), (0, 0));
+    assert_eq!(rx.try_recv(), Ok(1));
+    assert_eq!(count.get(), 1);
+    assert_eq!(poll_with(send, &count), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn r5_try_send_on_an_unbuffered_channel_succeeds_exactly_when_a_receiver_waits() {
+    let (tx, rx) = bounded(0);
+    assert_eq!(tx.try_send(1), Err(TrySendError::Full(1)));
+    {
+        let mut recv = pin!(rx.recv());
+        assert!(poll(recv.as_mut()).is_pending());
+        assert_eq!(tx.try_send(2), Ok(()));
+        assert_eq!(tx.try_send(3), Err(TrySendError::Full(3)), "it was claimed by the first");
+        assert_eq!(poll(recv), Poll::Ready(Ok(2)));
+    }
+    let mut choice = pin!(async {
+        select! { v = rx.recv() => v, _ = never::<()>().recv() => Err(RecvError) }
+    });
+    assert!(poll(choice.as_mut()).is_pending());
+    assert_eq!(tx.try_send(4), Ok(()), "a select waits, too");
+    assert_eq!(tx.try_send(5), Err(TrySendError::Full(5)));
+    assert_eq!(poll(choice), Poll::Ready(Ok(4)));
+}
+
+#[test]
+fn r6_buffered_send_waits_only_when_full_and_receive_only_when_empty() {
+    let (tx, rx) = bounded(2);
+    assert_eq!(poll(pin!(tx.send(1))), Poll::Ready(Ok(())));
+    assert_eq!(poll(pin!(tx.send(2))), Poll::Ready(Ok(())));
+    assert!(tx.is_full());
+    let mut third = pin!(tx.send(3));
+    assert!(poll(third.as_mut()).is_pending());
+    assert_eq!(poll(pin!(rx.recv())), Poll::Ready(Ok(1)));
+    assert_eq!(rx.len(), 2, "the freed slot belongs to the first sender that waits");
+    assert_eq!(tx.try_send(9), Err(TrySendError::Full(9)));
+    assert_eq!(poll(third), Poll::Ready(Ok(())));
+    assert_eq!((rx.try_recv(), rx.try_recv()), (Ok(2), Ok(3)));
+    assert!(poll(pin!(rx.recv())).is_pending());
+}
+
+#[test]
+fn r7_close_lets_receivers_drain_wakes_everybody_and_gives_values_back() {
+    let (tx, rx) = bounded(1);
+    tx.try_send(1).unwrap();
+    let count = Arc::new(Count::default());
+    let mut blocked = pin!(tx.send(2));
+    assert!(poll_with(blocked.as_mut(), &count).is_pending());
+    assert!(tx.close());
+    assert!(!rx.close(), "closed twice");
+    assert_eq!(count.get(), 1);
+    assert_eq!(poll(blocked), Poll::Ready(Err(SendError(2))), "its own value, never delivered");
+    assert_eq!(tx.try_send(3), Err(TrySendError::Closed(3)), "closed beats full");
+    assert_eq!(poll(pin!(tx.send(4))), Poll::Ready(Err(SendError(4))));
+    assert_eq!(rx.try_recv(), Ok(1), "what was buffered is drained");
+    assert_eq!(rx.try_recv(), Err(TryRecvError::Closed));
+    assert_eq!(poll(pin!(rx.recv())), Poll::Ready(Err(RecvError)));
+}
+
+#[test]
+fn r7_close_wakes_receivers() {
+    let (tx, rx) = bounded::<u8>(0);
+    let count = Arc::new(Count::default());
+    let mut waits: Vec<_> = (0..100).map(|_| Box::pin(rx.recv())).collect();
+    for wait in &mut waits {
+        assert!(poll_with(wait.as_mut(), &count).is_pending());
+    }
+    drop(tx);
+    assert_eq!(count.get(), 100);
+    for wait in &mut waits {
+        assert_eq!(poll(wait.as_mut()), Poll::Ready(Err(RecvError)));
+    }
+}
+
+#[test]
+fn r8_ends_are_of_their_own_type() {
+    fn only_sends(tx: &Sender<u8>) {
+        tx.try_send(1).unwrap();
+    }
+    fn only_receives(rx: &Receiver<u8>) -> u8 {
+        rx.try_recv().unwrap()
+    }
+    let (tx, rx) = bounded(1);
+    only_sends(&tx);
+    assert_eq!(only_receives(&rx), 1);
+}
+
+#[test]
+fn r9_ranging_ends_at_close() {
+    let (tx, rx) = bounded(10);
+    (0..5).for_each(|i| tx.try_send(i).unwrap());
+    assert_eq!(rx.try_iter().take(2).collect::<Vec<_>>(), [0, 1]);
+    drop(tx);
+    assert_eq!(rx.iter().collect::<Vec<_>>(), [2, 3, 4]);
+    assert_eq!(rx.into_iter().next(), None);
+}
+
+#[test]
+fn r10_len_and_capacity() {
+    let (tx, rx) = bounded::<u8>(3);
+    tx.try_send(1).unwrap();
+    assert_eq!((tx.len(), rx.len(), tx.capacity(), rx.capacity()), (1, 1, Some(3), Some(3)));
+    assert!(!tx.is_empty() && !rx.is_full());
+    let (tx, rx) = bounded::<u8>(0);
+    let mut parked = pin!(tx.send(1));
+    assert!(poll(parked.as_mut()).is_pending());
+    assert_eq!((tx.len(), tx.capacity(), rx.is_empty(), rx.is_full()), (0, Some(0), true, true));
+    assert_eq!(unbounded::<u8>().0.capacity(), None);
+    assert!(!unbounded::<u8>().0.is_full());
+}
+
+#[test]
+fn r11_never_is_never_ready_and_never_closed() {
+    let rx = never::<u8>();
+    assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+    assert!(poll(pin!(rx.recv())).is_pending());
+    assert!(!rx.close());
+    assert!(!rx.is_closed());
+    assert!(poll(pin!(rx.clone().recv())).is_pending());
+}
+
+#[test]
+fn r12_waiters_are_served_in_the_order_in_which_they_came() {
+    let (tx, rx) = bounded(0);
+    let mut receives: Vec<_> = (0..5).map(|_| Box::pin(rx.recv())).collect();
+    for receive in &mut receives {
+        assert!(poll(receive.as_mut()).is_pending());
+    }
+    drop(receives.remove(2));
+    (0..4).for_each(|i| tx.try_send(i).unwrap());
+    for (i, receive) in receives.iter_mut().enumerate() {
+        assert_eq!(poll(receive.as_mut()), Poll::Ready(Ok(i)));
+    }
+    let mut sends: Vec<_> = (0..5).map(|i| Box::pin(tx.send(i))).collect();
+    for send in &mut sends {
+        assert!(poll(send.as_mut()).is_pending());
+    }
+    drop(sends.remove(1));
+    assert_eq!(rx.try_iter().collect::<Vec<_>>(), [0, 2, 3, 4]);
+}
+
+#[test]
+fn r13_zero_sized_values_cost_nothing_and_alignment_is_kept() {
+    let (tx, rx) = bounded(usize::MAX - 1);
+    (0..100_000).for_each(|_| tx.try_send(()).unwrap());
+    assert_eq!(rx.try_iter().count(), 100_000);
+    #[repr(align(128))]
+    #[derive(Debug, PartialEq)]
+    struct Wide;
+    let (tx, rx) = bounded(0);
+    let mut send = pin!(tx.send(Wide));
+    assert!(poll(send.as_mut()).is_pending());
+    let got = rx.try_recv().unwrap();
+    assert_eq!(std::ptr::from_ref(&got).addr() % 128, 0);
+}
+
+#[test]
+fn r24_what_happened_before_a_send_is_seen_after_its_receive() {
+    within(30, || {
+        static CELL: AtomicUsize = AtomicUsize::new(0);
+        for cap in [0, 1, 4] {
+            let (tx, rx) = bounded(cap);
+            let (back_tx, back_rx) = bounded::<()>(0);
+            let writer = std::thread::spawn(move || {
+                for i in 0..2000 {
+                    CELL.store(i, Ordering::Relaxed);
+                    tx.send_blocking(i).unwrap();
+                    back_rx.recv_blocking().unwrap();
+                }
+            });
+            for i in 0..2000 {
+                assert_eq!(rx.recv_blocking(), Ok(i));
+                assert_eq!(CELL.load(Ordering::Relaxed), i);
+                back_tx.send_blocking(()).unwrap();
+            }
+            writer.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn r24_the_kth_receive_happens_before_the_send_that_takes_its_slot() {
+    within(30, || {
+        static INSIDE: AtomicUsize = AtomicUsize::new(0);
+        // A buffer of three as a semaphore: at most three threads are between their send and their receive.
+        let (tx, rx) = bounded(3);
+        let threads: Vec<_> = (0..6)
+            .map(|_| {
+                let (tx, rx) = (tx.clone(), rx.clone());
+                std::thread::spawn(move || {
+                    for _ in 0..500 {
+                        tx.send_blocking(()).unwrap();
+                        assert!(INSIDE.fetch_add(1, Ordering::Relaxed) < 3);
+                        INSIDE.fetch_sub(1, Ordering::Relaxed);
+                        rx.recv_blocking().unwrap();
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+#[test]
+fn r24_what_happened_before_close_is_seen_by_a_receive_that_finds_it_closed() {
+    within(30, || {
+        for i in 1..500 {
+            let cell = Arc::new(AtomicUsize::new(0));
+            let (tx, rx) = bounded::<()>(0);
+            let written = cell.clone();
+            let closer = std::thread::spawn(move || {
+                written.store(i, Ordering::Relaxed);
+                tx.close();
+            });
+            assert_eq!(rx.recv_blocking(), Err(RecvError));
+            assert_eq!(cell.load(Ordering::Relaxed), i);
+            closer.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_value_handed_to_a_dropped_receive_goes_to_the_next_waiter() {
+    let (tx, rx) = bounded(0);
+    let count = Arc::new(Count::default());
+    let mut first = Box::pin(rx.recv());
+    let mut second = pin!(rx.recv());
+    assert!(poll(first.as_mut()).is_pending());
+    assert!(poll_with(second.as_mut(), &count).is_pending());
+    tx.try_send(7).unwrap();
+    drop(first);
+    assert_eq!(count.get(), 1);
+    assert_eq!(poll(second), Poll::Ready(Ok(7)));
+}
+
+#[test]
+fn values_that_come_back_reenter_ahead_of_the_buffer_in_the_order_of_sending() {
+    let (tx, rx) = bounded(2);
+    let mut waits: Vec<_> = (0..3).map(|_| Box::pin(rx.recv())).collect();
+    for wait in &mut waits {
+        assert!(poll(wait.as_mut()).is_pending());
+    }
+    (0..5).for_each(|i| tx.try_send(i).unwrap());
+    assert_eq!(rx.len(), 2);
+    drop(waits.remove(1));
+    drop(waits.remove(1));
+    drop(waits.remove(0));
+    assert_eq!(rx.len(), 2, "never more than the capacity");
+    assert_eq!(tx.try_send(9), Err(TrySendError::Full(9)));
+    assert_eq!(rx.try_iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn a_value_that_came_back_can_be_received_after_close() {
+    let (tx, rx) = bounded(0);
+    let mut wait = Box::pin(rx.recv());
+    assert!(poll(wait.as_mut()).is_pending());
+    tx.try_send(5).unwrap();
+    tx.close();
+    assert_eq!(rx.try_recv(), Err(TryRecvError::Closed), "handed to a waiter: out of reach");
+    drop(wait);
+    assert_eq!((rx.len(), rx.is_empty()), (0, true));
+    assert_eq!(rx.try_recv(), Ok(5));
+}
+
+#[test]
+fn a_pending_stream_poll_counts_as_a_waiting_receiver_and_another_receive_ends_it() {
+    let (tx, mut rx) = bounded(0);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(Pin::new(&mut rx).poll_next(&mut cx).is_pending());
+    assert_eq!(tx.try_send(1), Ok(()));
+    assert_eq!(rx.try_recv(), Ok(1), "handed to the stream poll, and passed on");
+    assert_eq!(tx.try_send(2), Err(TrySendError::Full(2)));
+    assert!(Pin::new(&mut rx).poll_next(&mut cx).is_pending());
+    assert_eq!(tx.try_send(3), Ok(()));
+    let other = rx.clone();
+    drop(rx);
+    assert_eq!(other.try_recv(), Ok(3), "dropping the handle loses nothing");
+    drop(tx);
+    let mut other = other;
+    assert_eq!(Pin::new(&mut other).poll_next(&mut cx), Poll::Ready(None));
+}
+
+#[test]
+fn a_dropped_send_leaves_no_trace_or_had_sent() {
+    let (tx, rx) = bounded(1);
+    tx.try_send(0).unwrap();
+    let value = Arc::new(());
+    let (tx2, rx2) = bounded(0);
+    let mut send = Box::pin(tx2.send(value.clone()));
+    assert!(poll(send.as_mut()).is_pending());
+    drop(send);
+    assert_eq!(Arc::strong_count(&value), 1);
+    assert!(rx2.try_recv().is_err());
+    let mut late = Box::pin(tx.send(1));
+    assert!(poll(late.as_mut()).is_pending());
+    assert_eq!(rx.try_recv(), Ok(0));
+    drop(late);
+    assert_eq!(rx.try_recv(), Ok(1), "it was moved in when the slot became free");
+}
+
+#[test]
+fn the_last_receiver_drops_the_buffer_at_once_and_frees_senders() {
+    let value = Arc::new(());
+    let (tx, rx) = bounded(1);
+    tx.try_send(value.clone()).unwrap();
+    let mut blocked = pin!(tx.send(value.clone()));
+    assert!(poll(blocked.as_mut()).is_pending());
+    let rx2 = rx.clone();
+    drop(rx);
+    assert!(!tx.is_closed());
+    drop(rx2);
+    assert!(tx.is_closed());
+    assert_eq!(Arc::strong_count(&value), 2, "the buffered one is gone");
+    assert!(matches!(poll(blocked), Poll::Ready(Err(SendError(_)))));
+    assert_eq!(Arc::strong_count(&value), 1);
+}
+
+#[test]
+fn weak_handles_do_not_keep_a_channel_open() {
+    let (tx, rx) = bounded::<u8>(1);
+    let (weak_tx, weak_rx) = (tx.downgrade(), rx.downgrade());
+    assert!(weak_tx.upgrade().unwrap().same_channel(&tx));
+    assert_eq!(tx.sender_count(), 1);
+    drop(tx);
+    assert!(weak_tx.upgrade().is_none());
+    assert!(rx.is_closed());
+    assert_eq!(weak_rx.upgrade().unwrap().try_recv(), Err(TryRecvError::Closed));
+    drop(rx);
+    assert!(weak_rx.upgrade().is_none());
+}
+
+#[test]
+fn a_permit_holds_a_slot() {
+    let (tx, rx) = bounded(2);
+    let Poll::Ready(Ok(permit)) = poll(pin!(tx.reserve())) else { panic!("there was room") };
+    tx.try_send(1).unwrap();
+    assert!(tx.is_full());
+    assert_eq!(tx.len(), 1);
+    let mut second = pin!(tx.reserve());
+    assert!(poll(second.as_mut()).is_pending());
+    permit.send(2).unwrap();
+    assert_eq!(rx.try_recv(), Ok(1));
+    let Poll::Ready(Ok(second)) = poll(second) else { panic!("a slot was freed") };
+    let mut blocked = pin!(tx.send(3));
+    assert!(poll(blocked.as_mut()).is_pending());
+    drop(second);
+    assert_eq!(poll(blocked), Poll::Ready(Ok(())), "an unused slot goes to the next");
+    let third = Box::pin(tx.reserve());
+    tx.close();
+    assert!(matches!(poll(pin!(third)), Poll::Ready(Err(SendError(())))));
+}
+
+#[test]
+fn a_granted_reserve_that_is_dropped_passes_its_slot_on() {
+    let (tx, rx) = bounded(1);
+    tx.try_send(1).unwrap();
+    let mut reserve = Box::pin(tx.reserve());
+    let mut send = pin!(tx.send(2));
+    assert!(poll(reserve.as_mut()).is_pending());
+    assert!(poll(send.as_mut()).is_pending());
+    assert_eq!(rx.try_recv(), Ok(1));
+    assert!(poll(send.as_mut()).is_pending(), "the slot was granted to the reserve");
+    drop(reserve);
+    assert_eq!(poll(send), Poll::Ready(Ok(())));
+    assert_eq!(rx.try_recv(), Ok(2));
+}
+
+#[test]
+fn a_receiver_takes_from_a_sender_that_waits_while_permits_hold_every_slot() {
+    let (tx, rx) = bounded(1);
+    let Poll::Ready(Ok(permit)) = poll(pin!(tx.reserve())) else { panic!("there was room") };
+    let mut next = pin!(tx.reserve());
+    let mut send = pin!(tx.send(2));
+    assert!(poll(next.as_mut()).is_pending() && poll(send.as_mut()).is_pending());
+    assert_eq!(poll(pin!(rx.recv())), Poll::Ready(Ok(2)), "neither must wait for the permit");
+    assert_eq!(poll(send), Poll::Ready(Ok(())));
+    let mut recv = pin!(rx.recv());
+    assert!(poll(recv.as_mut()).is_pending());
+    permit.send(3).unwrap();
+    assert_eq!(poll(recv), Poll::Ready(Ok(3)));
+    assert!(matches!(poll(next), Poll::Ready(Ok(_))), "its slot is free again");
+}
+
+#[test]
+fn recv_many_takes_what_is_there() {
+    let (tx, rx) = bounded(10);
+    (0..5).for_each(|i| tx.try_send(i).unwrap());
+    let mut got = Vec::new();
+    assert_eq!(poll(pin!(rx.recv_many(&mut got, 3))), Poll::Ready(3));
+    assert_eq!(poll(pin!(rx.recv_many(&mut got, 0))), Poll::Ready(0));
+    assert_eq!(poll(pin!(rx.recv_many(&mut got, 9))), Poll::Ready(2));
+    assert!(poll(pin!(rx.recv_many(&mut got, 9))).is_pending());
+    drop(tx);
+    assert_eq!(poll(pin!(rx.recv_many(&mut got, 9))), Poll::Ready(0));
+    assert_eq!(got, [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn huge_capacities_allocate_lazily_and_channels_of_channels_work() {
+    let (tx, rx) = bounded(usize::MAX / 2);
+    let (inner_tx, inner_rx) = bounded::<u8>(1);
+    tx.try_send(inner_rx).unwrap();
+    inner_tx.try_send(1).unwrap();
+    assert_eq!(rx.try_recv().unwrap().try_recv(), Ok(1));
+}
+
+#[test]
+fn a_forgotten_wait_wedges_nobody_else() {
+    let (tx, rx) = bounded(1);
+    let mut forgotten = Box::pin(rx.recv());
+    assert!(poll(forgotten.as_mut()).is_pending());
+    std::mem::forget(forgotten);
+    tx.try_send(1).unwrap();
+    let mut next = pin!(rx.recv());
+    assert!(poll(next.as_mut()).is_pending(), "the first value was handed to the forgotten one");
+    tx.try_send(2).unwrap();
+    assert_eq!(poll(next), Poll::Ready(Ok(2)));
+    tx.try_send(3).unwrap();
+    let mut forgotten = Box::pin(tx.send(4));
+    assert!(poll(forgotten.as_mut()).is_pending());
+    std::mem::forget(forgotten);
+    assert_eq!((rx.try_recv(), rx.try_recv()), (Ok(3), Ok(4)));
+    tx.try_send(5).unwrap();
+}
+
+#[test]
+fn a_forgotten_select_wedges_nobody_else() {
+    let (tx, rx) = bounded::<u8>(0);
+    let (_other_tx, other) = bounded::<u8>(0);
+    let held = Arc::new((tx, rx));
+    let inner = held.clone();
+    let mut forgotten = Box::pin(async move {
+        select! { v = inner.1.recv() => v, v = other.recv() => v }
+    });
+    assert!(poll(forgotten.as_mut()).is_pending());
+    std::mem::forget(forgotten);
+    let (tx, rx) = &*held;
+    assert_eq!(tx.try_send(1), Ok(()));
+    assert_eq!(tx.try_send(2), Err(TrySendError::Full(2)));
+    let mut recv = pin!(rx.recv());
+    assert!(poll(recv.as_mut()).is_pending());
+    assert_eq!(tx.try_send(3), Ok(()));
+    assert_eq!(poll(recv), Poll::Ready(Ok(3)));
+}
+
+#[test]
+fn a_panicking_waker_hurts_nobody_else() {
+    struct Bomb;
+    impl Wake for Bomb {
+        fn wake(self: Arc<Self>) {
+            panic!("the waker's own fault");
+        }
+    }
+    let bomb = Waker::from(Arc::new(Bomb));
+    let (tx, rx) = bounded::<u8>(0);
+    let count = Arc::new(Count::default());
+    let mut waits: Vec<_> = (0..100).map(|_| Box::pin(rx.recv())).collect();
+    for (i, wait) in waits.iter_mut().enumerate() {
+        let polled = match i % 3 {
+            0 => wait.as_mut().poll(&mut Context::from_waker(&bomb)),
+            _ => poll_with(wait.as_mut(), &count),
+        };
+        assert!(polled.is_pending());
+    }
+    let sent = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tx.try_send(1)));
+    assert!(sent.is_err());
+    assert_eq!(poll(waits[0].as_mut()), Poll::Ready(Ok(1)), "the value was handed over all the same");
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tx.close())).is_err());
+    assert_eq!(count.get(), 66, "everybody else was woken");
+    for wait in &mut waits[1..] {
+        assert_eq!(poll(wait.as_mut()), Poll::Ready(Err(RecvError)));
+    }
+}
+
+/// Counts drops; panics in the drop of one that is armed.
+struct Fragile(Arc<AtomicUsize>, bool);
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        if self.1 && !std::thread::panicking() {
+            panic!("the value's own fault");
+        }
+    }
+}
+
+#[test]
+fn a_panicking_drop_hurts_nobody_else_and_every_value_is_dropped_once() {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let (tx, rx) = bounded(4);
+    for i in 0..4 {
+        assert!(tx.try_send(Fragile(drops.clone(), i == 1)).is_ok());
+    }
+    let count = Arc::new(Count::default());
+    let mut blocked = Box::pin(tx.send(Fragile(drops.clone(), false)));
+    assert!(poll_with(blocked.as_mut(), &count).is_pending());
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(rx))).is_err());
+    assert_eq!(drops.load(Ordering::SeqCst), 4);
+    assert_eq!(count.get(), 1, "the blocked sender was woken");
+    drop(poll(blocked.as_mut()));
+    drop(blocked);
+    assert_eq!(drops.load(Ordering::SeqCst), 5);
+    assert!(tx.is_closed());
+}
+
+#[test]
+fn a_value_may_use_its_channel_while_it_is_dropped() {
+    struct Curious(Sender<Curious>);
+    impl Drop for Curious {
+        fn drop(&mut self) {
+            let _ = (self.0.len(), self.0.is_closed(), self.0.close());
+        }
+    }
+    within(10, || {
+        let (tx, rx) = unbounded();
+        for _ in 0..3 {
+            let _ = tx.try_send(Curious(tx.clone()));
+        }
+        drop(rx);
+        assert!(tx.is_closed());
+    });
+}
+
+#[test]
+fn blocking_twins_time_out_and_give_values_back() {
+    within(20, || {
+        let (tx, rx) = bounded(0);
+        let limit = Duration::from_millis(5);
+        assert_eq!(rx.recv_timeout_blocking(limit), Err(RecvTimeoutError::Timeout));
+        assert_eq!(tx.send_timeout_blocking(1, limit), Err(SendTimeoutError::Timeout(1)));
+        let (tx2, rx2) = (tx.clone(), rx.clone());
+        let far = std::thread::spawn(move || (rx2.recv_blocking(), rx2.recv_timeout_blocking(Duration::MAX)));
+        assert_eq!(tx2.send_blocking(2), Ok(()));
+        assert_eq!(tx2.send_timeout_blocking(3, Duration::MAX), Ok(()));
+        assert_eq!(far.join().unwrap(), (Ok(2), Ok(3)));
+        tx.close();
+        assert_eq!(rx.recv_timeout_blocking(limit), Err(RecvTimeoutError::Closed));
+        assert_eq!(tx.send_timeout_blocking(4, limit), Err(SendTimeoutError::Closed(4)));
+        assert_eq!((rx.recv_blocking(), tx.send_blocking(5)), (Err(RecvError), Err(SendError(5))));
+    });
+}
+
+#[test]
+fn a_wait_polled_with_another_waker_wakes_that_one() {
+    let (tx, rx) = bounded(0);
+    let (a, b) = (Arc::new(Count::default()), Arc::new(Count::default()));
+    let mut recv = pin!(rx.recv());
+    assert!(poll_with(recv.as_mut(), &a).is_pending());
+    assert!(poll_with(recv.as_mut(), &b).is_pending());
+    tx.try_send(1).unwrap();
+    assert_eq!((a.get(), b.get()), (0, 1));
+    let mut choice = pin!(async {
+        select! { v = rx.recv() => v, _ = never::<()>().recv() => Err(RecvError) }
+    });
+    assert!(poll_with(choice.as_mut(), &a).is_pending());
+    assert!(poll_with(choice.as_mut(), &b).is_pending());
+    assert!(poll_with(recv, &a).is_ready());
+    tx.try_send(2).unwrap();
+    assert_eq!((a.get(), b.get()), (0, 2));
+    assert_eq!(poll(choice), Poll::Ready(Ok(2)));
+}
+
+#[test]
+fn closing_a_channel_with_a_million_blocked_receivers_is_linear() {
+    let time = |n: usize| {
+        let (tx, rx) = bounded::<u8>(0);
+        let mut waits: Vec<_> = (0..n).map(|_| rx.recv()).collect();
+        for wait in &mut waits {
+            assert!(poll(Pin::new(wait)).is_pending());
+        }
+        let start = std::time::Instant::now();
+        tx.close();
+        let took = start.elapsed();
+        // Leaving from the front, the back and the middle is constant as well.
+        waits.reverse();
+        drop(waits.split_off(n / 2));
+        drop(waits);
+        took
+    };
+    let (small, large) = (time(50_000), time(1_000_000));
+    assert!(
+        large < small * 200 + Duration::from_millis(500),
+        "{small:?} for 50,000 but {large:?} for 1,000,000"
+    );
+}
+
+#[test]
+fn stats_count_and_named_channels_are_listed() {
+    let (tx, rx) = bounded(4);
+    tx.set_name("edges: stats");
+    (0..3).for_each(|i| tx.try_send(i).unwrap());
+    assert_eq!(rx.try_iter().count(), 3);
+    tx.try_send(1).unwrap();
+    let stats = tx.stats();
+    assert_eq!((stats.sent, stats.received, stats.len, stats.high_water), (4, 3, 1, 3));
+    assert!(pirn_channel::named_channels().contains(&rx.stats()));
+    assert!(stats.to_string().starts_with("channel edges: stats: 1/4 buffered"));
+    drop((tx, rx));
+    assert!(!pirn_channel::named_channels()
+        .iter()
+        .any(|stats| stats.name.as_deref() == Some("edges: stats")));
+}

@@ -1,0 +1,230 @@
+//! The rules of oneshot, broadcast and watch.
+
+use std::future::Future;
+use std::pin::{pin, Pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use pirn_channel::{broadcast, oneshot, select, watch, RecvError, SendError, TryRecvError};
+
+fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn poll_with<F: Future>(future: Pin<&mut F>, count: &Arc<Count>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(&Waker::from(count.clone())))
+}
+
+fn within<R: Send + 'static>(seconds: u64, body: impl FnOnce() -> R + Send + 'static) -> R {
+    let (tx, rx) = std::sync::mpsc::channel();
+    thread::spawn(move || tx.send(body()));
+    rx.recv_timeout(Duration::from_secs(seconds)).expect("it hangs or has panicked")
+}
+
+#[test]
+fn oneshot_hands_one_value_over() {
+    let (tx, mut rx) = oneshot::channel();
+    assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+    let count = Arc::new(Count::default());
+    assert!(poll_with(Pin::new(&mut rx), &count).is_pending());
+    assert_eq!(tx.send(5), Ok(()));
+    assert_eq!(count.0.load(Ordering::SeqCst), 1);
+    assert_eq!(poll(Pin::new(&mut rx)), Poll::Ready(Ok(5)));
+    assert_eq!(rx.try_recv(), Err(TryRecvError::Closed));
+}
+
+#[test]
+fn oneshot_sender_dropped_or_receiver_gone() {
+    let (tx, rx) = oneshot::channel::<u8>();
+    drop(tx);
+    assert_eq!(rx.recv_blocking(), Err(RecvError));
+    let (mut tx, rx) = oneshot::channel();
+    assert!(!tx.is_closed());
+    {
+        let count = Arc::new(Count::default());
+        let mut closed = pin!(tx.closed());
+        assert!(poll_with(closed.as_mut(), &count).is_pending());
+        drop(rx);
+        assert_eq!(count.0.load(Ordering::SeqCst), 1);
+        assert!(poll(closed).is_ready());
+    }
+    assert!(tx.is_closed());
+    assert_eq!(tx.send(7), Err(7));
+    let (tx, mut rx) = oneshot::channel();
+    rx.close();
+    assert_eq!(tx.send(1), Err(1));
+    let value = Arc::new(());
+    let (tx, rx) = oneshot::channel();
+    tx.send(value.clone()).unwrap();
+    drop(rx);
+    assert_eq!(Arc::strong_count(&value), 1);
+}
+
+#[test]
+fn oneshot_in_a_select_loop_and_across_threads() {
+    within(20, || {
+        smol::block_on(async {
+            let (tx, mut rx) = oneshot::channel();
+            let mut turns = 0;
+            let sender = thread::spawn(move || tx.send("reply"));
+            let got = loop {
+                select! {
+                    v = &mut rx => break v,
+                    _ = smol::future::yield_now() => turns += 1,
+                }
+            };
+            assert_eq!(got, Ok("reply"));
+            sender.join().unwrap().unwrap();
+            assert!(turns < usize::MAX);
+        });
+    });
+}
+
+#[test]
+fn broadcast_keeps_exactly_the_last_values() {
+    let (tx, mut rx) = broadcast::channel(3);
+    for i in 0..5 {
+        assert_eq!(tx.send(i).unwrap(), 1);
+    }
+    let mut late = tx.subscribe();
+    assert_eq!(rx.len(), 3);
+    assert_eq!(rx.try_recv(), Err(broadcast::TryRecvError::Lagged(2)));
+    let mut twin = rx.clone();
+    assert_eq!((rx.try_recv(), rx.try_recv(), rx.try_recv()), (Ok(2), Ok(3), Ok(4)));
+    assert_eq!(rx.try_recv(), Err(broadcast::TryRecvError::Empty));
+    assert_eq!(twin.try_recv(), Ok(2));
+    assert_eq!(late.try_recv(), Err(broadcast::TryRecvError::Empty));
+    let count = Arc::new(Count::default());
+    {
+        let mut wait = pin!(late.recv());
+        assert!(poll_with(wait.as_mut(), &count).is_pending());
+        assert_eq!(tx.send(5).unwrap(), 3);
+        assert_eq!(count.0.load(Ordering::SeqCst), 1);
+        assert_eq!(poll(wait), Poll::Ready(Ok(5)));
+    }
+    drop(tx);
+    assert_eq!(late.recv_blocking(), Err(broadcast::RecvError::Closed));
+    assert_eq!(rx.try_recv(), Ok(5));
+    assert_eq!(rx.try_recv(), Err(broadcast::TryRecvError::Closed));
+}
+
+#[test]
+fn broadcast_without_receivers_gives_the_value_back_and_keeps_nothing() {
+    let value = Arc::new(());
+    let (tx, rx) = broadcast::channel(2);
+    tx.send(value.clone()).unwrap();
+    drop(rx);
+    assert_eq!(Arc::strong_count(&value), 1);
+    assert_eq!(tx.send(value.clone()), Err(SendError(value)));
+    assert_eq!(tx.subscribe().try_recv(), Err(broadcast::TryRecvError::Empty));
+}
+
+#[test]
+fn broadcast_clones_and_drops_values_outside_its_lock() {
+    struct Curious(broadcast::Sender<Curious>);
+    impl Clone for Curious {
+        fn clone(&self) -> Self {
+            assert!(self.0.receiver_count() > 0);
+            Self(self.0.clone())
+        }
+    }
+    impl Drop for Curious {
+        fn drop(&mut self) {
+            let _ = self.0.receiver_count();
+        }
+    }
+    within(10, || {
+        let (tx, mut a) = broadcast::channel(1);
+        let mut b = tx.subscribe();
+        for _ in 0..3 {
+            assert!(tx.send(Curious(tx.clone())).is_ok());
+        }
+        assert!(a.try_recv().is_err());
+        assert!(a.try_recv().is_ok());
+        assert!(b.try_recv().is_err());
+        assert!(b.try_recv().is_ok());
+    });
+}
+
+#[test]
+fn broadcast_reaches_everybody_across_threads() {
+    within(30, || {
+        let (tx, rx) = broadcast::channel(10_000);
+        let readers: Vec<_> = (0..3)
+            .map(|_| {
+                let mut rx = rx.clone();
+                thread::spawn(move || {
+                    let mut sum = 0;
+                    while let Ok(v) = rx.recv_blocking() {
+                        sum += v;
+                    }
+                    sum
+                })
+            })
+            .collect();
+        drop(rx);
+        (0..10_000_u64).for_each(|i| assert!(tx.send(i).is_ok()));
+        drop(tx);
+        readers.into_iter().for_each(|reader| assert_eq!(reader.join().unwrap(), 49_995_000));
+    });
+}
+
+#[test]
+fn watch_reports_the_latest_and_a_last_unseen_value_before_the_end() {
+    let (tx, mut rx) = watch::channel(0);
+    assert_eq!(*rx.borrow(), 0);
+    assert!(poll(pin!(rx.changed())).is_pending());
+    tx.send(1).unwrap();
+    tx.send_modify(|v| *v += 1);
+    assert!(rx.has_changed());
+    assert_eq!(poll(pin!(rx.changed())), Poll::Ready(Ok(())));
+    assert_eq!(*rx.borrow_and_update(), 2);
+    assert!(poll(pin!(rx.changed())).is_pending(), "one report for both");
+    let mut fresh = tx.subscribe();
+    assert!(!fresh.has_changed());
+    tx.send(3).unwrap();
+    drop(tx);
+    assert_eq!(fresh.changed_blocking(), Ok(()));
+    assert_eq!(*fresh.borrow(), 3);
+    assert_eq!(fresh.changed_blocking(), Err(RecvError));
+    assert_eq!(poll(pin!(rx.changed())), Poll::Ready(Ok(())));
+    assert_eq!(poll(pin!(rx.changed())), Poll::Ready(Err(RecvError)));
+}
+
+#[test]
+fn watch_without_receivers() {
+    let (tx, rx) = watch::channel(1);
+    drop(rx);
+    assert!(tx.is_closed());
+    assert_eq!(tx.send(2), Err(SendError(2)));
+    assert_eq!(*tx.borrow(), 1);
+    assert_eq!(tx.send_replace(4), 1);
+    assert_eq!(*tx.subscribe().borrow(), 4);
+}
+
+#[test]
+fn watch_wakes_everybody_and_a_dropped_wait_leaves_no_trace() {
+    let (tx, rx) = watch::channel(0);
+    let count = Arc::new(Count::default());
+    let mut rxs: Vec<_> = (0..10).map(|_| rx.clone()).collect();
+    let mut waits: Vec<_> = rxs.iter_mut().map(|rx| Box::pin(rx.changed())).collect();
+    for wait in &mut waits {
+        assert!(poll_with(wait.as_mut(), &count).is_pending());
+    }
+    drop(waits.remove(4));
+    tx.send(1).unwrap();
+    assert_eq!(count.0.load(Ordering::SeqCst), 9);
+    assert!(waits.iter_mut().all(|wait| poll(wait.as_mut()).is_ready()));
+}
