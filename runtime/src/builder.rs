@@ -1,0 +1,161 @@
+//! Configuring a runtime.
+
+use crate::global::{self, GlobalAlreadyStarted};
+use crate::sched::{Config, Shared, UnhandledPanic};
+use crate::{Handle, Runtime, quit, trace};
+use std::sync::Arc;
+use std::{env, io, thread};
+
+/// How a [`Runtime`] is to be. Each method takes and returns the builder.
+///
+/// ```
+/// let runtime = pirn::Builder::new().procs(2).thread_name("worker").build()?;
+/// assert_eq!(runtime.procs(), 2);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build` or `install_global`"]
+pub struct Builder {
+    procs: Option<usize>,
+    max_threads: Option<usize>,
+    thread_name: Option<String>,
+    thread_stack_size: Option<usize>,
+    on_unhandled_panic: UnhandledPanic,
+    dump_on_sigquit: bool,
+    sysmon: bool,
+}
+
+const DEFAULT_MAX_THREADS: usize = 512;
+
+impl Builder {
+    /// The defaults: as many processors as this process may use, at most 512 threads, panics reported.
+    pub fn new() -> Self {
+        Self {
+            procs: None,
+            max_threads: None,
+            thread_name: None,
+            thread_stack_size: None,
+            on_unhandled_panic: UnhandledPanic::Report,
+            dump_on_sigquit: false,
+            sysmon: true,
+        }
+    }
+
+    /// How many processors there are: how many tasks can run at the same time.
+    ///
+    /// Unless set it is `PIRN_PROCS`, else what the affinity mask and the cgroup's CPU quota allow.
+    pub fn procs(mut self, n: usize) -> Self {
+        self.procs = Some(n);
+        self
+    }
+
+    /// How many threads there may be, workers and those that block together; raised to `procs + 2`. Blocking
+    /// jobs use at most `max_threads - procs - 1` of them.
+    pub fn max_threads(mut self, n: usize) -> Self {
+        self.max_threads = Some(n);
+        self
+    }
+
+    /// What the threads are called; a number is appended. `pirn` unless set.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Self {
+        self.thread_name = Some(name.into());
+        self
+    }
+
+    /// How many bytes of stack each thread has; std's default of 2 MiB unless set.
+    pub fn thread_stack_size(mut self, bytes: usize) -> Self {
+        self.thread_stack_size = Some(bytes);
+        self
+    }
+
+    /// What to do about a panic that nobody joins.
+    pub fn on_unhandled_panic(mut self, policy: UnhandledPanic) -> Self {
+        self.on_unhandled_panic = policy;
+        self
+    }
+
+    /// Whether SIGQUIT prints every live task and what it waits on, on standard error; the process goes on.
+    /// `PIRN_DUMP=1` in the environment asks for it too.
+    ///
+    /// ```
+    /// let runtime = pirn::Builder::new().dump_on_sigquit(true).build()?;
+    /// pirn::signal::Signal::QUIT.raise();
+    /// # drop(runtime);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn dump_on_sigquit(mut self, on: bool) -> Self {
+        self.dump_on_sigquit = on;
+        self
+    }
+
+    /// Switches the watching thread off, so that a test can show what is lost without it.
+    #[doc(hidden)]
+    pub fn sysmon(mut self, on: bool) -> Self {
+        self.sysmon = on;
+        self
+    }
+
+    /// Starts the runtime.
+    ///
+    /// # Errors
+    /// `InvalidInput` for 0 processors, and for a `PIRN_PROCS` that is no positive number; else what the
+    /// system says when it refuses a descriptor or the first thread.
+    pub fn build(self) -> io::Result<Runtime> {
+        Ok(Runtime::from_handle(Handle::new(self.build_shared()?)))
+    }
+
+    /// Makes this the configuration of the global runtime, which starts at its first use.
+    ///
+    /// # Errors
+    /// If the global runtime has been configured or used before.
+    pub fn install_global(self) -> Result<(), GlobalAlreadyStarted> {
+        global::install(self)
+    }
+
+    pub(crate) fn build_shared(self) -> io::Result<Arc<Shared>> {
+        let procs = match self.procs {
+            Some(procs) => procs,
+            None => default_procs()?,
+        };
+        if procs == 0 {
+            return Err(invalid("a runtime needs at least one processor; procs(0) was asked for".into()));
+        }
+        let trace = trace::asked_for()?;
+        let shared = Shared::new(Config {
+            procs,
+            max_threads: self.max_threads.unwrap_or(DEFAULT_MAX_THREADS).max(procs + 2),
+            thread_name: self.thread_name.unwrap_or_else(|| "pirn".into()),
+            thread_stack_size: self.thread_stack_size,
+            on_unhandled_panic: self.on_unhandled_panic,
+            sysmon: self.sysmon,
+        })?;
+        if let Some(interval) = trace {
+            trace::start(&shared, interval)?;
+        }
+        if self.dump_on_sigquit || quit::is_asked_for() {
+            quit::start(&shared)?;
+        }
+        Ok(shared)
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn default_procs() -> io::Result<usize> {
+    let Some(asked) = env::var_os("PIRN_PROCS") else {
+        // std honours the affinity mask and, on Linux, the quota of the cgroup.
+        return Ok(thread::available_parallelism().map_or(1, usize::from));
+    };
+    match asked.to_str().and_then(|asked| asked.trim().parse().ok()) {
+        Some(procs) if procs > 0 => Ok(procs),
+        _ => Err(invalid(format!("PIRN_PROCS must be a positive number, not {asked:?}"))),
+    }
+}
+
+fn invalid(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, message)
+}

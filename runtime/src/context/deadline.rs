@@ -1,0 +1,88 @@
+//! Deadlines: the one timer that a context has, if it needs one.
+//!
+//! A child never outlives its parent. So where the parent's deadline is no later than the child's own, the
+//! child needs no timer at all: the parent's end reaches it. Only a deadline that is earlier than everything
+//! above it gets a timer, and each context has at most that one, however many wait for it.
+//!
+//! | parent's deadline | own | `deadline()` | timer |
+//! |---|---|---|---|
+//! | none, or later | d | d | one, at d |
+//! | p ≤ d | d | p | none: ends as the parent does, and with the parent's cause |
+//! | any | d, already past | d | none: born ended |
+//! | p or none | too far off to represent | p or none | none |
+//!
+//! # Invariants
+//! D1. An armed timer knows its context weakly: a context that nobody holds any more goes, and takes its timer
+//!     with it. (The heir of [`after_func`](super::after_func) is the exception, until its deadline.)
+//! D2. The timer fires with no lock held and ends the context by the ordinary walk. It may race with `cancel`:
+//!     the node takes the first outcome, whole.
+//! D3. No deadline is early: a runtime that shuts down wakes the timers it still has. An alarm that is woken
+//!     before its time sets itself again, on a runtime that lives.
+
+use std::sync::{Arc, Weak};
+use std::task::{Wake, Waker};
+use std::time::Instant;
+
+use pirn_sync::clock;
+
+use super::cause::{Cause, Outcome};
+use super::node::Node;
+use crate::sched::timers::TimerSlot;
+
+/// Which of two deadlines a child gets a timer for: its own, if it is earlier than the parent's.
+pub(super) fn earlier_than(inherited: Option<Instant>, own: Option<Instant>) -> Option<Instant> {
+    own.filter(|own| inherited.is_none_or(|inherited| *own < inherited))
+}
+
+/// Makes `node` end at `at`, or now if that is past.
+pub(super) fn set(node: &Arc<Node>, at: Instant, cause: Option<Cause>) {
+    if at <= clock::now() {
+        node.end(Outcome::deadline_exceeded(cause));
+    } else if node.err().is_none() {
+        let target = Target::Weak(Arc::downgrade(node));
+        Arc::new(Alarm { at, cause, target }).arm(node);
+    }
+}
+
+/// As [`set`], but the timer keeps the node alive until then.
+pub(super) fn set_keeping(node: &Arc<Node>, at: Instant) {
+    let target = Target::Strong(Arc::clone(node));
+    Arc::new(Alarm { at, cause: None, target }).arm(node);
+}
+
+/// What the timer wakes: not a task, but the end of a context.
+struct Alarm {
+    at: Instant,
+    cause: Option<Cause>,
+    target: Target,
+}
+
+enum Target {
+    Weak(Weak<Node>),
+    Strong(Arc<Node>),
+}
+
+impl Alarm {
+    /// Sets the timer of `node`, which is this alarm's target. A node that has ended lets it go at once.
+    fn arm(self: Arc<Self>, node: &Node) {
+        let mut slot = TimerSlot::new();
+        slot.arm(self.at, Waker::from(self));
+        node.keep_timer(slot);
+    }
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        let node = match &self.target {
+            Target::Strong(node) => Some(Arc::clone(node)),
+            Target::Weak(node) => node.upgrade(),
+        };
+        let Some(node) = node else { return };
+        if clock::now() < self.at {
+            // D3.
+            self.arm(&node);
+        } else {
+            node.end(Outcome::deadline_exceeded(self.cause.clone()));
+        }
+    }
+}

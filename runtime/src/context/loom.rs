@@ -1,0 +1,191 @@
+//! Models of the tree: every interleaving (up to three preemptions) of ending, adding, dropping and waiting.
+//!
+//! The reference counts are std's, which loom cannot see into: it explores the locks and atomics of the tree
+//! itself. The models use no timers and no functions, which need a runtime.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context as Cx, Poll, Wake, Waker};
+
+use loom::thread;
+
+use super::{Context, ContextError};
+
+fn model(f: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(f);
+}
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn cause_of(ctx: &Context) -> String {
+    ctx.cause().expect("it has ended").to_string()
+}
+
+/// Whoever adds a child to a parent that is being cancelled gets one that ends with it, sooner or later; and
+/// the canceller finds every child that was there.
+#[test]
+fn cancel_against_child_add() {
+    model(|| {
+        let (parent, cancel) = Context::background().with_cancel();
+        let adder = {
+            let parent = parent.clone();
+            thread::spawn(move || parent.with_cancel())
+        };
+        cancel.cancel_cause("why");
+        let (child, _cancel_child) = adder.join().unwrap();
+        assert_eq!(child.err(), Some(ContextError::Canceled));
+        assert_eq!(cause_of(&child), "why");
+    });
+}
+
+/// A child may go while its parent ends; its sibling ends all the same, and nothing is used twice.
+#[test]
+fn cancel_against_child_drop() {
+    model(|| {
+        let (parent, cancel) = Context::background().with_cancel();
+        let (sibling, _cancel_sibling) = parent.with_cancel();
+        let child = parent.with_cancel();
+        let dropper = thread::spawn(move || drop(child));
+        cancel.cancel();
+        assert!(sibling.err().is_some());
+        dropper.join().unwrap();
+    });
+}
+
+/// The place that a child leaves may be taken by the next one while the parent ends.
+#[test]
+fn child_drop_against_child_add_against_cancel() {
+    model(|| {
+        let (parent, cancel) = Context::background().with_cancel();
+        let old = parent.with_cancel();
+        let dropper = thread::spawn(move || drop(old));
+        let adder = {
+            let parent = parent.clone();
+            thread::spawn(move || parent.with_cancel())
+        };
+        cancel.cancel();
+        dropper.join().unwrap();
+        assert!(adder.join().unwrap().0.err().is_some());
+    });
+}
+
+/// Two that cancel the same parent: each finds every descendant ended when its own call returns, with the
+/// one cause that won.
+#[test]
+fn cancel_against_cancel_of_the_same() {
+    model(|| {
+        let (parent, cancel) = Context::background().with_cancel();
+        let (child, cancel_child) = parent.with_cancel();
+        let (grandchild, cancel_grandchild) = child.with_cancel();
+        cancel_child.detach();
+        cancel_grandchild.detach();
+        let cancel = Arc::new(cancel);
+        let other = {
+            let (cancel, grandchild) = (Arc::clone(&cancel), grandchild.clone());
+            thread::spawn(move || {
+                cancel.cancel_cause("one");
+                assert!(grandchild.err().is_some());
+            })
+        };
+        cancel.cancel_cause("two");
+        assert!(grandchild.err().is_some());
+        other.join().unwrap();
+        assert_eq!(cause_of(&parent), cause_of(&grandchild));
+    });
+}
+
+/// A parent and its child cancelled at once: whoever returns from the parent's `cancel` finds the grandchild
+/// ended, although the child's own walk may be under way; and it has the child's cause.
+#[test]
+fn cancel_of_a_parent_against_cancel_of_its_child() {
+    model(|| {
+        let (parent, cancel) = Context::background().with_cancel();
+        let (child, cancel_child) = parent.with_cancel();
+        let (grandchild, cancel_grandchild) = child.with_cancel();
+        cancel_grandchild.detach();
+        let other = thread::spawn(move || cancel_child.cancel_cause("child's"));
+        cancel.cancel_cause("parent's");
+        assert!(grandchild.err().is_some());
+        assert_eq!(cause_of(&child), cause_of(&grandchild));
+        other.join().unwrap();
+        assert_eq!(cause_of(&parent), "parent's");
+    });
+}
+
+/// A waiter that registers while the context ends is ready or woken, never neither.
+#[test]
+fn done_registers_against_cancel() {
+    model(|| {
+        let (ctx, cancel) = Context::background().with_cancel();
+        let mut done = ctx.done();
+        let canceller = thread::spawn(move || cancel.cancel());
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let first = done.poll_ended(&mut Cx::from_waker(&waker));
+        canceller.join().unwrap();
+        if first.is_pending() {
+            assert_eq!(count.0.load(Ordering::Relaxed), 1, "pending, so it was woken");
+        }
+        assert_eq!(done.poll_ended(&mut Cx::from_waker(&waker)), Poll::Ready(()));
+    });
+}
+
+/// A waiter that changes tasks while the context ends: the task that was told `Pending` last is woken.
+#[test]
+fn done_moves_against_cancel() {
+    model(|| {
+        let (ctx, cancel) = Context::background().with_cancel();
+        let mut done = ctx.done();
+        let (old, new) = (Arc::new(Count::default()), Arc::new(Count::default()));
+        assert!(done.poll_ended(&mut Cx::from_waker(&Waker::from(Arc::clone(&old)))).is_pending());
+        let canceller = thread::spawn(move || cancel.cancel());
+        let second = done.poll_ended(&mut Cx::from_waker(&Waker::from(Arc::clone(&new))));
+        canceller.join().unwrap();
+        assert!(second.is_ready() || new.0.load(Ordering::Relaxed) == 1);
+    });
+}
+
+/// A waiter that is dropped while the context ends.
+#[test]
+fn done_drops_against_cancel() {
+    model(|| {
+        let (ctx, cancel) = Context::background().with_cancel();
+        let mut done = ctx.done();
+        assert!(done.poll_ended(&mut Cx::from_waker(Waker::noop())).is_pending());
+        let canceller = thread::spawn(move || cancel.cancel());
+        drop(done);
+        canceller.join().unwrap();
+        assert!(ctx.err().is_some());
+    });
+}
+
+/// What the canceller wrote before is there for whoever sees the end, without any other synchronisation.
+#[test]
+fn err_shows_what_came_before() {
+    model(|| {
+        let (ctx, cancel) = Context::background().with_cancel();
+        let written = Arc::new(loom::cell::UnsafeCell::new(0));
+        let writer = {
+            let written = Arc::clone(&written);
+            thread::spawn(move || {
+                // SAFETY: the only writer, and the reader looks only after it has seen the end.
+                written.with_mut(|value| unsafe { *value = 7 });
+                cancel.cancel();
+            })
+        };
+        if ctx.err().is_some() {
+            // SAFETY: the end was seen, so the writer is done; loom checks exactly this.
+            assert_eq!(written.with(|value| unsafe { *value }), 7);
+        }
+        writer.join().unwrap();
+    });
+}

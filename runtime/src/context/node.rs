@@ -1,0 +1,292 @@
+//! The tree of cancellation, and the walk that ends a part of it.
+//!
+//! Ending a context must reach everything below it before the caller goes on, however wide or deep that is,
+//! while children are made, dropped and ended by other threads. A tree under one lock would do it and would
+//! make every request of a server queue for that lock. So each node has its own, no two are ever held at
+//! once, and nothing of the user's (wakers, functions, causes, values) runs or is dropped under any.
+//!
+//! ```text
+//!              parent: Arc                    Live ── end ──► Ending ── every descendant ended ──► Ended
+//!   background ◄────────── node ◄─── child          │         (has the list of children)             ▲
+//!                           │ ▲                     └────────── it has no children ──────────────────┘
+//!            dependents: Weak │
+//!                           ▼ │
+//!            [child │ waiter │ func │ –]
+//! ```
+//!
+//! A node is kept alive by what may look at it from below: its handles and its children. Upwards it is
+//! known by a weak reference at a numbered place of the parent's list ([`Slab`]), so leaving is O(1).
+//!
+//! # The walk
+//! [`Node::end`] keeps a stack of nodes. It *strikes* each: under that node's lock it writes the outcome,
+//! takes waiters, functions and the timer out, and notes the children. After the last strike it *settles*
+//! the nodes that had children, leaves its parent's list, and only then wakes and starts what it took.
+//!
+//! Somebody else may call `end` on a struck node while the first walk is still below it. That call must not
+//! return early either, so it *helps*: it walks down from any node that is not yet settled.
+//!
+//! # Invariants
+//! N1. A node is ended once; `state` and `verdict` change together, under its lock.
+//! N2. While a node is Live everything in its list is there at the number its owner holds. Afterwards numbers
+//!     mean nothing.
+//! N3. A node gets its children's outcome from nobody but itself: a child struck by a helper ends as its own
+//!     parent did, whatever the helper was called with.
+//! N4. Ended means that every descendant is struck. For Ending has the list of all children there can ever
+//!     be (a node that is not Live takes none), and a walk settles only after its last strike.
+//! N5. A child leaves its parent's list after it is settled, never before: until then a walk from the parent
+//!     finds it and helps.
+//! N6. No lock is held while another is taken, nor while foreign code runs or is dropped.
+//! N7. Neither walking nor dropping recurses: chains of any length use constant stack.
+//!
+//! # Orderings
+//! | # | access | order | with | why | weakened, fails in |
+//! |---|---|---|---|---|---|
+//! | 1 | [`strike`][Node::strike]: `verdict` | Release | 2 | who sees the end sees what the canceller did before it | `loom::err_shows_what_came_before` |
+//! | 2 | [`err`][Node::err]: `verdict` | Acquire | 1 | | `loom::err_shows_what_came_before` |
+//! | 3 | `place` | Relaxed | – | the exchange alone decides who removes it; the list itself is under the parent's lock | – |
+//!
+//! # Rejected
+//! Holding the parent's lock while children are ended (Go): recursion, and a waker that touches the tree
+//! deadlocks. Taking the children out at the first strike: a second `cancel` returns while the first is
+//! still walking. Looking upwards for an ended ancestor: no walk at all, but every `err()` costs the depth.
+
+use std::mem;
+use std::sync::{Arc, Weak};
+use std::task::Waker;
+use std::time::Instant;
+
+use pirn_sync::primitive::Mutex;
+use pirn_sync::primitive::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+use super::after_func::{self, Func};
+use super::cause::{ContextError, Outcome};
+use super::slab::Slab;
+use super::wake_up::WakeUp;
+use crate::sched::timers::TimerSlot;
+
+/// `place` of a node that is in nobody's list.
+const NOWHERE: usize = usize::MAX;
+
+/// One context that can end.
+pub(super) struct Node {
+    parent: Option<Arc<Node>>,
+    /// The earliest deadline here or above.
+    deadline: Option<Instant>,
+    /// The number at which the parent knows this node.
+    place: AtomicUsize,
+    /// 0 while Live, else which [`ContextError`] it is: what `err` reads without the lock.
+    verdict: AtomicU8,
+    state: Mutex<State>,
+}
+
+enum State {
+    Live { dependents: Slab<Dependent>, timer: Option<TimerSlot> },
+    Ending { outcome: Outcome, children: Vec<Weak<Node>> },
+    Ended { outcome: Outcome },
+}
+
+/// What hangs on a context.
+pub(super) enum Dependent {
+    /// A context that ends with it.
+    Child(Weak<Node>),
+    /// A future that waits for its end.
+    Waiter(Waker),
+    /// A function to run at its end.
+    Func(Func),
+}
+
+impl Node {
+    /// A node below `parent`: already ended, as the parent is, if the parent is.
+    pub(super) fn new(parent: Option<&Arc<Node>>, deadline: Option<Instant>) -> Arc<Self> {
+        let node = Arc::new(Self {
+            parent: parent.cloned(),
+            deadline,
+            place: AtomicUsize::new(NOWHERE),
+            verdict: AtomicU8::new(0),
+            state: Mutex::new(State::Live { dependents: Slab::new(), timer: None }),
+        });
+        if let Some(parent) = parent {
+            match parent.join(Dependent::Child(Arc::downgrade(&node))) {
+                // The parent may end this node before its place is noted. That does no harm: a place is used
+                // only while the parent is Live (N2).
+                Ok(place) => node.place.store(place, Ordering::Relaxed),
+                Err(_) => node.end(parent.outcome().expect("N1: a node that takes no dependents has ended")),
+            }
+        }
+        node
+    }
+
+    /// The earliest deadline here or above.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn err(&self) -> Option<ContextError> {
+        match self.verdict.load(Ordering::Acquire) {
+            0 => None,
+            1 => Some(ContextError::Canceled),
+            _ => Some(ContextError::DeadlineExceeded),
+        }
+    }
+
+    /// How and why it ended, if it has.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        match &*self.state.lock() {
+            State::Live { .. } => None,
+            State::Ending { outcome, .. } | State::Ended { outcome } => Some(outcome.clone()),
+        }
+    }
+
+    /// Hangs `dependent` on this node and returns its number, or gives it back if the node has ended.
+    pub(super) fn join(&self, dependent: Dependent) -> Result<usize, Dependent> {
+        match &mut *self.state.lock() {
+            State::Live { dependents, .. } => Ok(dependents.insert(dependent)),
+            _ => Err(dependent),
+        }
+    }
+
+    /// Takes the dependent numbered `key` off, unless the node has ended and has taken it.
+    pub(super) fn leave(&self, key: usize) -> Option<Dependent> {
+        match &mut *self.state.lock() {
+            State::Live { dependents, .. } => Some(dependents.remove(key)),
+            _ => None,
+        }
+    }
+
+    /// Whether the waiter numbered `key` is still there and would wake the task of `waker`.
+    pub(super) fn would_wake(&self, key: usize, waker: &Waker) -> bool {
+        match &*self.state.lock() {
+            State::Live { dependents, .. } => {
+                matches!(dependents.get(key), Some(Dependent::Waiter(known)) if known.will_wake(waker))
+            }
+            _ => false,
+        }
+    }
+
+    /// Keeps an armed timer until the end, which disarms it; a node that has ended disarms it at once.
+    pub(super) fn keep_timer(&self, slot: TimerSlot) {
+        let refused = match &mut *self.state.lock() {
+            State::Live { timer, .. } => timer.replace(slot),
+            _ => Some(slot),
+        };
+        drop(refused);
+    }
+
+    /// Ends this node and every descendant, before it returns; then wakes and starts what waited for it.
+    ///
+    /// A node that has ended before keeps its outcome; the descendants are ended all the same (N4).
+    pub(super) fn end(&self, outcome: Outcome) {
+        let mut wake_up = WakeUp::default();
+        let mut stack = Vec::new();
+        if self.strike(outcome, &mut stack, &mut wake_up) {
+            let mut struck = Vec::new();
+            while let Some((node, outcome)) = stack.pop() {
+                if node.strike(outcome, &mut stack, &mut wake_up) {
+                    struck.push(node);
+                }
+            }
+            struck.iter().for_each(|node| node.settle());
+            self.settle();
+        }
+        self.unlink();
+        wake_up.run();
+    }
+
+    /// Ends this one node, unless it has ended. Pushes its children, with the outcome that is to be theirs,
+    /// and returns true if it has any that may not be struck yet.
+    fn strike(&self, outcome: Outcome, stack: &mut Vec<(Arc<Node>, Outcome)>, wake_up: &mut WakeUp) -> bool {
+        let mut state = self.state.lock();
+        if let State::Live { dependents, timer } = &mut *state {
+            wake_up.timers.extend(timer.take());
+            let mut children = Vec::new();
+            for dependent in mem::replace(dependents, Slab::new()).into_values() {
+                match dependent {
+                    Dependent::Child(child) => children.push(child),
+                    Dependent::Waiter(waker) => wake_up.wakers.push(waker),
+                    Dependent::Func(func) => wake_up.funcs.push(func),
+                }
+            }
+            let verdict = match outcome.err {
+                ContextError::Canceled => 1,
+                ContextError::DeadlineExceeded => 2,
+            };
+            *state = if children.is_empty() {
+                State::Ended { outcome }
+            } else {
+                State::Ending { outcome, children }
+            };
+            self.verdict.store(verdict, Ordering::Release);
+        }
+        let State::Ending { outcome, children } = &*state else { return false };
+        // N3: the outcome in the state, not the one this walk was called with.
+        stack.extend(children.iter().filter_map(Weak::upgrade).map(|child| (child, outcome.clone())));
+        true
+    }
+
+    /// Notes that every descendant is struck, and lets go of the list of children.
+    fn settle(&self) {
+        let mut state = self.state.lock();
+        if let State::Ending { outcome, children } = &mut *state {
+            let children = mem::take(children);
+            *state = State::Ended { outcome: outcome.clone() };
+            drop(state);
+            drop(children);
+        }
+    }
+
+    /// Leaves the parent's list, if it is in there.
+    fn unlink(&self) {
+        let place = self.place.swap(NOWHERE, Ordering::Relaxed);
+        if let Some(parent) = self.parent.as_ref().filter(|_| place != NOWHERE) {
+            drop(parent.leave(place));
+        }
+    }
+
+    /// What there is to do when nobody holds this node any more: it leaves the tree, passes on the functions
+    /// that still have to run, and gives its parent to the caller, who may be the last to hold that one.
+    fn depart(&mut self) -> Option<Arc<Node>> {
+        self.unlink();
+        let parent = self.parent.take();
+        let state = mem::replace(&mut *self.state.lock(), State::Ended { outcome: Outcome::canceled(None) });
+        if let State::Live { dependents, timer } = state {
+            let funcs: Vec<_> = dependents
+                .into_values()
+                .filter_map(|dependent| match dependent {
+                    Dependent::Func(func) => Some(func),
+                    _ => None,
+                })
+                .collect();
+            if !funcs.is_empty() {
+                after_func::bequeath(funcs, parent.as_ref(), self.deadline.filter(|_| timer.is_some()));
+            }
+        }
+        parent
+    }
+
+    /// How many dependents are in the list, and for how many it owns memory.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn dependents(&self) -> (usize, usize) {
+        match &*self.state.lock() {
+            State::Live { dependents, .. } => (dependents.len(), dependents.capacity()),
+            State::Ending { children, .. } => (children.len(), children.capacity()),
+            State::Ended { .. } => (0, 0),
+        }
+    }
+
+    /// Whether it has a timer of its own.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn has_timer(&self) -> bool {
+        matches!(&*self.state.lock(), State::Live { timer: Some(_), .. })
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let mut ancestor = self.depart();
+        while let Some(node) = ancestor {
+            // N7: the node taken out has no parent any more when it is dropped here.
+            ancestor = Arc::into_inner(node).and_then(|mut node| node.depart());
+        }
+    }
+}

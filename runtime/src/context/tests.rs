@@ -1,0 +1,133 @@
+//! What only the inside can see: what a context leaves behind in its parent, and who has a timer.
+//! The rules that users rely on are tested in `runtime/tests/context.rs`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::*;
+
+fn left_in(ctx: &Context) -> usize {
+    ctx.node.as_ref().expect("it can end").dependents().0
+}
+
+fn memory_of(ctx: &Context) -> usize {
+    ctx.node.as_ref().expect("it can end").dependents().1
+}
+
+fn has_timer(ctx: &Context) -> bool {
+    ctx.node.as_ref().expect("it can end").has_timer()
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+#[test]
+fn a_million_short_lived_children_leave_their_parents_memory_where_it_was() {
+    let (parent, _cancel) = Context::background().with_cancel();
+    for n in 0..1_000_000 {
+        let (child, cancel) = parent.with_cancel();
+        match n % 3 {
+            0 => cancel.cancel(),
+            1 => drop(cancel),
+            _ => cancel.detach(),
+        }
+        drop(child);
+    }
+    assert_eq!(left_in(&parent), 0);
+    assert!(memory_of(&parent) <= 64, "{} places are still owned", memory_of(&parent));
+}
+
+#[test]
+fn a_burst_of_children_gives_its_memory_back() {
+    let (parent, _cancel) = Context::background().with_cancel();
+    let burst: Vec<_> = (0..100_000).map(|_| parent.with_cancel()).collect();
+    assert_eq!(left_in(&parent), 100_000);
+    drop(burst);
+    assert_eq!(left_in(&parent), 0);
+    assert!(memory_of(&parent) <= 128, "{} places are still owned", memory_of(&parent));
+}
+
+#[test]
+fn a_finished_child_leaves_its_parent_although_its_handle_lives_on() {
+    let (parent, _cancel) = Context::background().with_cancel();
+    let (child, cancel) = parent.with_cancel();
+    assert_eq!(left_in(&parent), 1);
+    cancel.cancel();
+    assert_eq!(left_in(&parent), 0);
+    assert!(child.err().is_some() && parent.err().is_none());
+}
+
+#[test]
+fn futures_and_functions_that_are_withdrawn_leave_nothing_behind() {
+    let (ctx, _cancel) = Context::background().with_cancel();
+    let waker = std::task::Waker::noop();
+    let mut cx = std::task::Context::from_waker(waker);
+    let mut done = ctx.done();
+    for _ in 0..3 {
+        assert!(done.poll_ended(&mut cx).is_pending());
+        assert_eq!(left_in(&ctx), 1, "one waiter has one place, however often it is polled");
+    }
+    let func = ctx.after_func(|| ());
+    assert_eq!(left_in(&ctx), 2);
+    assert!(func.stop());
+    drop(done);
+    assert_eq!(left_in(&ctx), 0);
+}
+
+#[test]
+fn a_done_that_moves_to_another_task_wakes_that_one() {
+    struct Count(AtomicUsize);
+    impl std::task::Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let tasks = [Arc::new(Count(AtomicUsize::new(0))), Arc::new(Count(AtomicUsize::new(0)))];
+    let (ctx, cancel) = Context::background().with_cancel();
+    let mut done = ctx.done();
+    for task in &tasks {
+        let waker = std::task::Waker::from(Arc::clone(task));
+        assert!(done.poll_ended(&mut std::task::Context::from_waker(&waker)).is_pending());
+    }
+    cancel.cancel();
+    assert_eq!(tasks.map(|task| task.0.load(Ordering::Relaxed)), [0, 1]);
+}
+
+#[test]
+fn a_context_has_a_timer_only_if_its_deadline_is_earlier_than_its_parents() {
+    let now = clock::now();
+    let (parent, cancel) = Context::background().with_deadline(now + HOUR);
+    assert!(has_timer(&parent));
+    let later = parent.with_deadline(now + 2 * HOUR);
+    let equal = parent.with_deadline(now + HOUR);
+    let none = parent.with_cancel();
+    let earlier = parent.with_deadline(now + HOUR / 2);
+    assert_eq!([&later.0, &equal.0, &none.0, &earlier.0].map(has_timer), [false, false, false, true]);
+    for (child, _) in [&later, &equal, &none] {
+        assert_eq!(child.deadline(), Some(now + HOUR));
+    }
+    assert_eq!(earlier.0.deadline(), Some(now + HOUR / 2));
+    cancel.cancel();
+    assert!(!has_timer(&parent) && !has_timer(&earlier.0), "the end disarms");
+}
+
+#[test]
+fn a_deadline_too_far_to_represent_is_none() {
+    let (ctx, _cancel) = Context::background().with_timeout(Duration::MAX);
+    assert!(ctx.deadline().is_none() && ctx.err().is_none() && !has_timer(&ctx));
+    let (parent, _cancel) = Context::background().with_timeout(HOUR);
+    assert_eq!(parent.with_timeout(Duration::MAX).0.deadline(), parent.deadline());
+}
+
+#[test]
+fn the_heir_of_a_functions_context_is_gone_when_it_has_run() {
+    let (parent, _cancel) = Context::background().with_cancel();
+    let (ctx, cancel) = parent.with_timeout(Duration::from_millis(20));
+    cancel.detach();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    drop(ctx.after_func(move || sender.send(()).expect("the test waits")));
+    drop(ctx);
+    assert_eq!(left_in(&parent), 1, "the heir hangs on the parent too");
+    receiver.recv_timeout(Duration::from_secs(10)).expect("it runs at the deadline");
+    assert_eq!(left_in(&parent), 0);
+}

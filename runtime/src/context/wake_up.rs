@@ -1,0 +1,47 @@
+//! What a walk has taken from the nodes it ended, to be woken, started and dropped when no lock is held.
+//!
+//! Wakers and functions are foreign code: they may call back into the tree, and they may panic. So the walk
+//! only collects, and all of it runs afterwards. A panic does not keep the others asleep: the first one goes
+//! on to the caller when everybody has been woken.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::task::Waker;
+
+use super::after_func::Func;
+use crate::sched::timers::TimerSlot;
+
+/// The things that have been waiting for contexts that a walk has just ended.
+#[derive(Default)]
+pub(super) struct WakeUp {
+    pub(super) timers: Vec<TimerSlot>,
+    pub(super) funcs: Vec<Func>,
+    pub(super) wakers: Vec<Waker>,
+}
+
+impl WakeUp {
+    /// Disarms the timers, starts the functions and wakes the waiters. Panics as the first waker did that did.
+    pub(super) fn run(self) {
+        drop(self.timers);
+        let mut first = Ok(());
+        for func in self.funcs {
+            keep_first(&mut first, || func.start());
+        }
+        for waker in self.wakers {
+            keep_first(&mut first, || waker.wake());
+        }
+        if let Err(panic) = first
+            // A second panic while this thread unwinds would abort the process.
+            && !std::thread::panicking()
+        {
+            resume_unwind(panic);
+        }
+    }
+}
+
+fn keep_first(first: &mut Result<(), Box<dyn Any + Send>>, act: impl FnOnce()) {
+    let result = catch_unwind(AssertUnwindSafe(act));
+    if first.is_ok() {
+        *first = result;
+    }
+}

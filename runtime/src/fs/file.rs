@@ -1,0 +1,307 @@
+//! [`File`]: an open file as an async stream, over blocking jobs.
+//!
+//! One job is under way at a time, and it owns a buffer of its own, so that a future which is dropped in the
+//! middle takes no buffer away from the thread that fills it.
+//!
+//! ```text
+//!               poll_read                        poll_write(bytes)
+//!   Idle ────────────────────► Reading     Idle ──────────────────► Writing    returns at once
+//!    ▲   bytes for the reader     │         ▲   an error is kept       │
+//!    └────────────────────────────┘         └──────── for the next ────┘       flush waits for it
+//!                                             operation
+//! ```
+//!
+//! # Invariants
+//! F1. `unread` holds bytes that a read has fetched and nobody has taken: a read whose future was dropped
+//!     loses nothing, the next one takes them.
+//! F2. The file's own position is ahead of the user's by `unread.len()`. Whatever depends on the position
+//!     (a write, a seek from the current place) first steps back by that much, inside its job.
+//! F3. An error of a write that has been reported as done is told once, by the next operation.
+
+use std::fs::{Metadata, Permissions};
+use std::future::Future;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::panic::Location;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
+
+use super::{Job, OpenOptions};
+
+/// The most that one job reads or writes: large enough that the hand-over between threads does not matter.
+const LARGEST_JOB: usize = 2 * 1024 * 1024;
+
+/// An open file: [`AsyncRead`], [`AsyncWrite`], [`AsyncSeek`].
+///
+/// A write returns as soon as a job has taken the bytes; [`flush`](futures_lite::io::AsyncWriteExt::flush)
+/// waits until they are in the file and tells whether they got there. Dropping a file does not wait for its
+/// last write, and its error is lost then: flush first. For many small reads or writes put it into a
+/// [`BufReader`](crate::io::BufReader) or [`BufWriter`](crate::io::BufWriter): each costs a job.
+///
+/// Reads and writes are cancel-safe.
+///
+/// ```
+/// use pirn::fs::{self, File};
+/// use pirn::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, SeekFrom};
+///
+/// # fn main() -> std::io::Result<()> {
+/// pirn::block_on(async {
+///     let path = std::env::temp_dir().join(format!("pirn-file-{}", std::process::id()));
+///     let mut file = fs::OpenOptions::new().read(true).write(true).create(true).open(&path).await?;
+///     file.write_all(b"hello file").await?;
+///     file.seek(SeekFrom::Start(6)).await?;
+///     let mut text = String::new();
+///     file.read_to_string(&mut text).await?;
+///     assert_eq!(text, "file");
+///     fs::remove_file(&path).await
+/// })
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct File {
+    std: Arc<std::fs::File>,
+    state: State,
+    /// F1.
+    unread: Vec<u8>,
+    taken: usize,
+    at: &'static Location<'static>,
+}
+
+#[derive(Debug)]
+enum State {
+    Idle,
+    Reading(Job<Vec<u8>>),
+    Writing(Job<()>),
+    Seeking(SeekFrom, Job<u64>),
+}
+
+impl File {
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    /// As [`std::fs::File::open`].
+    #[track_caller]
+    pub fn open(path: impl AsRef<Path>) -> Job<Self> {
+        OpenOptions::new().read(true).open(path)
+    }
+
+    /// Makes a file, or empties it, for writing.
+    ///
+    /// # Errors
+    /// As [`std::fs::File::create`].
+    #[track_caller]
+    pub fn create(path: impl AsRef<Path>) -> Job<Self> {
+        OpenOptions::new().write(true).create(true).truncate(true).open(path)
+    }
+
+    /// Wraps std's file.
+    #[track_caller]
+    pub fn from_std(file: std::fs::File) -> Self {
+        let at = Location::caller();
+        Self { std: Arc::new(file), state: State::Idle, unread: Vec::new(), taken: 0, at }
+    }
+
+    /// Writes everything to the disk, content and metadata.
+    ///
+    /// # Errors
+    /// As [`std::fs::File::sync_all`], and those of an earlier write.
+    #[track_caller]
+    pub fn sync_all(&mut self) -> Settled<'_, ()> {
+        Settled::new(self, |file| file.sync_all())
+    }
+
+    /// Writes the content to the disk.
+    ///
+    /// # Errors
+    /// As [`std::fs::File::sync_data`], and those of an earlier write.
+    #[track_caller]
+    pub fn sync_data(&mut self) -> Settled<'_, ()> {
+        Settled::new(self, |file| file.sync_data())
+    }
+
+    /// Cuts or extends the file.
+    ///
+    /// # Errors
+    /// As [`std::fs::File::set_len`], and those of an earlier write.
+    #[track_caller]
+    pub fn set_len(&mut self, length: u64) -> Settled<'_, ()> {
+        Settled::new(self, move |file| file.set_len(length))
+    }
+
+    /// What the system knows of the file.
+    ///
+    /// # Errors
+    /// As [`std::fs::File::metadata`], and those of an earlier write.
+    #[track_caller]
+    pub fn metadata(&mut self) -> Settled<'_, Metadata> {
+        Settled::new(self, |file| file.metadata())
+    }
+
+    /// Changes who may do what with the file.
+    ///
+    /// # Errors
+    /// As [`std::fs::File::set_permissions`], and those of an earlier write.
+    #[track_caller]
+    pub fn set_permissions(&mut self, permissions: Permissions) -> Settled<'_, ()> {
+        Settled::new(self, move |file| file.set_permissions(permissions))
+    }
+
+    /// Waits for the job that is under way, whatever it is (F1, F3).
+    fn poll_settle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = match &mut self.state {
+            State::Idle => return Poll::Ready(Ok(())),
+            State::Reading(job) => ready!(Pin::new(job).poll(cx)).map(|bytes| self.keep(bytes)),
+            State::Writing(job) => ready!(Pin::new(job).poll(cx)),
+            State::Seeking(_, job) => ready!(Pin::new(job).poll(cx)).map(drop),
+        };
+        self.state = State::Idle;
+        Poll::Ready(result)
+    }
+
+    fn keep(&mut self, bytes: Vec<u8>) {
+        (self.unread, self.taken) = (bytes, 0);
+    }
+
+    /// Takes back what was read ahead (F2): how far the file's position is in front of the user's.
+    fn give_back_unread(&mut self) -> i64 {
+        let ahead = (self.unread.len() - self.taken) as i64;
+        self.keep(Vec::new());
+        ahead
+    }
+
+    fn take_unread(&mut self, buf: &mut [u8]) -> usize {
+        let rest = &self.unread[self.taken..];
+        let count = rest.len().min(buf.len());
+        buf[..count].copy_from_slice(&rest[..count]);
+        self.taken += count;
+        count
+    }
+}
+
+impl AsyncRead for File {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let mut fetched = false;
+        loop {
+            let was_reading = matches!(this.state, State::Reading(_));
+            ready!(this.poll_settle(cx))?;
+            fetched |= was_reading;
+            if fetched || this.taken < this.unread.len() || buf.is_empty() {
+                return Poll::Ready(Ok(this.take_unread(buf)));
+            }
+            let (file, room) = (Arc::clone(&this.std), buf.len().min(LARGEST_JOB));
+            this.state = State::Reading(Job::called_at(this.at, move || {
+                let mut bytes = vec![0; room];
+                let count = read_once(&file, &mut bytes)?;
+                bytes.truncate(count);
+                Ok(bytes)
+            }));
+        }
+    }
+}
+
+impl AsyncWrite for File {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        ready!(this.poll_settle(cx))?;
+        let bytes = buf[..buf.len().min(LARGEST_JOB)].to_vec();
+        let (file, count, ahead) = (Arc::clone(&this.std), bytes.len(), this.give_back_unread());
+        let mut job = Job::called_at(this.at, move || {
+            if ahead > 0 {
+                (&*file).seek(SeekFrom::Current(-ahead))?;
+            }
+            (&*file).write_all(&bytes)
+        });
+        // The first poll starts it; nobody else may ever poll this file again.
+        match Pin::new(&mut job).poll(cx) {
+            Poll::Ready(result) => Poll::Ready(result.map(|()| count)),
+            Poll::Pending => {
+                this.state = State::Writing(job);
+                Poll::Ready(Ok(count))
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_settle(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}
+
+impl AsyncSeek for File {
+    fn poll_seek(self: Pin<&mut Self>, cx: &mut Context<'_>, to: SeekFrom) -> Poll<io::Result<u64>> {
+        let this = self.get_mut();
+        loop {
+            if let State::Seeking(under_way, job) = &mut this.state
+                && *under_way == to
+            {
+                let result = ready!(Pin::new(job).poll(cx));
+                this.state = State::Idle;
+                return Poll::Ready(result);
+            }
+            ready!(this.poll_settle(cx))?;
+            let (file, ahead) = (Arc::clone(&this.std), this.give_back_unread());
+            let job = Job::called_at(this.at, move || {
+                (&*file).seek(match to {
+                    SeekFrom::Current(by) => SeekFrom::Current(by - ahead),
+                    other => other,
+                })
+            });
+            this.state = State::Seeking(to, job);
+        }
+    }
+}
+
+/// A read that a signal handler does not end.
+fn read_once(mut file: &std::fs::File, bytes: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match file.read(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// A call on a file after everything before it has been done.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Settled<'a, T> {
+    file: &'a mut File,
+    job: Job<T>,
+    settled: bool,
+}
+
+impl<'a, T: Send + 'static> Settled<'a, T> {
+    #[track_caller]
+    fn new(
+        file: &'a mut File,
+        call: impl FnOnce(&std::fs::File) -> io::Result<T> + Send + Sync + 'static,
+    ) -> Self {
+        let std = Arc::clone(&file.std);
+        Self { file, job: Job::new(move || call(&std)), settled: false }
+    }
+}
+
+impl<T: Send + 'static> Future for Settled<'_, T> {
+    type Output = io::Result<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if !this.settled {
+            ready!(this.file.poll_settle(cx))?;
+            this.settled = true;
+        }
+        Pin::new(&mut this.job).poll(cx)
+    }
+}
+
+impl<T> std::fmt::Debug for Settled<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settled").field("file", &self.file).field("job", &self.job).finish()
+    }
+}

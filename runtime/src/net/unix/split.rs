@@ -1,0 +1,3 @@
+//! The halves of a [`UnixStream`].
+
+crate::net::split::halves!(UnixStream, std::os::unix::net::UnixStream);

@@ -1,0 +1,313 @@
+//! The readiness of one descriptor: a word and a list of waiters for each direction.
+//!
+//! The kernel tells of an *edge* once: "there is something to read now". Whoever reads must therefore
+//! remember the edge until the descriptor has been drained, and forget it exactly then. Forgetting is the
+//! dangerous half: between "would block" and "so it is not ready" the kernel may report the next edge, and
+//! forgetting that one puts a task to sleep for ever. The cure is a count of edges in the same word.
+//!
+//! ```text
+//!   bit  63 ………………… 3      2        1        0
+//!       ┌──────────────┬────────┬─────────┬───────┐     event:  tick + 1, READY (and HUNG_UP)
+//!       │ tick: edges  │ CLOSED │ HUNG_UP │ READY │     clear:  READY and HUNG_UP go, by exchange against
+//!       └──────────────┴────────┴─────────┴───────┘             the very word that was seen before the call
+//!
+//!   reader                                   poller
+//!   word = (t, READY)                                          R takes the word as its stamp
+//!   read() → would block
+//!                                            event: (t+1, READY)
+//!   clear((t, READY)) fails: word moved on                     nothing is lost; R reads again
+//! ```
+//!
+//! # Invariants
+//! D1. `tick` grows with every event and never shrinks; with 61 bits it does not come round.
+//! D2. READY falls only by an exchange against the stamp of whoever made a system call *after* taking it.
+//!     So READY is down only if the descriptor was found drained after the last event.
+//! D3. A waiter registers under the lock and looks at the word once more before it lets go; an event changes
+//!     the word first and empties the list under the lock afterwards. One of the two sees the other.
+//! D4. CLOSED stays. A closed side is always ready, with an error.
+//! D5. Wakers are cloned, called and dropped with the lock free. Under it they are only moved.
+//!
+//! # Who may wait
+//! Any number of tasks in either direction: two tasks may read one socket. An event wakes all that wait in
+//! its direction, since it does not say how much there is. A future keeps a [`Waiting`], by which it leaves
+//! the list when it is dropped. The `poll_*` functions of `futures_io` have no future to keep one in: they
+//! wait as [`Waiting::SHARED`], one entry per task, which the next event takes out.
+//!
+//! # Short reads
+//! A stream that gave fewer bytes than there was room for is drained, so its READY may be cleared at once
+//! and the call that would only say "would block" is saved. Not so after a hang-up: it came in the same edge
+//! as the last bytes, and no later edge will tell of the end again. [`ReadyStamp::is_last_edge`] says so.
+//!
+//! # Nudges
+//! A deadline that is moved or that passes is no event of the kernel's, yet whoever waits must look again.
+//! [`Descriptor::nudge`] is an event that we make ourselves: the waiters try, find nothing, and find the
+//! deadline. Since an operation looks at its deadline *after* it has taken a stamp, a nudge cannot fall
+//! between the look and the wait.
+//!
+//! # Orderings
+//! | # | access                                 | order   | with | why | weakened, fails in |
+//! |---|----------------------------------------|---------|------|-----|--------------------|
+//! | 1 | event, nudge: exchange on the word     | Release | 2    | what was stored before a nudge (a deadline) is seen after it | `loom::what_precedes_a_nudge_is_seen_after_it` |
+//! | 2 | [`poll_ready`](Descriptor::poll_ready): `look` loads the word | Acquire | 1 |  | as 1 |
+//! | 3 | [`clear_ready`](Descriptor::clear_ready): exchange | Relaxed | – | one location, which coherence orders (D2) | – |
+//! | 4 | CLOSED                                 | Relaxed | –    | carries no data; waiters are ordered by the lock (D3) | – |
+//!
+//! What came before an *event* needs no ordering here: it is in the kernel, behind a system call.
+//! `loom::an_event_between_try_and_wait_is_seen` fails when D3's second look is left out,
+//! `loom::clearing_keeps_a_newer_event` when the exchange of 3 becomes a plain store.
+//!
+//! # Rejected
+//! A single slot for one waker per direction: two readers would throw each other out. A level-triggered
+//! registration, armed for each wait: one more system call per wait.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::task::{Context, Poll, Waker};
+
+use pirn_sync::primitive::Mutex;
+use pirn_sync::primitive::atomic::AtomicU64;
+use pirn_sync::primitive::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use super::epoll::Readiness;
+use super::table::Token;
+
+const READY: u64 = 1;
+const HUNG_UP: u64 = 1 << 1;
+const CLOSED: u64 = 1 << 2;
+const TICK: u64 = 1 << 3;
+
+/// Reading or writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// Becoming readable: data, a connection to accept, the end of the stream, an error.
+    Read,
+    /// Becoming writable: room in the buffer, the end of a connect, an error.
+    Write,
+}
+
+/// What [`Descriptor::poll_ready`] saw. Taken before a system call, given back to
+/// [`Descriptor::clear_ready`] when that call found nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReadyStamp(u64);
+
+impl ReadyStamp {
+    /// Whether the peer has hung up: no further edge may come, so a short read must not clear this one.
+    pub(crate) fn is_last_edge(self) -> bool {
+        self.0 & HUNG_UP != 0
+    }
+}
+
+/// A future's place in the list of waiters of one direction.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting(u64);
+
+impl Waiting {
+    /// The key of waiters that have no place of their own.
+    const SHARED: u64 = 0;
+
+    /// No place yet.
+    pub(crate) const fn new() -> Self {
+        Self(Self::SHARED)
+    }
+}
+
+/// One registered descriptor.
+#[derive(Debug)]
+pub(crate) struct Descriptor {
+    fd: RawFd,
+    token: Token,
+    read: Side,
+    write: Side,
+}
+
+impl Descriptor {
+    /// Readiness of `fd`, which is known to the kernel by `token`. Both directions start as ready: the first
+    /// operation tries at once and finds out.
+    pub(super) fn new(fd: RawFd, token: Token) -> Self {
+        Self { fd, token, read: Side::new(), write: Side::new() }
+    }
+
+    /// The number that was registered.
+    pub(super) fn fd(&self) -> RawFd {
+        self.fd
+    }
+
+    /// The token that the kernel reports.
+    pub(super) fn token(&self) -> Token {
+        self.token
+    }
+
+    fn side(&self, direction: Direction) -> &Side {
+        match direction {
+            Direction::Read => &self.read,
+            Direction::Write => &self.write,
+        }
+    }
+
+    /// Ready with a stamp, or with an error after the runtime's end; else `waiting` holds the task's place.
+    pub(crate) fn poll_ready(
+        &self,
+        direction: Direction,
+        waiting: &mut Waiting,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<ReadyStamp>> {
+        let side = self.side(direction);
+        side.look().map_or_else(|| side.wait(Some(waiting), cx.waker()), Poll::Ready)
+    }
+
+    /// As [`poll_ready`](Self::poll_ready) for callers that cannot keep a [`Waiting`]: the task stays in the
+    /// list until the next event.
+    pub(crate) fn poll_ready_shared(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<ReadyStamp>> {
+        let side = self.side(direction);
+        side.look().map_or_else(|| side.wait(None, cx.waker()), Poll::Ready)
+    }
+
+    /// The system call made after `stamp` was taken found nothing (D2). Without effect if an event came since.
+    pub(crate) fn clear_ready(&self, direction: Direction, stamp: ReadyStamp) {
+        let cleared = stamp.0 & !(READY | HUNG_UP);
+        let _ = self.side(direction).word.compare_exchange(stamp.0, cleared, Relaxed, Relaxed);
+    }
+
+    /// Takes `waiting`'s place out of the list. Its future calls this when it is dropped.
+    pub(crate) fn cancel(&self, direction: Direction, waiting: &mut Waiting) {
+        if waiting.0 != Waiting::SHARED {
+            drop(self.side(direction).leave(waiting.0));
+            waiting.0 = Waiting::SHARED;
+        }
+    }
+
+    /// The kernel reported `readiness`: moves the wakers of all whom that concerns to `ready`.
+    pub(super) fn event(&self, readiness: Readiness, ready: &mut Vec<Waker>) {
+        if readiness.read {
+            self.read.event(readiness.read_hung_up, ready);
+        }
+        if readiness.write {
+            self.write.event(readiness.write_hung_up, ready);
+        }
+    }
+
+    /// Makes whoever waits in `direction` look again; their wakers go to `ready`.
+    pub(crate) fn nudge(&self, direction: Direction, ready: &mut Vec<Waker>) {
+        self.side(direction).event(false, ready);
+    }
+
+    /// Closes both directions (D4), moving every waker to `ready`.
+    pub(super) fn close(&self, ready: &mut Vec<Waker>) {
+        for side in [&self.read, &self.write] {
+            side.word.fetch_or(CLOSED, Relaxed);
+            side.take_all(ready);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Side {
+    word: AtomicU64,
+    waiters: Mutex<Waiters>,
+}
+
+#[derive(Debug, Default)]
+struct Waiters {
+    list: Vec<Waiter>,
+    /// The key given out last.
+    last_key: u64,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    key: u64,
+    waker: Waker,
+}
+
+impl Side {
+    fn new() -> Self {
+        Self { word: AtomicU64::new(READY), waiters: Mutex::new(Waiters::default()) }
+    }
+
+    fn look(&self) -> Option<io::Result<ReadyStamp>> {
+        // Acquire: who finds it ready sees what the poller did before it said so.
+        let word = self.word.load(Acquire);
+        if word & CLOSED != 0 {
+            return Some(Err(closed()));
+        }
+        (word & READY != 0).then_some(Ok(ReadyStamp(word)))
+    }
+
+    fn wait(&self, waiting: Option<&mut Waiting>, waker: &Waker) -> Poll<io::Result<ReadyStamp>> {
+        let waker = waker.clone();
+        let mut waiters = self.waiters.lock();
+        if let Some(result) = self.look() {
+            // D3: an event came in between. A place taken earlier is given up by the owner's `cancel`.
+            drop(waiters);
+            return Poll::Ready(result);
+        }
+        let surplus = match waiting {
+            Some(waiting) => waiters.join(&mut waiting.0, waker),
+            None => waiters.join_shared(waker),
+        };
+        drop(waiters);
+        drop(surplus);
+        Poll::Pending
+    }
+
+    fn leave(&self, key: u64) -> Option<Waiter> {
+        let mut waiters = self.waiters.lock();
+        let place = waiters.list.iter().position(|waiter| waiter.key == key)?;
+        Some(waiters.list.remove(place))
+    }
+
+    fn event(&self, hung_up: bool, ready: &mut Vec<Waker>) {
+        let up = if hung_up { READY | HUNG_UP } else { READY };
+        let mut word = self.word.load(Relaxed);
+        while let Err(current) = self.word.compare_exchange_weak(word, (word + TICK) | up, Release, Relaxed) {
+            word = current;
+        }
+        self.take_all(ready);
+    }
+
+    fn take_all(&self, ready: &mut Vec<Waker>) {
+        let mut waiters = self.waiters.lock();
+        ready.extend(waiters.list.drain(..).map(|waiter| waiter.waker));
+    }
+}
+
+impl Waiters {
+    /// Puts `waker` in the place of `key`, a new one if it has none. Gives back the waker that is not needed.
+    fn join(&mut self, key: &mut u64, waker: Waker) -> Option<Waker> {
+        if *key == Waiting::SHARED {
+            self.last_key += 1;
+            *key = self.last_key;
+        }
+        match self.list.iter_mut().find(|waiter| waiter.key == *key) {
+            Some(waiter) => Some(std::mem::replace(&mut waiter.waker, waker)),
+            None => {
+                self.list.push(Waiter { key: *key, waker });
+                None
+            }
+        }
+    }
+
+    /// Adds `waker` unless its task stands in the list without a place already.
+    fn join_shared(&mut self, waker: Waker) -> Option<Waker> {
+        let mut shared = self.list.iter().filter(|waiter| waiter.key == Waiting::SHARED);
+        if shared.any(|waiter| waiter.waker.will_wake(&waker)) {
+            return Some(waker);
+        }
+        self.list.push(Waiter { key: Waiting::SHARED, waker });
+        None
+    }
+}
+
+/// What an operation gets whose runtime has shut down.
+pub(super) fn closed() -> io::Error {
+    io::Error::other("the runtime that serves this descriptor has shut down; open it on a live one")
+}
+
+#[cfg(all(test, loom))]
+mod loom;
+#[cfg(all(test, not(loom)))]
+mod tests;

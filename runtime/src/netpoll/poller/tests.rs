@@ -1,0 +1,137 @@
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake};
+use std::thread;
+
+use super::super::{Direction, Waiting};
+use super::*;
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn pair() -> (UnixStream, UnixStream) {
+    let (a, b) = UnixStream::pair().unwrap();
+    a.set_nonblocking(true).unwrap();
+    b.set_nonblocking(true).unwrap();
+    (a, b)
+}
+
+/// Drains the first edges and clears `descriptor` for reading.
+fn settle(netpoll: &Netpoll, descriptor: &Descriptor) {
+    let mut ready = Vec::new();
+    netpoll.poll(Some(Duration::ZERO), &mut ready).unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    if let Poll::Ready(stamp) = descriptor.poll_ready_shared(Direction::Read, &mut cx) {
+        descriptor.clear_ready(Direction::Read, stamp.unwrap());
+    }
+}
+
+#[test]
+fn bytes_wake_the_reader() {
+    let netpoll = Netpoll::new().unwrap();
+    let (mut ours, mut theirs) = pair();
+    let descriptor = netpoll.open(ours.as_fd()).unwrap();
+    assert_eq!(netpoll.len(), 1);
+    settle(&netpoll, &descriptor);
+    let count = std::sync::Arc::new(Count::default());
+    let waker = Waker::from(std::sync::Arc::clone(&count));
+    let mut place = Waiting::new();
+    let mut cx = Context::from_waker(&waker);
+    assert!(descriptor.poll_ready(Direction::Read, &mut place, &mut cx).is_pending());
+
+    let writer = thread::spawn(move || {
+        theirs.write_all(b"x").unwrap();
+        theirs
+    });
+    let mut ready = Vec::new();
+    while ready.is_empty() {
+        netpoll.poll(Some(LONG), &mut ready).unwrap();
+    }
+    assert_eq!(count.0.load(Ordering::Relaxed), 0, "poll wakes nobody itself");
+    ready.into_iter().for_each(Waker::wake);
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    assert!(descriptor.poll_ready(Direction::Read, &mut place, &mut cx).is_ready());
+    assert_eq!(ours.read(&mut [0; 8]).unwrap(), 1);
+    drop(writer.join().unwrap());
+    netpoll.close(&descriptor).unwrap();
+    assert_eq!(netpoll.len(), 0);
+}
+
+#[test]
+fn a_regular_file_is_refused() {
+    let netpoll = Netpoll::new().unwrap();
+    let file = std::fs::File::open("/proc/self/exe").unwrap();
+    assert_eq!(netpoll.open(file.as_fd()).unwrap_err().raw_os_error(), Some(libc::EPERM));
+    assert_eq!(netpoll.len(), 0);
+}
+
+#[test]
+fn a_reused_number_gets_no_stale_wake() {
+    let netpoll = std::sync::Arc::new(Netpoll::new().unwrap());
+    let stop = std::sync::Arc::new(AtomicUsize::new(0));
+    let poller = {
+        let (netpoll, stop) = (std::sync::Arc::clone(&netpoll), std::sync::Arc::clone(&stop));
+        thread::spawn(move || {
+            let mut ready = Vec::new();
+            while stop.load(Ordering::Relaxed) == 0 {
+                netpoll.poll(Some(Duration::from_millis(1)), &mut ready).unwrap();
+                ready.drain(..).for_each(Waker::wake);
+            }
+        })
+    };
+    for _ in 0..2_000 {
+        // An event of `noisy` is on its way while it is closed and its number goes to `quiet`.
+        let (noisy, mut peer) = pair();
+        let descriptor = netpoll.open(noisy.as_fd()).unwrap();
+        peer.write_all(b"x").unwrap();
+        netpoll.close(&descriptor).unwrap();
+        drop(noisy);
+        let (quiet, _silent_peer) = pair();
+        let descriptor = netpoll.open(quiet.as_fd()).unwrap();
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Ok(stamp)) = descriptor.poll_ready_shared(Direction::Read, &mut cx) else {
+            panic!("a new descriptor is ready");
+        };
+        descriptor.clear_ready(Direction::Read, stamp);
+        let count = std::sync::Arc::new(Count::default());
+        let waker = Waker::from(std::sync::Arc::clone(&count));
+        let mut place = Waiting::new();
+        let poll = descriptor.poll_ready(Direction::Read, &mut place, &mut Context::from_waker(&waker));
+        assert!(poll.is_pending(), "readable without a byte: an event of the number's former owner");
+        netpoll.wake();
+        thread::yield_now();
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+        descriptor.cancel(Direction::Read, &mut place);
+        netpoll.close(&descriptor).unwrap();
+    }
+    stop.store(1, Ordering::Relaxed);
+    poller.join().unwrap();
+    assert_eq!(netpoll.len(), 0);
+}
+
+#[test]
+fn after_the_end_everything_gives_an_error() {
+    let netpoll = Netpoll::new().unwrap();
+    let (ours, _theirs) = pair();
+    let descriptor = netpoll.open(ours.as_fd()).unwrap();
+    settle(&netpoll, &descriptor);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(descriptor.poll_ready_shared(Direction::Read, &mut cx).is_pending());
+    let mut ready = Vec::new();
+    netpoll.close_all(&mut ready);
+    assert_eq!(ready.len(), 1);
+    assert!(matches!(descriptor.poll_ready_shared(Direction::Read, &mut cx), Poll::Ready(Err(_))));
+    assert!(netpoll.open(ours.as_fd()).is_err());
+    netpoll.close(&descriptor).unwrap();
+    assert_eq!(netpoll.len(), 0);
+}

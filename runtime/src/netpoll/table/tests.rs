@@ -1,0 +1,45 @@
+use super::*;
+
+fn insert(table: &mut Table) -> Token {
+    table.insert(|token| Descriptor::new(3, token)).expect("the table is open").token()
+}
+
+#[test]
+fn a_token_finds_its_own_descriptor_only() {
+    let mut table = Table::default();
+    let (a, b) = (insert(&mut table), insert(&mut table));
+    assert_ne!(a, b);
+    assert_eq!(table.get(a).map(Descriptor::token), Some(a));
+    assert_eq!(table.get(b).map(Descriptor::token), Some(b));
+    assert_eq!(table.len(), 2);
+}
+
+#[test]
+fn a_late_token_of_a_reused_slot_finds_nobody() {
+    let mut table = Table::default();
+    let old = insert(&mut table);
+    assert!(table.remove(old).is_some());
+    let new = insert(&mut table);
+    assert_eq!(old.slot(), new.slot(), "the slot is used again");
+    assert!(table.get(old).is_none());
+    assert!(table.get(new).is_some());
+    assert!(table.remove(old).is_none(), "a second removal does not hit the successor");
+    assert_eq!(table.len(), 1);
+}
+
+#[test]
+fn a_closed_table_is_empty_and_stays_so() {
+    let mut table = Table::default();
+    let token = insert(&mut table);
+    assert_eq!(table.close().len(), 1);
+    assert_eq!(table.len(), 0);
+    assert!(table.get(token).is_none());
+    assert!(table.insert(|token| Descriptor::new(3, token)).is_none());
+}
+
+#[test]
+fn tokens_survive_their_bits() {
+    let token = Token::new(5, u32::MAX);
+    assert_eq!(Token::from_bits(token.to_bits()), token);
+    assert_eq!((token.slot(), token.generation()), (5, u32::MAX));
+}

@@ -1,0 +1,201 @@
+//! [`Child`]: a process that was started here.
+//!
+//! # Invariants
+//! C1. `running` is `Some` until the child has been reaped. A child that was not reaped keeps its process
+//!     number, so no signal of ours can hit a stranger.
+//! C2. A child that is dropped unreaped goes to the reaper, together with its pidfd.
+//! C3. The pidfd becomes readable when the child ends and stays so; `try_wait` then reaps without waiting.
+
+use std::future::Future;
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::panic::Location;
+use std::pin::Pin;
+use std::process::ExitStatus;
+use std::task::{Context, Poll};
+
+use super::pipe::{ChildStderr, ChildStdin, ChildStdout};
+use super::reaper;
+use crate::io::AsyncFd;
+use crate::netpoll::{Direction, Waiting};
+use crate::signal::Signal;
+
+/// A process that was started by [`Command::spawn`](super::Command::spawn).
+///
+/// Dropping it neither kills the process (unless [`kill_on_drop`](super::Command::kill_on_drop) is set) nor
+/// leaves a zombie: it is reaped when it ends.
+#[derive(Debug)]
+pub struct Child {
+    /// The child's standard input, if it was set to be piped.
+    pub stdin: Option<ChildStdin>,
+    /// The child's standard output, if it was set to be piped.
+    pub stdout: Option<ChildStdout>,
+    /// The child's standard error, if it was set to be piped.
+    pub stderr: Option<ChildStderr>,
+    /// C1.
+    running: Option<Running>,
+    status: Option<ExitStatus>,
+    kill_on_drop: bool,
+}
+
+/// What there is of a child that has not been reaped.
+#[derive(Debug)]
+struct Running {
+    process: std::process::Child,
+    pidfd: AsyncFd<OwnedFd>,
+}
+
+impl Child {
+    pub(super) fn new(mut process: std::process::Child, kill_on_drop: bool) -> io::Result<Self> {
+        let pidfd = match open_pidfd(&process).and_then(AsyncFd::register) {
+            Ok(pidfd) => pidfd,
+            Err(error) => {
+                // Nobody could ever wait for it. It ends at once, so reaping it here takes a moment only.
+                let _ = process.kill();
+                let _ = process.wait();
+                return Err(error);
+            }
+        };
+        let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
+        // From here on an error drops the child, which sends it to the reaper.
+        let mut child = Self {
+            stdin: None,
+            stdout: None,
+            stderr: None,
+            running: Some(Running { process, pidfd }),
+            status: None,
+            kill_on_drop,
+        };
+        child.stdin = stdin.map(ChildStdin::new).transpose()?;
+        child.stdout = stdout.map(ChildStdout::new).transpose()?;
+        child.stderr = stderr.map(ChildStderr::new).transpose()?;
+        Ok(child)
+    }
+
+    /// The process number; `None` once the child has been reaped, when the number may be another's.
+    pub fn id(&self) -> Option<u32> {
+        self.running.as_ref().map(|running| running.process.id())
+    }
+
+    /// Closes [`stdin`](Self::stdin), then waits for the child's end. After that it returns the same status
+    /// again and again.
+    ///
+    /// Cancel-safe. A child that writes more than a pipe holds and is not read waits for its reader, and so
+    /// would this.
+    ///
+    /// # Errors
+    /// After the shutdown of the runtime in which the child was started.
+    #[track_caller]
+    pub fn wait(&mut self) -> Wait<'_> {
+        self.stdin = None;
+        Wait { child: self, waiting: Waiting::new(), at: Location::caller() }
+    }
+
+    /// The status, if the child has ended.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        if let Some(running) = &mut self.running
+            && let Some(status) = running.process.try_wait()?
+        {
+            self.status = Some(status);
+            self.running = None;
+        }
+        Ok(self.status)
+    }
+
+    /// Kills the child (SIGKILL) and returns at once; [`wait`](Self::wait) for its end. Without effect on one
+    /// that has ended.
+    ///
+    /// # Errors
+    /// The system's: the child may have changed its user.
+    pub fn kill(&mut self) -> io::Result<()> {
+        self.signal(Signal::KILL)
+    }
+
+    /// Sends the child a signal. Without effect on one that has ended.
+    ///
+    /// # Errors
+    /// The system's: the child may have changed its user.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        let Some(running) = &self.running else { return Ok(()) };
+        let pid = libc::pid_t::try_from(running.process.id()).map_err(io::Error::other)?;
+        // SAFETY: plain numbers; the process is our child and unreaped (C1).
+        match unsafe { libc::kill(pid, signal.as_raw()) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    pub(super) fn poll_wait(
+        &mut self,
+        waiting: Option<&mut Waiting>,
+        cx: &mut Context<'_>,
+        at: &'static Location<'static>,
+    ) -> Poll<io::Result<ExitStatus>> {
+        if let Some(Running { process, pidfd }) = &mut self.running {
+            let attempt = || process.try_wait()?.ok_or_else(|| io::ErrorKind::WouldBlock.into());
+            let registration = pidfd.registration();
+            let status = std::task::ready!(registration.poll_attempt(
+                Direction::Read,
+                waiting,
+                cx,
+                at,
+                attempt,
+                |_| false
+            ))?;
+            self.status = Some(status);
+            self.running = None;
+        }
+        Poll::Ready(self.status.ok_or_else(|| io::Error::other("the child is neither running nor reaped")))
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if self.kill_on_drop {
+            // A child that cannot be killed is left to itself, as without `kill_on_drop`.
+            let _ = self.kill();
+        }
+        if let Some(Running { process, pidfd }) = self.running.take() {
+            reaper::adopt(process, pidfd.into_inner());
+        }
+    }
+}
+
+/// The future of [`Child::wait`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Wait<'a> {
+    child: &'a mut Child,
+    waiting: Waiting,
+    at: &'static Location<'static>,
+}
+
+impl Future for Wait<'_> {
+    type Output = io::Result<ExitStatus>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { child, waiting, at } = self.get_mut();
+        child.poll_wait(Some(waiting), cx, at)
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        if let Some(running) = &self.child.running {
+            running.pidfd.registration().descriptor().cancel(Direction::Read, &mut self.waiting);
+        }
+    }
+}
+
+fn open_pidfd(process: &std::process::Child) -> io::Result<OwnedFd> {
+    // SAFETY: plain numbers; the process is our child and unreaped, so the number is its own.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, process.id(), 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call has just returned it, so it is open and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}

@@ -1,0 +1,34 @@
+//! Child processes: std's builder, with a child that tasks can wait for and talk to.
+//!
+//! ```text
+//!   Command ── spawn ──► Child ── wait ──► ExitStatus        the kernel says when (a pidfd, in the netpoller)
+//!                          ├─ stdin, stdout, stderr          pipes as async streams
+//!                          └─ dropped ──► reaper             reaps it whenever it ends: no zombie is left
+//! ```
+//!
+//! The exit is seen through a *pidfd*, a descriptor that becomes readable when the process ends: no SIGCHLD
+//! handler that would clash with others', no thread per child, and no number that might be somebody else's
+//! by now. (Linux 5.3.)
+//!
+//! ```
+//! # fn main() -> std::io::Result<()> {
+//! pirn::block_on(async {
+//!     let output = pirn::process::Command::new("echo").arg("hello").output().await?;
+//!     assert!(output.status.success());
+//!     assert_eq!(output.stdout, b"hello\n");
+//!     Ok(())
+//! })
+//! # }
+//! ```
+
+mod child;
+mod command;
+mod output;
+mod pipe;
+mod reaper;
+
+pub use child::{Child, Wait};
+pub use command::Command;
+pub use output::{CollectOutput, Status};
+pub use pipe::{ChildStderr, ChildStdin, ChildStdout};
+pub use std::process::{ExitStatus, Output, Stdio};

@@ -1,0 +1,90 @@
+//! The reaper: waits for children whose [`Child`](super::Child) was dropped, so that none stays a zombie.
+//!
+//! A zombie is what is left of a process until its parent asks how it ended. The owner of a dropped `Child`
+//! will never ask, and a runtime may end before the process does; so one thread does, outside of all
+//! runtimes. It starts with the first orphan and ends with the last: a program that waits for its children
+//! never has it.
+//!
+//! ```text
+//!   adopt ──► waiting ──► thread: watch the pidfds ──► one is readable ──► try_wait all ──► none left: end
+//!       └── wake ───────────────────┘
+//! ```
+//!
+//! # Invariants
+//! P1. `netpoll` is `Some` exactly while the thread runs; it looks at `waiting` under the lock before it
+//!     takes `netpoll` away and ends. So an orphan is never left to a thread that is about to end.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Child;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::netpoll::Netpoll;
+use crate::thread;
+
+static REAPER: Mutex<Reaper> = Mutex::new(Reaper { waiting: Vec::new(), netpoll: None });
+
+struct Reaper {
+    /// Orphans that the thread has not taken over yet.
+    waiting: Vec<Orphan>,
+    /// P1.
+    netpoll: Option<Arc<Netpoll>>,
+}
+
+struct Orphan {
+    process: Child,
+    pidfd: OwnedFd,
+}
+
+/// Takes over a child that nobody waits for any more.
+pub(super) fn adopt(mut process: Child, pidfd: OwnedFd) {
+    if !matches!(process.try_wait(), Ok(None)) {
+        return;
+    }
+    let mut reaper = REAPER.lock();
+    reaper.waiting.push(Orphan { process, pidfd });
+    match &reaper.netpoll {
+        Some(netpoll) => netpoll.wake(),
+        // Without a descriptor or a thread to be had the orphan waits for the next one's adoption.
+        None => reaper.netpoll = start(),
+    }
+}
+
+fn start() -> Option<Arc<Netpoll>> {
+    let netpoll = Arc::new(Netpoll::new().ok()?);
+    let theirs = Arc::clone(&netpoll);
+    thread::start("pirn-reaper".to_owned(), None, move || reap(&theirs)).ok()?;
+    Some(netpoll)
+}
+
+/// The thread.
+fn reap(netpoll: &Netpoll) {
+    let mut orphans = Vec::new();
+    loop {
+        let arrived = {
+            let mut reaper = REAPER.lock();
+            if orphans.is_empty() && reaper.waiting.is_empty() {
+                reaper.netpoll = None;
+                return;
+            }
+            std::mem::take(&mut reaper.waiting)
+        };
+        for orphan in arrived {
+            // One that cannot be watched is still looked at whenever anything happens.
+            let watch = netpoll.open(orphan.pidfd.as_fd()).ok();
+            orphans.push((orphan, watch));
+        }
+        orphans.retain_mut(|(orphan, watch)| {
+            let lives = matches!(orphan.process.try_wait(), Ok(None));
+            if let (false, Some(watch)) = (lives, watch) {
+                let _ = netpoll.close(watch);
+            }
+            lives
+        });
+        if !orphans.is_empty() {
+            // Nobody waits on these descriptors, so there is nobody to wake: every event means "look again".
+            let _ = netpoll.poll(None, &mut Vec::new());
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Which runtime this thread belongs to, and which processor it holds, if any.
+//!
+//! A machine, a thread inside `block_on` and a blocking job each stand in a [`Context`], found through a
+//! thread-local pointer. A wake that comes from inside finds the processor there and needs no queue that
+//! others write to.
+//!
+//! # Invariants
+//! - K1. The pointer is null or points to a context on this thread's own stack that outlives the
+//!   [`enter`] which set it.
+//! - K2. The processor's cell is borrowed for the length of one queue operation, never across user code: a
+//!   waker or a destructor may call back into the runtime.
+
+use super::processor::Processor;
+use super::shared::Shared;
+use super::thread_state;
+use crate::unwind::wake_caught;
+use pirn_sync::host;
+use std::cell::{Cell, RefCell};
+use std::ptr;
+use std::sync::Arc;
+use std::task::Waker;
+
+/// A thread's place in a runtime.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(super) shared: Arc<Shared>,
+    processor: RefCell<Option<Box<Processor>>>,
+    /// Wakers that are due, before they are woken in one go.
+    pub(super) due: RefCell<Vec<Waker>>,
+    /// A batch is being woken: what it schedules goes straight to the queue, in order, with one notification.
+    batching: Cell<bool>,
+    /// This machine counts among those that search (I2 of [`idle`](super::idle)).
+    pub(super) searching: Cell<bool>,
+    /// The thread's id if this is a machine's place, else 0.
+    thread: i32,
+    /// The place that this one was entered from.
+    outer: Cell<*const Context>,
+}
+
+thread_local!(static CURRENT: Cell<*const Context> = const { Cell::new(ptr::null()) });
+
+impl Context {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            processor: RefCell::new(None),
+            due: RefCell::new(Vec::new()),
+            batching: Cell::new(false),
+            searching: Cell::new(false),
+            thread: 0,
+            outer: Cell::new(ptr::null()),
+        }
+    }
+
+    /// A machine's place: sysmon tells by the thread's CPU clock whether it is blocked.
+    pub(super) fn of_machine(shared: Arc<Shared>) -> Self {
+        Self { thread: thread_state::this_thread(), ..Self::new(shared) }
+    }
+
+    /// Lets `f` use the processor, if this thread holds one. `f` runs no user code (K2).
+    #[inline]
+    pub(super) fn with_processor<R>(&self, f: impl FnOnce(&Processor) -> R) -> Option<R> {
+        self.processor.borrow().as_deref().map(f)
+    }
+
+    pub(super) fn has_processor(&self) -> bool {
+        self.processor.borrow().is_some()
+    }
+
+    /// Takes up a processor.
+    pub(super) fn hold(&self, processor: Box<Processor>) {
+        host::install(Some(processor.remote.stuck.please_yield.get()));
+        processor.remote.stuck.held_by(self.thread);
+        let before = self.processor.replace(Some(processor));
+        debug_assert!(before.is_none(), "a machine holds one processor at most");
+    }
+
+    /// Puts the processor down.
+    pub(super) fn let_go(&self) -> Option<Box<Processor>> {
+        let processor = self.processor.take()?;
+        host::install(None);
+        processor.remote.stuck.held_by(0);
+        Some(processor)
+    }
+
+    /// Wakes everything in `due`, in order, as one batch.
+    pub(super) fn wake_due(&self) {
+        let mut due = self.due.take();
+        if due.is_empty() {
+            return;
+        }
+        self.batching.set(true);
+        for waker in due.drain(..) {
+            wake_caught(waker);
+        }
+        self.batching.set(false);
+        self.due.replace(due);
+        let more_than_one = |processor: &Processor| {
+            processor.queue.len() + usize::from(processor.remote.peek_next() != 0) > 1
+        };
+        if self.with_processor(more_than_one) == Some(true) {
+            self.shared.notify();
+        }
+    }
+
+    pub(super) fn is_batching(&self) -> bool {
+        self.batching.get()
+    }
+}
+
+/// Runs `f` with `context` as this thread's place.
+pub(super) fn enter<R>(context: &Context, f: impl FnOnce() -> R) -> R {
+    struct Restore(*const Context);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CURRENT.set(self.0);
+        }
+    }
+    let outer = CURRENT.replace(context);
+    context.outer.set(outer);
+    let _restore = Restore(outer);
+    f()
+}
+
+/// Whether this thread is a machine of `shared`, maybe in places of other runtimes that it has entered since.
+pub(super) fn is_machine_of(shared: &Arc<Shared>) -> bool {
+    let mut place = CURRENT.get();
+    // SAFETY: K1, for this place and for those that it was entered from, which lie further down the stack.
+    while let Some(context) = unsafe { place.as_ref() } {
+        if context.thread != 0 && Arc::ptr_eq(&context.shared, shared) {
+            return true;
+        }
+        place = context.outer.get();
+    }
+    false
+}
+
+/// Hands this thread's place, if it has one, to `f`.
+#[inline]
+pub(super) fn with<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
+    // SAFETY: K1.
+    CURRENT.with(|current| f(unsafe { current.get().as_ref() }))
+}
+
+/// The runtime of this thread, if it is in one.
+pub(crate) fn shared() -> Option<Arc<Shared>> {
+    with(|context| context.map(|context| context.shared.clone()))
+}

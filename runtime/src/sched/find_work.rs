@@ -1,0 +1,145 @@
+//! The order in which a machine looks for a task, the seam "what to run next".
+//!
+//! ```text
+//!   every 61st time  the injector first, then the local queue, and a look at the network and all timers
+//!   1  next          the task that was woken last
+//!   2  local queue
+//!   3  own timers    those that are due go to the local queue; every 16th time before 1
+//!   4  injector      a fair share: its length divided by the processors, in one batch
+//!   5  netpoller     without waiting
+//!   6  steal         half of a victim's queue, four rounds over all processors from a random start; in the
+//!                    last round also timers that are due, and a victim's next if it lay there all the while
+//! ```
+//!
+//! Why 61: a prime keeps the fairness tick from falling into step with a program's own rhythm (Go's choice,
+//! and tokio's). It bounds two kinds of greed at once: a local queue that never empties must not starve the
+//! injector, and a pair of tasks that hand `next` to each other must not starve the local queue.
+//!
+//! Why `next` is robbed so late: its owner will most likely take it within a microsecond, and a task that is
+//! stolen while its waker is about to wait for it costs two cache misses and a wake-up. When it lay there in
+//! the first round and in the last, the owner is busy with something long.
+
+use super::current::Context;
+use super::processor::{Peers, Processor, Remote};
+use crate::task::Runnable;
+use std::sync::Arc;
+
+/// A task comes from the injector, or the queue is asked before `next`, once in so many times.
+const FAIRNESS_TICK: u32 = 61;
+/// Own timers are looked at once in so many times while there is other work.
+const TIMER_TICK: u32 = 16;
+const ROUNDS: usize = 4;
+
+impl Context {
+    /// The next task to run. The machine begins to search when it finds none of its own.
+    pub(super) fn find_work(&self) -> Option<Runnable> {
+        let tick = self.with_processor(|processor| {
+            processor.tick.set(processor.tick.get().wrapping_add(1));
+            processor.tick.get()
+        })?;
+        if tick.is_multiple_of(FAIRNESS_TICK) {
+            self.poll_network();
+            self.expire_all_timers();
+            self.with_processor(|processor| processor.remote.counters.new_slice());
+            if let Some(task) = self.shared.injector.take().or_else(|| self.pop_local()) {
+                return Some(task);
+            }
+        } else if tick.is_multiple_of(TIMER_TICK) {
+            self.expire_own_timers();
+        }
+        if let Some(task) = self.pop_next() {
+            return Some(task);
+        }
+        self.with_processor(|processor| processor.remote.counters.new_slice());
+        if let Some(task) = self.pop_local() {
+            return Some(task);
+        }
+        self.expire_own_timers();
+        if let Some(task) = self.pop_local().or_else(|| self.take_share()) {
+            return Some(task);
+        }
+        self.poll_network();
+        self.pop_local().or_else(|| self.search())
+    }
+
+    fn pop_next(&self) -> Option<Runnable> {
+        self.with_processor(|processor| processor.remote.take_next())?
+    }
+
+    fn pop_local(&self) -> Option<Runnable> {
+        self.with_processor(|processor| processor.queue.pop())?
+    }
+
+    /// A fair share of the injector.
+    fn take_share(&self) -> Option<Runnable> {
+        let injector = &self.shared.injector;
+        if injector.is_empty() {
+            return None;
+        }
+        let share = injector.len() / self.shared.procs() + 1;
+        let (task, more) = self.with_processor(|processor| {
+            (injector.take_batch(&processor.queue, share), processor.queue.len() > 0)
+        })?;
+        if more && !self.searching.get() {
+            // The batch was in nobody's queue for a moment: a last look may have missed it.
+            self.shared.notify();
+        }
+        task
+    }
+
+    /// Queues what the network has made ready, without waiting for it.
+    fn poll_network(&self) {
+        if self.shared.netpoll.is_empty() {
+            return;
+        }
+        self.shared.poll_network_now(&mut self.due.borrow_mut());
+        self.wake_due();
+    }
+
+    /// Looks at the other processors.
+    fn search(&self) -> Option<Runnable> {
+        if !self.has_processor() {
+            // A waker that was called a moment ago has blocked, and the processor is elsewhere.
+            return None;
+        }
+        if !self.searching.get() {
+            self.searching.set(self.shared.idle.may_search(self.shared.procs()));
+            if !self.searching.get() {
+                return None;
+            }
+        }
+        let found = self.with_processor(|processor| self.steal(processor))?;
+        if found.is_some() {
+            return found;
+        }
+        self.expire_all_timers();
+        self.pop_local().or_else(|| self.take_share())
+    }
+
+    fn steal(&self, own: &Processor) -> Option<Runnable> {
+        let mut peers = own.peers(&self.shared.roster);
+        let Peers { list, seen, .. } = &mut *peers;
+        let start = own.random.below(list.len() as u32) as usize;
+        let victims = || {
+            let others = list[start..].iter().chain(&list[..start]);
+            others.filter(|victim| !Arc::ptr_eq(victim, &own.remote))
+        };
+        seen.clear();
+        seen.extend(victims().map(|victim| victim.peek_next()));
+        for round in 1..=ROUNDS {
+            for (victim, &seen) in victims().zip(&*seen) {
+                let stolen = victim.thief.steal_half(&own.queue).or_else(|| rob(victim, seen, round));
+                if stolen.is_some() {
+                    own.remote.counters.stole();
+                    return stolen;
+                }
+            }
+            std::hint::spin_loop();
+        }
+        None
+    }
+}
+
+fn rob(victim: &Remote, seen: usize, round: usize) -> Option<Runnable> {
+    if round < ROUNDS { None } else { victim.rob_next(seen) }
+}

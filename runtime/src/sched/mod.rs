@@ -1,0 +1,39 @@
+//! Floor 3: the scheduler. Processors, the machines that hold them, and the loop that runs tasks.
+//!
+//! ```text
+//!                spawn, wake from outside ──► injector ──┐
+//!                                                        ▼
+//!   machine ══ holds ══► processor [next │ local queue │ timers] ──► run one task ──┐
+//!      ▲                     ▲      steal half ▲                                    │
+//!      │                     └───── other machines' processors       wake from inside: next
+//!   parked, or waits in the netpoller with the next deadline, or runs a blocking job
+//! ```
+//!
+//! Reading order: [`processor`] (what the right to run consists of) → [`worker`] (the loop) →
+//! [`find_work`] (the order of looking) → [`idle`] (who searches, who is woken; the proof) → [`machine`]
+//! (threads: parked, polling, blocking) → [`handoff`] → [`timers`] → [`shutdown`]. [`shared`] is what they
+//! share, and the seam by which a woken task comes back; [`current`] is how a thread finds it;
+//! [`unhandled`] says what a panic does that nobody joins.
+
+pub(crate) mod blocking;
+
+pub(crate) mod current;
+mod find_work;
+pub(crate) mod handoff;
+mod idle;
+mod machine;
+mod processor;
+mod resize;
+mod roster;
+pub(crate) mod shared;
+pub(crate) mod shutdown;
+mod stuck;
+mod sysmon;
+mod thread_state;
+pub(crate) mod timers;
+mod unhandled;
+mod worker;
+
+pub(crate) use shared::{Config, Shared};
+pub use shutdown::{Left, LeftKind, ShutdownReport};
+pub use unhandled::{PanicInfo, UnhandledPanic};

@@ -1,0 +1,259 @@
+//! P, a processor: the right to run tasks, and all that goes with it.
+//!
+//! A processor is a [`Box`] that moves: a machine that holds it may run tasks; to hand it off is to move the
+//! box. What others must reach while its machine is stuck in a poll lies in its [`Remote`] face, shared by
+//! all: the `next` slot, the thieves' end of the run queue, the timers, the counters.
+//!
+//! # The next slot
+//! The task woken last is run first: it is what the task that woke it waits for, and its data are warm. The
+//! slot is an atomic pointer so that it can be robbed, but nobody is woken because of it: its owner is about
+//! to look there. A thief takes it only if it saw the same task there a while before (see
+//! [`find_work`](super::find_work)).
+//!
+//! # Invariants
+//! - P1. Only the machine that holds the box pushes to the queue and to `next`.
+//! - P2. The slot owns a [`Runnable`]; whoever exchanges the pointer out owns it then.
+//! - P3. `polls` is odd exactly while a task of this processor is being polled.
+//!
+//! # Orderings
+//! | access | order | with | why | weakened, fails in |
+//! |---|---|---|---|---|
+//! | [`Processor::push_next`]: exchange | Release | `rob_next` | the robber sees the task that was put there | `loom::a_task_in_the_slot_is_taken_or_robbed_once` |
+//! | [`Remote::rob_next`]: exchange | Acquire | `push_next` | as above | the same |
+//! | [`Remote::take_next`]: exchange | Relaxed | – | the owner takes what it put there itself, or what came with the box, through a lock (P1) | – |
+//! | `next`, first look | Relaxed | – | only tells whether to exchange | – |
+//! | `polls` and the other counters | Relaxed, written by the owner alone | – | sysmon and metrics read them as advice | – |
+
+use super::roster::Roster;
+use super::stuck::Stuck;
+use crate::queue::injector::Injector;
+use crate::queue::local::{Local, Thief};
+use crate::task::Runnable;
+use crate::timer::TimerHome;
+use pirn_sync::primitive::atomic::{AtomicPtr, AtomicU64, Ordering};
+use pirn_sync::random::{self, Random};
+use std::cell::{Cell, RefCell, RefMut};
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+/// The part that the holding machine alone uses.
+#[derive(Debug)]
+pub(crate) struct Processor {
+    pub(super) remote: Arc<Remote>,
+    pub(super) queue: Local,
+    pub(super) random: Random,
+    pub(super) tick: Cell<u32>,
+    peers: RefCell<Peers>,
+}
+
+/// All processors, as last seen by one of them.
+#[derive(Debug)]
+pub(super) struct Peers {
+    version: usize,
+    pub(super) list: Arc<[Arc<Remote>]>,
+    /// Room for what a thief saw in each `next` slot.
+    pub(super) seen: Vec<usize>,
+}
+
+/// The part that everybody sees.
+#[derive(Debug)]
+pub(crate) struct Remote {
+    pub(super) index: usize,
+    next: AtomicPtr<()>,
+    pub(super) thief: Thief,
+    pub(super) timers: Arc<TimerHome>,
+    pub(super) counters: Counters,
+    pub(super) stuck: Stuck,
+}
+
+/// What the owner counts.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    polls: AtomicU64,
+    slices: AtomicU64,
+    steals: AtomicU64,
+    parks: AtomicU64,
+    handoffs: AtomicU64,
+}
+
+/// A counter of [`Counters`]: incremented by a plain load and store, since only the owner writes.
+fn bump(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+}
+
+impl Counters {
+    /// P3: a poll begins or ends.
+    #[inline]
+    pub(super) fn poll_edge(&self) {
+        bump(&self.polls);
+    }
+
+    /// P3, when the processor changes hands: a poll goes on without it. True if it was inside one.
+    pub(super) fn leave_poll(&self) -> bool {
+        let inside = self.is_inside_poll();
+        if inside {
+            bump(&self.polls);
+        }
+        inside
+    }
+
+    /// P3. Advice to all but the owner.
+    pub(super) fn is_inside_poll(&self) -> bool {
+        self.polls.load(Ordering::Relaxed) % 2 == 1
+    }
+
+    /// A task was taken from anywhere but `next`: a new time slice begins.
+    #[inline]
+    pub(super) fn new_slice(&self) {
+        bump(&self.slices);
+    }
+
+    /// P3: the number of polls begun and ended.
+    pub(super) fn raw_polls(&self) -> u64 {
+        self.polls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn slices(&self) -> u64 {
+        self.slices.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn stole(&self) {
+        bump(&self.steals);
+    }
+
+    pub(super) fn parked(&self) {
+        bump(&self.parks);
+    }
+
+    pub(super) fn handed_off(&self) {
+        bump(&self.handoffs);
+    }
+
+    pub(crate) fn polls(&self) -> u64 {
+        self.polls.load(Ordering::Relaxed).div_ceil(2)
+    }
+
+    pub(crate) fn steals(&self) -> u64 {
+        self.steals.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn parks(&self) -> u64 {
+        self.parks.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn handoffs(&self) -> u64 {
+        self.handoffs.load(Ordering::Relaxed)
+    }
+}
+
+impl Processor {
+    pub(super) fn new(index: usize) -> Box<Self> {
+        let queue = Local::new();
+        let remote = Arc::new(Remote {
+            index,
+            next: AtomicPtr::new(ptr::null_mut()),
+            thief: queue.thief(),
+            timers: Arc::new(TimerHome::new()),
+            counters: Counters::default(),
+            stuck: Stuck::new(),
+        });
+        Box::new(Self {
+            remote,
+            queue,
+            random: Random::new(random::seed()),
+            tick: Cell::new(0),
+            peers: RefCell::new(Peers { version: usize::MAX, list: Arc::new([]), seen: Vec::new() }),
+        })
+    }
+
+    /// A task woken by the one that runs: it is run next, and what lay there goes behind the queue. True if
+    /// that made work which another machine could take.
+    pub(super) fn push_next(&self, task: Runnable) -> bool {
+        let before = self.remote.next.swap(task.into_ptr().as_ptr(), Ordering::Release);
+        let Some(displaced) = NonNull::new(before) else { return false };
+        // SAFETY: P2: the exchange took it out.
+        self.queue.push(unsafe { Runnable::from_ptr(displaced) });
+        true
+    }
+
+    /// A task that yields: behind everything that is runnable here or in the injector at this moment. True if
+    /// that made work which another machine could take.
+    pub(super) fn push_last(&self, task: Runnable, injector: &Injector) -> bool {
+        let drained = !injector.is_empty();
+        if drained {
+            injector.drain_into(&self.queue);
+        }
+        let moved = self.push_next_last();
+        self.queue.push(task);
+        drained || moved
+    }
+
+    /// What lies in `next` goes behind the queue: the time slice is used up, or its task is. True if there was
+    /// anything.
+    pub(super) fn push_next_last(&self) -> bool {
+        let next = self.remote.take_next();
+        let moved = next.is_some();
+        next.into_iter().for_each(|next| self.queue.push(next));
+        moved
+    }
+
+    /// All processors. Looked up again only when their number has changed.
+    pub(super) fn peers(&self, roster: &Roster) -> RefMut<'_, Peers> {
+        let mut peers = self.peers.borrow_mut();
+        if let Some((version, list)) = roster.newer_than(peers.version) {
+            peers.version = version;
+            peers.list = list;
+        }
+        peers
+    }
+}
+
+impl Remote {
+    /// Takes the next task.
+    pub(super) fn take_next(&self) -> Option<Runnable> {
+        if self.next.load(Ordering::Relaxed).is_null() {
+            return None;
+        }
+        let taken = NonNull::new(self.next.swap(ptr::null_mut(), Ordering::Relaxed))?;
+        // SAFETY: P2: the exchange took it out.
+        Some(unsafe { Runnable::from_ptr(taken) })
+    }
+
+    /// The address in the slot, 0 if there is none: to be compared with later, never followed.
+    pub(super) fn peek_next(&self) -> usize {
+        self.next.load(Ordering::Relaxed).addr()
+    }
+
+    /// Takes the next task if it is still `seen`. (If that task was freed and another came to lie at the
+    /// same address, the other is taken, which is a task like any.)
+    pub(super) fn rob_next(&self, seen: usize) -> Option<Runnable> {
+        let now = NonNull::new(self.next.load(Ordering::Relaxed)).filter(|now| now.addr().get() == seen)?;
+        self.next
+            .compare_exchange(now.as_ptr(), ptr::null_mut(), Ordering::Acquire, Ordering::Relaxed)
+            .ok()?;
+        // SAFETY: P2: the exchange took it out.
+        Some(unsafe { Runnable::from_ptr(now) })
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn queue_len(&self) -> usize {
+        self.thief.len()
+    }
+
+    /// Whether a thief would find something; the next slot does not count.
+    pub(super) fn has_work(&self) -> bool {
+        !self.thief.is_empty()
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        drop(self.take_next());
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom;

@@ -1,0 +1,129 @@
+//! Changing the number of processors while they run: on request, and to make up for one that is stuck.
+//!
+//! More: a processor is taken from the spares, or made and added to the roster, and put down as an idle one.
+//! Fewer: an idle one becomes a spare at once; for a busy one `surplus` is raised, and the next machine that
+//! comes back to its loop retires its own. To retire is to move the run queue to the injector; the timers
+//! stay where they are, since every machine looks at all timers.
+//!
+//! # Invariants
+//! - Z1. `alive - surplus = procs + lent`, where `lent` counts the spares that stand in for a stuck machine's
+//!   processor and `alive` the processors that are no spares.
+//! - Z2. A spare's queue and next slot are empty.
+//!
+//! `surplus` and `procs` are `Relaxed`, all of their accesses: they are numbers, and a machine that sees one
+//! late retires late; exchanging `surplus` down gives each unit to one machine.
+
+use super::current::Context;
+use super::processor::Processor;
+use super::shared::Shared;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The processors that are not in use.
+#[derive(Debug)]
+pub(super) struct Spares {
+    #[expect(clippy::vec_box, reason = "a processor is its box: it moves to a machine as it is")]
+    list: Mutex<Vec<Box<Processor>>>,
+    surplus: AtomicUsize,
+    /// One change at a time.
+    changing: Mutex<()>,
+}
+
+impl Spares {
+    pub(super) fn new() -> Self {
+        Self { list: Mutex::default(), surplus: AtomicUsize::new(0), changing: Mutex::default() }
+    }
+
+    fn add_surplus(&self) {
+        self.surplus.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes one unit of surplus, if there is any.
+    fn take_surplus(&self) -> bool {
+        let take = |surplus: usize| surplus.checked_sub(1);
+        self.surplus.load(Ordering::Relaxed) > 0
+            && self.surplus.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+}
+
+impl Shared {
+    /// Makes it `procs` processors; returns how many there were.
+    ///
+    /// # Panics
+    /// For 0.
+    #[track_caller]
+    pub(crate) fn set_procs(self: &Arc<Self>, procs: usize) -> usize {
+        assert!(procs > 0, "a runtime needs at least one processor; set_procs(0) was called");
+        let _changing = self.spares.changing.lock();
+        let before = self.procs.swap(procs, Ordering::Relaxed);
+        for _ in before..procs {
+            if !self.spares.take_surplus() {
+                let _look_again = self.idle.release(self.spare(), false);
+            }
+        }
+        for _ in procs..before {
+            match self.idle.acquire(false) {
+                Some(processor) => self.retire(processor),
+                None => self.spares.add_surplus(),
+            }
+        }
+        if self.has_work() {
+            self.notify();
+        }
+        before
+    }
+
+    /// A processor that is not in use, made if there is none.
+    pub(super) fn spare(&self) -> Box<Processor> {
+        if let Some(spare) = self.spares.list.lock().pop() {
+            return spare;
+        }
+        let mut made = None;
+        self.roster.add(|index| {
+            let processor = Processor::new(index);
+            let remote = processor.remote.clone();
+            made = Some(processor);
+            remote
+        });
+        made.expect("the roster calls the maker once")
+    }
+
+    /// Takes a processor out of use.
+    pub(super) fn retire(self: &Arc<Self>, processor: Box<Processor>) {
+        let mut moved = false;
+        while let Some(task) = processor.remote.take_next().or_else(|| processor.queue.pop()) {
+            self.injector.push(task);
+            moved = true;
+        }
+        self.spares.list.lock().push(processor);
+        if moved {
+            self.notify();
+        }
+    }
+}
+
+impl Context {
+    /// Retires this machine's processor if there is one too many.
+    pub(super) fn retire_if_surplus(&self) {
+        if self.shared.spares.take_surplus()
+            && let Some(processor) = self.let_go()
+        {
+            self.stop_searching();
+            self.shared.retire(processor);
+            self.shared.tell_poller();
+        }
+    }
+
+    /// Retires this machine's processor if a spare was lent in its place while it was stuck.
+    pub(super) fn retire_if_replaced(&self) {
+        let replaced = self.with_processor(|processor| processor.remote.stuck.take_replaced());
+        if let Some(Some(why)) = replaced
+            && let Some(processor) = self.let_go()
+        {
+            self.shared.sysmon.came_back(why);
+            self.shared.retire(processor);
+            self.shared.tell_poller();
+        }
+    }
+}

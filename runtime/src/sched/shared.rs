@@ -1,0 +1,256 @@
+//! What all machines of one runtime share, and the way by which a woken task comes back to it.
+//!
+//! All accesses to the numbers `coarse`, `network_seen` and `procs` are `Relaxed`: others act on them whenever
+//! they come to see them.
+
+use super::blocking::BlockingJobs;
+use super::current::{self, Context};
+use super::idle::Idle;
+use super::machine::Machines;
+use super::processor::{Processor, Remote};
+use super::resize::Spares;
+use super::roster::Roster;
+use super::sysmon::Sysmon;
+use super::timers::Deadlines;
+use super::unhandled::UnhandledPanic;
+use crate::netpoll::Netpoll;
+use crate::queue::injector::Injector;
+use crate::task::{
+    JoinHandle, Owned, OwnedKey, Runnable, Schedule, TaskId, TaskView, UnhandledTaskPanic, new_task,
+};
+use pirn_sync::clock;
+use std::io;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// How a runtime was asked to be.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) procs: usize,
+    pub(crate) max_threads: usize,
+    pub(crate) thread_name: String,
+    pub(crate) thread_stack_size: Option<usize>,
+    pub(crate) on_unhandled_panic: UnhandledPanic,
+    /// Off only in the tests that show what sysmon is for.
+    pub(crate) sysmon: bool,
+}
+
+/// One runtime.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(super) config: Config,
+    pub(super) injector: Injector,
+    pub(super) idle: Idle<Box<Processor>>,
+    pub(super) roster: Roster,
+    pub(super) procs: AtomicUsize,
+    pub(super) spares: Spares,
+    pub(super) sysmon: Sysmon,
+    pub(super) machines: Machines,
+    pub(super) blocking: BlockingJobs,
+    pub(super) owned: Owned,
+    pub(super) deadlines: Deadlines,
+    pub(crate) netpoll: Arc<Netpoll>,
+    started: Instant,
+    /// Milliseconds since the start, as last read by any machine: when a task began to wait, for the dump.
+    coarse: AtomicU64,
+    /// When the network was looked at, in the same unit.
+    network_seen: AtomicU64,
+}
+
+/// A task's way back to its runtime.
+#[derive(Debug)]
+pub(crate) struct Scheduler(Arc<Shared>);
+
+impl Shared {
+    /// A runtime with one machine; the others start when there is work for them.
+    pub(crate) fn new(config: Config) -> io::Result<Arc<Self>> {
+        let processors: Vec<_> = (0..config.procs).map(Processor::new).collect();
+        let shared = Self {
+            injector: Injector::new(),
+            idle: Idle::new(),
+            roster: Roster::new(processors.iter().map(|processor| processor.remote.clone()).collect()),
+            procs: AtomicUsize::new(config.procs),
+            spares: Spares::new(),
+            sysmon: Sysmon::new(config.sysmon),
+            machines: Machines::new(),
+            blocking: BlockingJobs::new(),
+            owned: Owned::new(config.procs),
+            deadlines: Deadlines::new(),
+            netpoll: Arc::new(Netpoll::new()?),
+            started: clock::now(),
+            coarse: AtomicU64::new(0),
+            network_seen: AtomicU64::new(0),
+            config,
+        };
+        for processor in processors.into_iter().rev() {
+            let _nobody_searches = shared.idle.release(processor, false);
+        }
+        let shared = Arc::new(shared);
+        shared.start_first_machine()?;
+        shared.start_sysmon().inspect_err(|_| shared.exit_machines())?;
+        Ok(shared)
+    }
+
+    /// Spawns a task.
+    pub(crate) fn spawn<F>(
+        self: &Arc<Self>,
+        future: F,
+        name: Option<Arc<str>>,
+        spawned_at: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let (task, handle) = new_task(future, Scheduler(self.clone()), TaskId::next(), spawned_at);
+        current::with(|context| {
+            let context = context.filter(|context| Arc::ptr_eq(&context.shared, self));
+            let near = context.and_then(|context| context.with_processor(|p| p.remote.index));
+            match self.owned.insert(&task, name, near.unwrap_or(0)) {
+                Ok(()) => self.schedule(context, task),
+                Err(_closed) => task.cancel(),
+            }
+        });
+        handle
+    }
+
+    /// Queues a task: on this thread's processor if `context` is a place in this runtime and has one.
+    fn schedule(self: &Arc<Self>, context: Option<&Context>, task: Runnable) {
+        let mut task = Some(task);
+        let made_work = context.and_then(|context| {
+            context.with_processor(|processor| {
+                let task = task.take()?;
+                if context.is_batching() {
+                    processor.queue.push(task);
+                    return Some(false);
+                }
+                Some(processor.push_next(task))
+            })?
+        });
+        match task {
+            Some(task) => self.inject(task),
+            None if made_work == Some(true) => self.notify(),
+            None => {}
+        }
+    }
+
+    /// Queues a task where every machine looks.
+    pub(super) fn inject(self: &Arc<Self>, task: Runnable) {
+        self.injector.push(task);
+        self.notify();
+    }
+
+    /// Wakes one machine to search, unless one searches already or none is idle.
+    #[inline]
+    pub(super) fn notify(self: &Arc<Self>) {
+        if let Some(processor) = self.idle.notify() {
+            self.start_machine(processor, true);
+        }
+    }
+
+    /// Whether a searching machine would find something: the last look (M3 of [`idle`](super::idle)).
+    pub(super) fn has_work(&self) -> bool {
+        !self.injector.is_empty()
+            || self.roster.list().iter().any(|remote| remote.has_work())
+            || self.next_deadline() <= self.now()
+    }
+
+    /// Nanoseconds since the runtime's start.
+    pub(super) fn now(&self) -> u64 {
+        let now = self.ticks(clock::now());
+        self.coarse.store(now / 1_000_000, Ordering::Relaxed);
+        now
+    }
+
+    /// The moment of a coarse time.
+    pub(crate) fn moment(&self, coarse: u64) -> Instant {
+        self.started + Duration::from_millis(coarse)
+    }
+
+    /// How long ago a coarse time was.
+    pub(super) fn age(&self, coarse: u64) -> Duration {
+        clock::now().saturating_duration_since(self.moment(coarse))
+    }
+
+    pub(crate) fn live_tasks(&self) -> usize {
+        self.owned.len()
+    }
+
+    pub(crate) fn spawned(&self) -> u64 {
+        self.owned.spawned()
+    }
+
+    pub(crate) fn task_views(&self) -> Vec<TaskView> {
+        self.owned.view()
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.machines.threads()
+    }
+
+    pub(crate) fn idle_procs(&self) -> usize {
+        self.idle.len()
+    }
+
+    pub(crate) fn injector_len(&self) -> usize {
+        self.injector.len()
+    }
+
+    pub(crate) fn processors(&self) -> Arc<[Arc<Remote>]> {
+        self.roster.list()
+    }
+
+    /// Somebody has just looked at the network.
+    pub(super) fn network_seen(&self) {
+        self.network_seen.store(self.now() / 1_000_000, Ordering::Relaxed);
+    }
+
+    pub(super) fn network_unseen_for(&self) -> Duration {
+        let seen = self.network_seen.load(Ordering::Relaxed);
+        Duration::from_millis((self.now() / 1_000_000).saturating_sub(seen))
+    }
+
+    /// A moment as nanoseconds since the runtime's start; too far to represent is "never".
+    pub(super) fn ticks(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.started).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.machines.is_closing()
+    }
+
+    pub(crate) fn procs(&self) -> usize {
+        self.procs.load(Ordering::Relaxed)
+    }
+}
+
+impl Schedule for Scheduler {
+    unsafe fn schedule(this: NonNull<Self>, task: Runnable) {
+        current::with(|context| {
+            // SAFETY: the task is not queued yet.
+            let shared = unsafe { &this.as_ref().0 };
+            match context.filter(|context| Arc::ptr_eq(&context.shared, shared)) {
+                // The context keeps the runtime alive when the task, and its scheduler with it, is gone.
+                Some(context) => context.shared.schedule(Some(context), task),
+                None => shared.clone().inject(task),
+            }
+        });
+    }
+
+    fn release(&self, key: OwnedKey) -> Option<Arc<str>> {
+        let name = self.0.owned.remove(key);
+        self.0.machines.task_ended(&self.0.owned);
+        name
+    }
+
+    fn unhandled_panic(&self, panic: UnhandledTaskPanic) {
+        self.0.unhandled_panic(panic);
+    }
+
+    fn coarse_now(&self) -> u64 {
+        self.0.coarse.load(Ordering::Relaxed)
+    }
+}

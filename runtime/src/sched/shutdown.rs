@@ -1,0 +1,158 @@
+//! Closing down, step by step.
+//!
+//! 1. The registries close: a later `spawn` drops its future and yields a cancelled handle. Every live task
+//!    is aborted: that schedules it, so its future is dropped by a worker, where it would have run.
+//! 2. Wait until no task lives, at most until the deadline. A task inside a poll is waited for. Blocking jobs
+//!    that have not started are cancelled; those that run are waited for a while.
+//! 3. Timers and descriptors close: whoever still waits for one (a `block_on` in progress) is woken.
+//! 4. The machines end. One that still runs a blocking job ends when the job does, and keeps the runtime's
+//!    memory alive until then.
+//!
+//! On one of the runtime's own machines (inside a task or a blocking job, maybe in a `block_on` of yet another
+//! runtime) nobody may wait for step 2, since that task is among those waited for: a thread does the rest.
+
+use super::current;
+use super::shared::Shared;
+use crate::task::Owned;
+use crate::thread;
+use crate::unwind::wake_caught;
+use pirn_sync::clock;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What a shutdown left behind.
+#[derive(Debug)]
+#[must_use]
+pub struct ShutdownReport {
+    left: Vec<Left>,
+}
+
+/// A task or a blocking job that outlived the shutdown's deadline.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Left {
+    /// Which of the two.
+    pub kind: LeftKind,
+    /// Its name, if it was given one.
+    pub name: Option<Arc<str>>,
+    /// Where it was spawned.
+    pub spawned_at: &'static Location<'static>,
+    /// How long ago it was spawned, or last began to wait, to about the time between two looks at the clock.
+    pub age: Duration,
+}
+
+/// The kinds of what can be left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LeftKind {
+    /// A task inside a poll.
+    Task,
+    /// A blocking job that was running.
+    Blocking,
+}
+
+impl ShutdownReport {
+    /// Whether nothing was left.
+    pub fn is_clean(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// What was left.
+    pub fn left(&self) -> &[Left] {
+        &self.left
+    }
+}
+
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_clean() {
+            return f.write_str("nothing was left");
+        }
+        for left in &self.left {
+            let kind = match left.kind {
+                LeftKind::Task => "task",
+                LeftKind::Blocking => "blocking job",
+            };
+            let name = left.name.as_deref().unwrap_or("without a name");
+            writeln!(f, "{kind} {name}, spawned at {}, {:.1?} old", left.spawned_at, left.age)?;
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Steps 1 to 4. Running blocking jobs are waited for at most `patience`, tasks at most `for_tasks`.
+    pub(crate) fn shut_down(
+        self: &Arc<Self>,
+        for_tasks: Option<Duration>,
+        patience: Duration,
+    ) -> ShutdownReport {
+        self.close();
+        if current::is_machine_of(self) {
+            self.finish_elsewhere();
+            return self.report();
+        }
+        let deadline = for_tasks.and_then(|limit| clock::now().checked_add(limit));
+        self.machines.wait_until(deadline, |_| self.owned.is_empty());
+        let for_jobs = [clock::now().checked_add(patience), deadline].into_iter().flatten().min();
+        self.machines.wait_until(for_jobs, |_| self.blocking.owned.is_empty());
+        let report = self.report();
+        self.finish(deadline);
+        report
+    }
+
+    fn report(&self) -> ShutdownReport {
+        let left = |owned: &Owned, kind| {
+            let left = owned.view().into_iter().map(move |task| Left {
+                kind,
+                name: task.name,
+                spawned_at: task.spawned_at,
+                age: self.age(task.since),
+            });
+            left.collect::<Vec<_>>()
+        };
+        let mut all = left(&self.owned, LeftKind::Task);
+        all.extend(left(&self.blocking.owned, LeftKind::Blocking));
+        ShutdownReport { left: all }
+    }
+
+    /// Steps 1 to 4 without waiting.
+    pub(crate) fn shut_down_background(self: &Arc<Self>) {
+        self.close();
+        self.finish_elsewhere();
+    }
+
+    /// Step 1.
+    fn close(self: &Arc<Self>) {
+        self.machines.announce_last_task();
+        self.owned.close();
+        self.blocking.owned.close();
+        self.cancel_queued_jobs();
+    }
+
+    /// Steps 3 and 4. Machines that run no blocking job are waited for until the deadline.
+    fn finish(&self, deadline: Option<Instant>) {
+        self.close_timers();
+        let mut waiting = Vec::new();
+        self.netpoll.close_all(&mut waiting);
+        waiting.into_iter().for_each(wake_caught);
+        self.exit_machines();
+        self.machines.wait_until(deadline, |threads| threads <= self.blocking.running());
+        self.join_machines();
+    }
+
+    fn finish_elsewhere(self: &Arc<Self>) {
+        if !self.machines.begin_finish() {
+            return;
+        }
+        let shared = self.clone();
+        let finish = move || {
+            shared.machines.wait_until(None, |_| shared.owned.is_empty());
+            shared.finish(None);
+        };
+        // Without a thread the machines stay parked until the process ends, which is all that can be done.
+        let _ = thread::start(format!("{}-shutdown", self.config.thread_name), None, finish);
+    }
+}

@@ -1,0 +1,303 @@
+//! Sysmon: a thread of its own that looks for processors stuck in long polls, and does what they do not.
+//!
+//! A task that blocks or computes without ever awaiting holds its machine and its processor. Nothing on that
+//! machine can notice, so somebody else must look at the clock. Sysmon's four duties at each tick:
+//!
+//! 1. *Compensate.* Work waits, nobody looks for it, and a machine has sat inside one poll since the last
+//!    tick: lend a spare processor to a spare machine. At once if the thread is blocked in the kernel (it costs no
+//!    core), after a time slice of 10 ms if it computes, and then one above `procs` at most.
+//!    The stuck machine keeps its own processor, so no push of its races with anything; what is parked there
+//!    is reachable: run queue and timers by everybody, the next slot by duty 4. When it comes back it retires
+//!    its processor ([`stuck`](super::stuck)).
+//! 2. *Please yield.* A poll, or a chain of tasks that hand the next slot to each other, has used up its time
+//!    slice: raise the flag that every leaf future honours. (Counting operations instead, as tokio does,
+//!    yields where nobody waits, and livelocks code that polls twice.)
+//! 3. *Network and timers.* While no machine waits in the netpoller, the workers look at both between polls.
+//!    In case they do not: queue what is due, and look at the network when nobody has for 10 ms. And if a
+//!    poll lasts while a processor is idle, wake a machine for it, which takes the place in the netpoller.
+//! 4. *Rescue a next slot* that has held the same task since the last tick: nobody was woken because of it.
+//!
+//! # How often
+//! Every millisecond while some poll has lasted since the last tick, or no machine waits in the netpoller
+//! (so always when every processor is busy); less often, to 4 ms, otherwise. When the runtime has been at
+//! rest for a while (all processors idle, no poll in progress, somebody in the netpoller) sysmon sleeps until
+//! a processor is taken up:
+//!
+//! ```text
+//!   sysmon                               who takes up a processor
+//!   A1  asleep = true                    B1  the word of `idle` changes
+//!   A2  fence(SeqCst)                    B2  fence(SeqCst)
+//!   A3  at rest still? park              B3  asleep ? unpark
+//! ```
+//! Whichever fence is first, the other side sees. For that reason all accesses to `asleep` are `Relaxed`, and
+//! those to `lent_to_burning` are because it is a number that only bounds.
+//!
+//! # Rejected
+//! Taking the processor away from the stuck machine, as Go does in system calls: its queue would have to be
+//! safe against an owner that does not know that it is one no more, an atomic on every push.
+
+use super::current::{self, Context};
+use super::processor::Remote;
+use super::shared::Shared;
+use super::stuck::Replaced;
+use super::thread_state;
+use crate::park::{Parker, Unparker};
+use crate::thread;
+use crate::unwind::wake_caught;
+use pirn_sync::clock;
+use pirn_sync::primitive::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::io;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+/// How long a task may run while others wait.
+const SLICE: Duration = Duration::from_millis(10);
+const FINE: Duration = Duration::from_millis(1);
+const COARSE: Duration = Duration::from_millis(4);
+/// The network is looked at when nobody has for so long.
+const NETWORK: Duration = Duration::from_millis(10);
+/// So many ticks with all processors idle, and sysmon sleeps.
+const IDLE_TICKS: u32 = 12;
+
+/// What others see of sysmon.
+#[derive(Debug)]
+pub(super) struct Sysmon {
+    asleep: AtomicBool,
+    unparker: OnceLock<Arc<Unparker>>,
+    /// Spares lent because a machine computes.
+    lent_to_burning: AtomicUsize,
+    enabled: bool,
+}
+
+/// Sysmon's notes about one processor.
+struct Note {
+    polls: u64,
+    slices: u64,
+    next: usize,
+    since: Instant,
+    slice_since: Instant,
+    cpu: Option<Duration>,
+}
+
+impl Sysmon {
+    pub(super) fn new(enabled: bool) -> Self {
+        Self {
+            asleep: AtomicBool::new(false),
+            unparker: OnceLock::new(),
+            lent_to_burning: AtomicUsize::new(0),
+            enabled,
+        }
+    }
+
+    /// B2 and B3.
+    pub(super) fn wake(&self) {
+        fence(Ordering::SeqCst);
+        if self.asleep.load(Ordering::Relaxed)
+            && self.asleep.swap(false, Ordering::Relaxed)
+            && let Some(unparker) = self.unparker.get()
+        {
+            unparker.unpark();
+        }
+    }
+
+    /// Wakes it whatever it does: the runtime ends.
+    pub(super) fn stop(&self) {
+        if let Some(unparker) = self.unparker.get() {
+            unparker.unpark();
+        }
+    }
+
+    /// A machine that was replaced has retired its processor, or came back before the spare was lent.
+    pub(super) fn came_back(&self, why: Replaced) {
+        if why == Replaced::Burning {
+            self.lent_to_burning.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Shared {
+    /// Starts the thread.
+    pub(super) fn start_sysmon(self: &Arc<Self>) -> io::Result<()> {
+        if !self.sysmon.enabled {
+            return Ok(());
+        }
+        let shared = Arc::downgrade(self);
+        let name = format!("{}-sysmon", self.config.thread_name);
+        thread::start(name, None, move || watch(&shared)).map(drop)
+    }
+
+    /// Whether nothing runs, nothing is stuck, and somebody waits for the network and the timers.
+    fn is_at_rest(&self) -> bool {
+        self.idle.len() >= self.procs()
+            && self.machines.is_polling()
+            && !self.roster.list().iter().any(|remote| remote.counters.is_inside_poll())
+            && !self.has_work()
+    }
+}
+
+/// The thread. It holds the runtime only while it looks, so that a runtime which is gone ends it.
+fn watch(shared: &Weak<Shared>) {
+    let parker = Parker::new();
+    if let Some(shared) = shared.upgrade() {
+        let _ = shared.sysmon.unparker.set(parker.unparker().clone());
+    }
+    let mut notes: Vec<Note> = Vec::new();
+    let mut idle_ticks = 0;
+    let mut nap = FINE;
+    loop {
+        parker.park_timeout(nap);
+        let Some(shared) = shared.upgrade() else { return };
+        if shared.has_ended() {
+            return;
+        }
+        idle_ticks = if shared.is_at_rest() { idle_ticks + 1 } else { 0 };
+        if idle_ticks > IDLE_TICKS {
+            idle_ticks = 0;
+            sleep(shared, &parker);
+            nap = FINE;
+            continue;
+        }
+        let fine = shared.tick(&mut notes);
+        nap = if fine { FINE } else { (nap * 2).min(COARSE) };
+    }
+}
+
+/// A1 to A3.
+fn sleep(shared: Arc<Shared>, parker: &Parker) {
+    shared.sysmon.asleep.store(true, Ordering::Relaxed);
+    fence(Ordering::SeqCst);
+    if shared.is_at_rest() && !shared.has_ended() {
+        drop(shared);
+        parker.park();
+    } else {
+        shared.sysmon.asleep.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    /// One look at everything. True if the next should follow soon.
+    fn tick(self: &Arc<Self>, notes: &mut Vec<Note>) -> bool {
+        let now = clock::now();
+        let roster = self.roster.list();
+        let mut lasting = false;
+        for (remote, number) in roster.iter().zip(0..) {
+            if number == notes.len() {
+                notes.push(Note::new(remote, now));
+                continue;
+            }
+            let note = &mut notes[number];
+            self.rescue_next(remote, note);
+            lasting |= self.judge(remote, note, now);
+        }
+        let deserted = !self.machines.is_polling();
+        if deserted {
+            self.look_after_others();
+        }
+        if lasting && (deserted || self.has_work()) {
+            // Some processor may be idle because its machine parked before the work was there, or before the
+            // machine that waited in the netpoller left it for the poll that lasts. Whoever takes it up looks
+            // everywhere, and waits in the netpoller when there is nothing.
+            self.notify();
+        }
+        lasting || deserted
+    }
+
+    /// Duties 1 and 2 for one processor. True if it has been in one poll since the last tick.
+    fn judge(self: &Arc<Self>, remote: &Remote, note: &mut Note, now: Instant) -> bool {
+        let slices = remote.counters.slices();
+        if slices != note.slices {
+            (note.slices, note.slice_since) = (slices, now);
+        }
+        let polls = remote.counters.raw_polls();
+        let inside = polls % 2 == 1;
+        if !inside || polls != note.polls {
+            *note = Note { slices: note.slices, slice_since: note.slice_since, ..Note::new(remote, now) };
+            if now.duration_since(note.slice_since) >= SLICE && remote.has_work() {
+                remote.stuck.please_yield.raise();
+            }
+            return false;
+        }
+        let lasted = now.duration_since(note.since);
+        if lasted >= SLICE && self.somebody_waits() {
+            remote.stuck.please_yield.raise();
+        }
+        if !remote.stuck.is_replaced() && !self.idle.somebody_looks() && self.somebody_waits() {
+            if is_blocked(remote, note, lasted) {
+                self.compensate(remote, polls, Replaced::Blocked);
+            } else if lasted >= SLICE && self.sysmon.lent_to_burning.load(Ordering::Relaxed) == 0 {
+                self.compensate(remote, polls, Replaced::Burning);
+            }
+        }
+        true
+    }
+
+    /// Duty 1: lends a spare processor in place of one that is stuck.
+    fn compensate(self: &Arc<Self>, remote: &Remote, polls: u64, why: Replaced) {
+        if why == Replaced::Burning {
+            self.sysmon.lent_to_burning.fetch_add(1, Ordering::Relaxed);
+        }
+        if !remote.stuck.replace(why, || remote.counters.raw_polls() == polls) {
+            return self.sysmon.came_back(why);
+        }
+        self.idle.lend_searching();
+        self.start_machine(self.spare(), true);
+    }
+
+    /// Whether a task, a timer or the network waits for a machine.
+    fn somebody_waits(&self) -> bool {
+        self.has_work() || self.roster.list().iter().any(|remote| remote.peek_next() != 0)
+    }
+
+    /// Duty 4.
+    fn rescue_next(self: &Arc<Self>, remote: &Remote, note: &mut Note) {
+        let next = remote.peek_next();
+        let sat_here = next != 0 && next == note.next && remote.counters.raw_polls() == note.polls;
+        note.next = next;
+        if sat_here && let Some(task) = remote.rob_next(next) {
+            self.inject(task);
+        }
+    }
+
+    /// Duty 3: nobody waits in the netpoller.
+    fn look_after_others(self: &Arc<Self>) {
+        let mut due = Vec::new();
+        if self.next_deadline() <= self.now() {
+            let now = self.now();
+            for remote in self.roster.list().iter() {
+                while remote.timers.expire(now, &mut due) {}
+            }
+        }
+        if !self.netpoll.is_empty() && self.network_unseen_for() >= NETWORK {
+            self.poll_network_now(&mut due);
+        }
+        if !due.is_empty() {
+            // A waker may call back into the runtime, and means this one.
+            let place = Context::new(self.clone());
+            current::enter(&place, || due.into_iter().for_each(wake_caught));
+        }
+    }
+}
+
+impl Note {
+    fn new(remote: &Remote, now: Instant) -> Self {
+        Self {
+            polls: remote.counters.raw_polls(),
+            slices: remote.counters.slices(),
+            next: remote.peek_next(),
+            since: now,
+            slice_since: now,
+            cpu: thread_state::used(remote.stuck.thread()),
+        }
+    }
+}
+
+/// Whether the thread has used next to no CPU since the poll was first seen.
+fn is_blocked(remote: &Remote, note: &Note, lasted: Duration) -> bool {
+    let now = thread_state::used(remote.stuck.thread());
+    match (note.cpu, now) {
+        (Some(then), Some(now)) if now.saturating_sub(then) < lasted / 10 => {
+            !thread_state::wants_a_core(remote.stuck.thread())
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,39 @@
+//! What another thread of the process does: computes, waits for a core, or is blocked in the kernel.
+//!
+//! Its CPU clock tells cheaply whether it computes. One that stands still is blocked or waits for a core
+//! that others use; lending a processor helps in the first case and hurts in the second, so then, and only
+//! then, the kernel is asked for the thread's state.
+
+use std::time::Duration;
+
+/// The current thread, for [`used`] and [`wants_a_core`].
+pub(super) fn this_thread() -> i32 {
+    // SAFETY: the call takes nothing and cannot fail.
+    unsafe { libc::gettid() }
+}
+
+/// The CPU clock of a thread, as Linux encodes it: `pthread_getcpuclockid` gives the same, but only for a
+/// `pthread_t`, which another thread may not use once it has ended.
+fn clock_of(thread: i32) -> libc::clockid_t {
+    const PER_THREAD: i32 = 4;
+    const SCHEDULED: i32 = 2;
+    (!thread << 3) | PER_THREAD | SCHEDULED
+}
+
+/// Whether the thread is runnable, though it may not have a core. False if the kernel does not tell.
+pub(super) fn wants_a_core(thread: i32) -> bool {
+    // "tid (name) state …": the name may hold anything, so the state is what follows the last parenthesis.
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('R'))
+}
+
+/// The CPU time that the thread has used; `None` if it has ended.
+pub(super) fn used(thread: i32) -> Option<Duration> {
+    if thread == 0 {
+        return None;
+    }
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is room for the answer; a thread that is no more gives an error.
+    let got = unsafe { libc::clock_gettime(clock_of(thread), &raw mut time) };
+    (got == 0).then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
+}

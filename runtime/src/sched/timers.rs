@@ -1,0 +1,211 @@
+//! Timers in the scheduler: who looks at which deadline, and what a sleeping future holds.
+//!
+//! A timer lives in the [`TimerHome`] of the processor that made it. Its machine looks there as it looks for
+//! work; so do all others once in a while, so a processor that is idle or stuck delays nothing. When nothing
+//! runs, one machine waits in the netpoller until the earliest deadline of all processors.
+//!
+//! # The sleeper's handshake
+//! A timer may be set while that machine falls asleep with a later deadline:
+//!
+//! ```text
+//!   who sets a timer from outside                the machine about to wait
+//!   S1  publish the home's next deadline         M1  sleeping_until = earliest deadline
+//!   S2  fence(SeqCst)                            M2  fence(SeqCst)
+//!   S3  deadline < sleeping_until ? wake it      M3  look at every home once more
+//! ```
+//!
+//! As in [`idle`](super::idle): whichever fence is first, the other side sees. A machine that sets a timer on
+//! its own processor does nothing: it looks there before it rests, and only then tells the poller
+//! ([`Shared::tell_poller`]). All accesses to `sleeping_until` are `Relaxed`: the fences order them.
+
+use super::current::{self, Context};
+use super::shared::Shared;
+use crate::timer::{EntryState, Key, TimerHome};
+use crate::unwind::wake_caught;
+use pirn_sync::clock;
+use pirn_sync::primitive::atomic::{AtomicU64, Ordering, fence};
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// What the poller sleeps until: nanoseconds since the runtime's start, 0 when nobody sleeps there.
+#[derive(Debug)]
+pub(super) struct Deadlines {
+    sleeping_until: AtomicU64,
+}
+
+impl Deadlines {
+    pub(super) fn new() -> Self {
+        Self { sleeping_until: AtomicU64::new(0) }
+    }
+}
+
+impl Shared {
+    /// The earliest deadline of all processors, `u64::MAX` if there is none.
+    pub(super) fn next_deadline(&self) -> u64 {
+        self.roster.list().iter().map(|remote| remote.timers.next_deadline()).min().unwrap_or(u64::MAX)
+    }
+
+    /// M1 to M3: how long the poller may wait; `None` is for ever.
+    pub(super) fn begin_poller_sleep(&self) -> Option<Duration> {
+        let mut deadline = self.next_deadline();
+        loop {
+            self.deadlines.sleeping_until.store(deadline, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            let earlier = self.next_deadline();
+            if earlier >= deadline {
+                break;
+            }
+            deadline = earlier;
+        }
+        (deadline != u64::MAX).then(|| Duration::from_nanos(deadline.saturating_sub(self.now())))
+    }
+
+    pub(super) fn end_poller_sleep(&self) {
+        self.deadlines.sleeping_until.store(0, Ordering::Relaxed);
+    }
+
+    /// S2 and S3, for whoever leaves timers behind: a machine that rests, a thread outside.
+    pub(super) fn tell_poller(&self) {
+        fence(Ordering::SeqCst);
+        if self.next_deadline() < self.deadlines.sleeping_until.load(Ordering::Relaxed) {
+            self.netpoll.wake();
+        }
+    }
+
+    /// Closes every home: what waits there is woken, and finds its runtime gone.
+    pub(super) fn close_timers(&self) {
+        let mut due = Vec::new();
+        for remote in self.roster.list().iter() {
+            remote.timers.close(&mut due);
+        }
+        due.into_iter().for_each(wake_caught);
+    }
+
+    /// How many timers are pending.
+    pub(crate) fn timer_count(&self) -> usize {
+        self.roster.list().iter().map(|remote| remote.timers.len()).sum()
+    }
+}
+
+impl Context {
+    /// Queues what is due on the processor that this machine holds.
+    pub(super) fn expire_own_timers(&self) {
+        let home = self.with_processor(|processor| {
+            let timers = &processor.remote.timers;
+            (timers.next_deadline() != u64::MAX).then(|| timers.clone())
+        });
+        if let Some(Some(home)) = home {
+            self.expire(&home, self.shared.now());
+        }
+    }
+
+    /// Queues what is due on any processor: its own machine may be idle, or stuck in a poll.
+    pub(super) fn expire_all_timers(&self) {
+        let earliest = self.shared.next_deadline();
+        if earliest == u64::MAX {
+            return;
+        }
+        let now = self.shared.now();
+        if earliest <= now {
+            for remote in self.shared.roster.list().iter() {
+                self.expire(&remote.timers, now);
+            }
+        }
+    }
+
+    fn expire(&self, home: &TimerHome, now: u64) {
+        loop {
+            let more = home.expire(now, &mut self.due.borrow_mut());
+            self.wake_due();
+            if !more {
+                return;
+            }
+        }
+    }
+}
+
+/// One pending deadline, or none: what lies in every future that waits for a point in time.
+///
+/// Dropping it cancels the timer.
+#[derive(Debug)]
+pub(crate) struct TimerSlot(Option<Armed>);
+
+#[derive(Debug)]
+struct Armed {
+    home: Arc<TimerHome>,
+    key: Key,
+}
+
+impl TimerSlot {
+    pub(crate) const fn new() -> Self {
+        Self(None)
+    }
+
+    /// Ready once `deadline` has passed. A slot that was armed with another deadline is cancelled first.
+    ///
+    /// The timer is set where it is polled; if its runtime goes away it moves to the one that polls it next.
+    pub(crate) fn poll_until(&mut self, deadline: Instant, cx: &mut std::task::Context<'_>) -> Poll<()> {
+        if let Some(armed) = &self.0 {
+            match armed.home.update(armed.key, cx.waker()) {
+                EntryState::Pending => return Poll::Pending,
+                EntryState::Fired => {
+                    self.0 = None;
+                    return Poll::Ready(());
+                }
+                EntryState::Closed => self.0 = None,
+            }
+        }
+        if clock::now() >= deadline {
+            return Poll::Ready(());
+        }
+        self.arm(deadline, cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Sets it, in place of an earlier setting, to wake `waker` of whatever kind; it is woken on a worker
+    /// with no lock held.
+    pub(crate) fn arm(&mut self, deadline: Instant, waker: Waker) {
+        self.cancel();
+        self.0 = current::with(|context| match context {
+            Some(context) => register(&context.shared, Some(context), deadline, waker),
+            None => register(&crate::global::shared(), None, deadline, waker),
+        });
+    }
+
+    /// Takes it back; true when it was pending.
+    pub(crate) fn cancel(&mut self) -> bool {
+        self.0.take().is_some_and(|armed| armed.home.cancel(armed.key))
+    }
+}
+
+impl Drop for TimerSlot {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+fn register(
+    shared: &Arc<Shared>,
+    context: Option<&Context>,
+    deadline: Instant,
+    waker: Waker,
+) -> Option<Armed> {
+    let due = shared.ticks(deadline);
+    if due == u64::MAX {
+        return None;
+    }
+    let own = context.and_then(|context| context.with_processor(|p| p.remote.timers.clone()));
+    let outside = own.is_none();
+    let home = own.unwrap_or_else(|| shared.roster.list()[0].timers.clone());
+    match home.insert(due, waker) {
+        Ok((key, earliest)) => {
+            if outside && earliest {
+                shared.tell_poller();
+            }
+            Some(Armed { home, key })
+        }
+        // Its runtime is shutting down: the global one serves whoever still waits.
+        Err(waker) => register(&crate::global::shared(), None, deadline, waker),
+    }
+}

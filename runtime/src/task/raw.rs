@@ -1,0 +1,195 @@
+//! The header of a task and the table of functions that know its types: what a pointer to a task points to.
+//!
+//! A waker, a queue or a handle holds a [`RawTask`]: a pointer to a [`Header`], which is the first field of
+//! the task's allocation whatever its future is. Everything that depends on the future's type goes through
+//! the [`Vtable`].
+//!
+//! # The 64 bytes
+//! A million blocked tasks are ordinary, so the header is one cache line: the state word, the vtable, the
+//! scheduler (in the cell, right behind), the identity, and the record of what the task waits on, which a
+//! dump reads without ever polling. A name, which few tasks have, lives beside the task's entry in
+//! [`Owned`](super::Owned).
+//!
+//! # Orderings
+//! All accesses to the wait record (`kind_since`, `wait_at`) are `Relaxed`: the machine that polls writes it,
+//! whoever dumps reads it. A dump may catch the kind of one wait with the place of the next; it is a picture,
+//! nothing is decided on it. All accesses to `owned` are `Relaxed` too: whoever asks for it got the task
+//! through a queue or a lock.
+
+use super::cell::JoinWaker;
+use super::id::TaskId;
+use super::state::{State, Wake};
+use super::{Outcome, OwnedKey, Runnable};
+use pirn_sync::host::{Wait, WaitKind};
+use pirn_sync::primitive::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::panic::Location;
+use std::ptr::NonNull;
+
+/// What every task starts with.
+#[repr(C)]
+pub(super) struct Header {
+    pub(super) state: State,
+    pub(super) vtable: &'static Vtable,
+    pub(super) id: TaskId,
+    pub(super) spawned_at: &'static Location<'static>,
+    /// The task's place in the registry, as [`OwnedKey::to_bits`]; written before the task is scheduled.
+    owned: AtomicU64,
+    wait_at: AtomicPtr<Location<'static>>,
+    /// The wait's kind in the low 8 bits; in the other 56 the coarse time of its begin, or of the spawn.
+    kind_since: AtomicU64,
+}
+
+const _: () = assert!(cfg!(loom) || size_of::<Header>() + size_of::<usize>() <= 64);
+
+/// The functions that know the future's and the scheduler's types. Each takes a pointer to a live task.
+pub(super) struct Vtable {
+    /// Polls once. The caller owns the `Runnable`.
+    pub(super) poll: unsafe fn(RawTask) -> Outcome,
+    /// Drops the future without a poll. The caller owns the `Runnable`.
+    pub(super) cancel: unsafe fn(RawTask),
+    /// Hands a new `Runnable` to the scheduler. The caller has just moved the task T1 → T2.
+    pub(super) schedule: unsafe fn(RawTask),
+    /// Moves the output to `*mut Option<Result<T, JoinError>>`. T4, and the output is the caller's.
+    pub(super) take_output: unsafe fn(RawTask, *mut ()),
+    /// Drops the output, reporting a panic that nobody will join. T4, and the output is the caller's.
+    pub(super) drop_output: unsafe fn(RawTask),
+    /// Frees the allocation. The last reference is gone.
+    pub(super) free: unsafe fn(RawTask),
+    /// The slot of the join waker.
+    pub(super) join_waker: unsafe fn(RawTask) -> NonNull<JoinWaker>,
+}
+
+/// A pointer to a task. `Copy`: who holds a reference, a `Runnable` or a handle says so in its own type.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct RawTask(pub(super) NonNull<Header>);
+
+// SAFETY: what it points to is shared between threads by design: the state word decides who touches what.
+unsafe impl Send for RawTask {}
+// SAFETY: as above.
+unsafe impl Sync for RawTask {}
+
+impl Header {
+    pub(super) fn new(
+        vtable: &'static Vtable,
+        id: TaskId,
+        spawned_at: &'static Location<'static>,
+        now: u64,
+    ) -> Self {
+        Self {
+            state: State::new(),
+            vtable,
+            id,
+            spawned_at,
+            owned: AtomicU64::new(OwnedKey::NONE.to_bits()),
+            wait_at: AtomicPtr::new(std::ptr::null_mut()),
+            kind_since: AtomicU64::new(now << 8),
+        }
+    }
+
+    /// The task's place in the registry.
+    pub(super) fn owned_key(&self) -> OwnedKey {
+        OwnedKey::from_bits(self.owned.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set_owned_key(&self, key: OwnedKey) {
+        self.owned.store(key.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Records what the task waits on, since `since` in the caller's coarse unit.
+    pub(super) fn set_wait(&self, wait: Option<Wait>, since: u64) {
+        let kind = wait.map_or(0, |wait| wait.kind as u8);
+        if let Some(wait) = wait {
+            self.wait_at.store(std::ptr::from_ref(wait.at).cast_mut(), Ordering::Relaxed);
+        }
+        self.kind_since.store(u64::from(kind) | since << 8, Ordering::Relaxed);
+    }
+
+    /// What the task waited on when it was polled last.
+    pub(super) fn wait(&self) -> Option<Wait> {
+        let kind = WaitKind::from_u8(self.kind_since.load(Ordering::Relaxed) as u8)?;
+        let at = self.wait_at.load(Ordering::Relaxed);
+        // SAFETY: `wait_at` is null or came from a `&'static Location` in `set_wait`.
+        let at: &'static Location<'static> = unsafe { at.as_ref() }?;
+        Some(Wait { kind, at })
+    }
+
+    /// When it began to wait last, or was spawned, in the executor's coarse unit.
+    pub(super) fn since(&self) -> u64 {
+        self.kind_since.load(Ordering::Relaxed) >> 8
+    }
+}
+
+impl RawTask {
+    /// The header.
+    ///
+    /// # Safety
+    /// The task lives for as long as the reference is used: the caller holds a reference or the `Runnable`.
+    pub(super) unsafe fn header<'a>(self) -> &'a Header {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// Wakes the task, keeping the caller's reference.
+    ///
+    /// # Safety
+    /// The caller holds a reference.
+    pub(super) unsafe fn wake_by_ref(self) {
+        // SAFETY: the caller's reference; after the transition the `Runnable` is ours to hand over.
+        unsafe {
+            let header = self.header();
+            if header.state.wake_by_ref() {
+                (header.vtable.schedule)(self);
+            }
+        }
+    }
+
+    /// Wakes the task with the caller's reference.
+    ///
+    /// # Safety
+    /// The caller gives up a reference.
+    pub(super) unsafe fn wake_by_value(self) {
+        // SAFETY: the caller's reference. Its vtable is `'static`, so it outlives the task; after `Schedule`
+        // the task lives because it is not complete (S1) and only the `Runnable` can complete it.
+        unsafe {
+            let vtable = self.header().vtable;
+            match self.header().state.wake_by_value() {
+                Wake::Schedule => (vtable.schedule)(self),
+                Wake::Free => (vtable.free)(self),
+                Wake::Nothing => {}
+            }
+        }
+    }
+
+    /// Asks for the future to be dropped.
+    ///
+    /// # Safety
+    /// The caller holds a reference.
+    pub(super) unsafe fn abort(self) {
+        // SAFETY: as in `wake_by_ref`.
+        unsafe {
+            let header = self.header();
+            if header.state.abort() {
+                (header.vtable.schedule)(self);
+            }
+        }
+    }
+
+    /// Gives up a reference.
+    ///
+    /// # Safety
+    /// The caller holds one and does not use it again.
+    pub(super) unsafe fn drop_ref(self) {
+        // SAFETY: the caller's promise; `free` runs for the last reference only.
+        unsafe {
+            let vtable = self.header().vtable;
+            if self.header().state.drop_ref() {
+                (vtable.free)(self);
+            }
+        }
+    }
+
+    /// The `Runnable` of a task that has just become scheduled.
+    pub(super) fn into_runnable(self) -> Runnable {
+        Runnable::from_raw(self)
+    }
+}

@@ -1,0 +1,52 @@
+//! The wakers of a task: a reference to it behind std's four-function table.
+
+use super::raw::RawTask;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
+
+/// A waker for the length of one poll, without a reference of its own: the running task keeps itself alive
+/// (S1 of the state word), and a future that wants to keep the waker clones it.
+pub(super) fn borrowed(task: RawTask) -> impl Deref<Target = Waker> {
+    // SAFETY: the table's functions keep the contract of `RawWaker`: each works on the pointer of a task to
+    // which the waker holds a reference. This one holds none, so it is never dropped.
+    ManuallyDrop::new(unsafe { Waker::from_raw(raw(task)) })
+}
+
+fn raw(task: RawTask) -> RawWaker {
+    RawWaker::new(task.0.as_ptr().cast_const().cast(), &VTABLE)
+}
+
+/// # Safety
+/// `data` is that of a waker made here.
+unsafe fn task(data: *const ()) -> RawTask {
+    // SAFETY: `raw` made it from a non-null pointer.
+    RawTask(unsafe { NonNull::new_unchecked(data.cast_mut().cast()) })
+}
+
+unsafe fn clone(data: *const ()) -> RawWaker {
+    // SAFETY: a waker of ours calls this, and holds the task alive meanwhile.
+    unsafe {
+        let task = task(data);
+        task.header().state.add_ref();
+        raw(task)
+    }
+}
+
+unsafe fn wake(data: *const ()) {
+    // SAFETY: a waker of ours calls this and gives up its reference.
+    unsafe { task(data).wake_by_value() }
+}
+
+unsafe fn wake_by_ref(data: *const ()) {
+    // SAFETY: a waker of ours calls this and keeps its reference.
+    unsafe { task(data).wake_by_ref() }
+}
+
+unsafe fn drop_waker(data: *const ()) {
+    // SAFETY: a waker of ours calls this and gives up its reference.
+    unsafe { task(data).drop_ref() }
+}

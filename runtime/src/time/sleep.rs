@@ -1,0 +1,142 @@
+//! Waiting for a moment: the leaf that every other waiting for time is made of.
+//!
+//! A [`Sleep`] is a deadline and a [`TimerSlot`]. Nothing is registered until the first poll that finds the
+//! deadline ahead, so a sleep that is made and dropped, or that is over when it is first polled, costs a
+//! reading of the clock. The deadline is fixed by the call, not by the first poll: the time between the two
+//! is part of the sleep, as in Go.
+
+use crate::sched::timers::TimerSlot;
+use pirn_sync::{clock, host};
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+/// Waits until `duration` has passed, counted from this call.
+///
+/// The future never ends early. A zero duration completes without waiting; one that is too large to be
+/// represented never completes. Legal anywhere: outside a runtime the global one keeps the time.
+///
+/// # Cancel safety
+/// Dropping the future cancels the timer, in constant time, and leaves nothing behind.
+///
+/// # Cost
+/// Setting and cancelling take constant time (a hierarchical timing wheel; Varghese and Lauck, 1987); no
+/// allocation per sleep; a million at once are ordinary.
+///
+/// ```
+/// use pirn::time::{Duration, Instant, sleep};
+///
+/// # pirn::block_on(async {
+/// let start = Instant::now();
+/// sleep(Duration::from_millis(3)).await;
+/// assert!(start.elapsed() >= Duration::from_millis(3));
+/// # });
+/// ```
+#[track_caller]
+pub fn sleep(duration: Duration) -> Sleep {
+    Sleep::new(clock::now().checked_add(duration), Location::caller())
+}
+
+/// Waits until `deadline`; completes without waiting if it has passed.
+///
+/// As [`sleep()`] in all else.
+///
+/// ```
+/// use pirn::time::{Duration, Instant, sleep_until};
+///
+/// # pirn::block_on(async {
+/// let deadline = Instant::now() + Duration::from_millis(3);
+/// sleep_until(deadline).await;
+/// assert!(Instant::now() >= deadline);
+/// # });
+/// ```
+#[track_caller]
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep::new(Some(deadline), Location::caller())
+}
+
+/// The future of [`sleep()`] and [`sleep_until`]: ready once its deadline has passed.
+///
+/// It may be polled again after it was ready, and is ready again; [`reset`](Self::reset) sets it anew, so
+/// that a loop needs only one.
+#[must_use = "a sleep does nothing until it is awaited"]
+pub struct Sleep {
+    /// `None` means never.
+    deadline: Option<Instant>,
+    slot: TimerSlot,
+    at: &'static Location<'static>,
+}
+
+impl Sleep {
+    pub(super) fn new(deadline: Option<Instant>, at: &'static Location<'static>) -> Self {
+        Self { deadline, slot: TimerSlot::new(), at }
+    }
+
+    /// When it ends; `None` if never, because the duration was too large.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Whether the deadline has passed.
+    pub fn is_elapsed(&self) -> bool {
+        self.deadline.is_some_and(|deadline| clock::now() >= deadline)
+    }
+
+    /// Sets a new deadline, before or after it was ready. Whoever polled it must poll it again.
+    ///
+    /// ```
+    /// use pirn::time::{Duration, Instant, sleep};
+    ///
+    /// # pirn::block_on(async {
+    /// let mut idle = sleep(Duration::from_secs(3600));
+    /// let sooner = Instant::now() + Duration::from_millis(1);
+    /// idle.reset(sooner);
+    /// (&mut idle).await;
+    /// assert!(idle.is_elapsed());
+    /// # });
+    /// ```
+    pub fn reset(&mut self, deadline: Instant) {
+        self.slot.cancel();
+        self.deadline = Some(deadline);
+    }
+
+    /// Ready once the deadline has passed; says nothing about what the task waits on.
+    pub(super) fn poll_quietly(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.deadline {
+            Some(deadline) => self.slot.poll_until(deadline, cx),
+            None => Poll::Pending,
+        }
+    }
+
+    pub(super) fn called_at(&self) -> &'static Location<'static> {
+        self.at
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(host::poll_yield(cx));
+        let polled = self.poll_quietly(cx);
+        if polled.is_pending() {
+            host::waiting_on(host::WaitKind::Sleep, self.at);
+        }
+        polled
+    }
+}
+
+impl std::fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sleep")
+            .field("deadline", &self.deadline)
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,0 +1,100 @@
+//! Models of the races around one timer. They build on the claim that everything goes through the lock.
+
+use super::*;
+use ::loom::sync::atomic::AtomicUsize;
+use ::loom::thread;
+use std::sync::Arc;
+use std::task::Wake;
+
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn counting() -> (Arc<Count>, Waker) {
+    let count = Arc::new(Count(AtomicUsize::new(0)));
+    (Arc::clone(&count), Waker::from(count))
+}
+
+fn model(f: impl Fn() + Sync + Send + 'static) {
+    let mut builder = ::loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(f);
+}
+
+fn fire(home: &TimerHome, now: u64) {
+    let mut due = Vec::new();
+    while home.expire(now, &mut due) {}
+    due.drain(..).for_each(Waker::wake);
+}
+
+#[test]
+fn cancel_against_fire_has_one_winner() {
+    model(|| {
+        let home = Arc::new(TimerHome::new());
+        let (count, waker) = counting();
+        let (key, _) = home.insert(5, waker).unwrap();
+        let firing = {
+            let home = Arc::clone(&home);
+            thread::spawn(move || fire(&home, 5))
+        };
+        let cancelled = home.cancel(key);
+        firing.join().unwrap();
+        assert_eq!(count.0.load(Ordering::Relaxed), usize::from(!cancelled));
+        assert_eq!((home.len(), home.next_deadline()), (0, NEVER));
+    });
+}
+
+#[test]
+fn two_that_fire_wake_once() {
+    model(|| {
+        let home = Arc::new(TimerHome::new());
+        let (count, waker) = counting();
+        home.insert(5, waker).unwrap();
+        let firing = {
+            let home = Arc::clone(&home);
+            thread::spawn(move || fire(&home, 6))
+        };
+        fire(&home, 5);
+        firing.join().unwrap();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
+fn an_update_that_says_pending_is_heard() {
+    model(|| {
+        let home = Arc::new(TimerHome::new());
+        let ((old, old_waker), (new, new_waker)) = (counting(), counting());
+        let (key, _) = home.insert(5, old_waker).unwrap();
+        let firing = {
+            let home = Arc::clone(&home);
+            thread::spawn(move || fire(&home, 5))
+        };
+        let state = home.update(key, &new_waker);
+        firing.join().unwrap();
+        let woken = (old.0.load(Ordering::Relaxed), new.0.load(Ordering::Relaxed));
+        assert_eq!(woken, if state == EntryState::Pending { (0, 1) } else { (1, 0) });
+    });
+}
+
+#[test]
+fn an_insert_against_close_is_refused_or_handed_out() {
+    model(|| {
+        let home = Arc::new(TimerHome::new());
+        let closing = {
+            let home = Arc::clone(&home);
+            thread::spawn(move || {
+                let mut out = Vec::new();
+                home.close(&mut out);
+                out.len()
+            })
+        };
+        let refused = home.insert(5, Waker::noop().clone()).is_err();
+        assert_eq!(closing.join().unwrap(), usize::from(!refused));
+        assert_eq!((home.len(), home.next_deadline()), (0, NEVER));
+    });
+}

@@ -1,0 +1,194 @@
+//! One processor, and a task that would never let go of it: the third task runs all the same.
+//!
+//! Delays are measured by order and count, never by a clock: how much the greedy ones did between two turns
+//! of the third.
+
+mod common;
+
+use common::{eventually, within};
+use pirn::channel::bounded;
+use pirn::{Builder, JoinHandle, Runtime, spawn, yield_now};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
+
+/// What the greedy tasks share with the third.
+#[derive(Default)]
+struct Race {
+    /// Steps of the greedy ones.
+    steps: AtomicUsize,
+    over: AtomicBool,
+}
+
+impl Race {
+    /// A step of a greedy task; false when the race is over.
+    fn step(&self) -> bool {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+        !self.over.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs the third task beside the greedy ones, for so many turns: the most that they did between two turns.
+fn most_steps_between_turns(
+    turns: usize,
+    greedy: impl FnOnce(&Arc<Race>) -> Vec<JoinHandle<()>> + Send + 'static,
+) -> usize {
+    let runtime = Builder::new().procs(1).build().unwrap();
+    let race = Arc::new(Race::default());
+    let shared = race.clone();
+    let third = async move {
+        let greedy = greedy(&shared);
+        let mut most = 0;
+        let mut before = None;
+        for _ in 0..turns {
+            yield_now().await;
+            let now = shared.steps.load(Ordering::Relaxed);
+            most = most.max(now - before.replace(now).unwrap_or(now));
+        }
+        shared.over.store(true, Ordering::Relaxed);
+        for task in greedy {
+            task.await.unwrap();
+        }
+        most
+    };
+    let most = runtime.block_on(runtime.spawn(third)).unwrap();
+    assert!(race.steps.load(Ordering::Relaxed) > turns, "the greedy ones ran too");
+    most
+}
+
+#[test]
+fn a_ping_pong_pair_leaves_a_third_task_running() {
+    within(60, || {
+        let most = most_steps_between_turns(200, |race| {
+            let (ping, pinged) = bounded::<()>(0);
+            let (pong, ponged) = bounded::<()>(0);
+            let (one, two) = (race.clone(), race.clone());
+            let pings = spawn(async move {
+                while one.step() && ping.send(()).await.is_ok() && ponged.recv().await.is_ok() {}
+            });
+            let pongs = spawn(async move {
+                while pinged.recv().await.is_ok() && two.step() && pong.send(()).await.is_ok() {}
+            });
+            vec![pings, pongs]
+        });
+        // The run queue is asked before the next slot every 61st time.
+        assert!(most <= 200, "{most} messages between two turns");
+    });
+}
+
+#[test]
+fn a_task_on_an_always_ready_channel_leaves_a_third_task_running() {
+    within(60, || {
+        let most = most_steps_between_turns(20, |race| {
+            let (tx, rx) = bounded(1024);
+            let race = race.clone();
+            let task = spawn(async move {
+                while race.step() {
+                    tx.send(1).await.unwrap();
+                    rx.recv().await.unwrap();
+                }
+            });
+            vec![task]
+        });
+        // It never waits: only the flag that it has used up its time slice sends it back.
+        println!("{most} messages between two turns");
+    });
+}
+
+#[test]
+fn a_self_waking_task_leaves_a_third_task_running() {
+    within(60, || {
+        let most = most_steps_between_turns(1000, |race| {
+            let race = race.clone();
+            let task = spawn(poll_fn(move |cx| {
+                cx.waker().wake_by_ref();
+                if race.step() { Poll::Pending } else { Poll::Ready(()) }
+            }));
+            vec![task]
+        });
+        assert!(most <= 2, "{most} polls between two turns: it goes behind the other");
+    });
+}
+
+#[test]
+fn tasks_that_yield_take_turns_strictly() {
+    within(60, || {
+        let runtime = Builder::new().procs(1).build().unwrap();
+        let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let log = order.clone();
+        runtime
+            .block_on(runtime.spawn(async move {
+                let tasks: Vec<_> = (0..5)
+                    .map(|n| {
+                        let log = log.clone();
+                        spawn(async move {
+                            for _ in 0..100 {
+                                log.lock().unwrap().push(n);
+                                yield_now().await;
+                            }
+                        })
+                    })
+                    .collect();
+                for task in tasks {
+                    task.await.unwrap();
+                }
+            }))
+            .unwrap();
+        let order = order.lock().unwrap();
+        let (first, rest) = order.split_at(5);
+        assert!((0..5).all(|n| first.contains(&n)));
+        assert!(rest.chunks(5).all(|turn| turn == first), "everyone once a turn, in the same order");
+    });
+}
+
+#[test]
+fn what_comes_from_outside_runs_beside_tasks_that_never_sleep() {
+    within(60, || {
+        let runtime = Builder::new().procs(1).build().unwrap();
+        let race = Arc::new(Race::default());
+        let yielders: Vec<_> = (0..3)
+            .map(|_| {
+                let race = race.clone();
+                runtime.spawn(async move {
+                    while race.step() {
+                        yield_now().await;
+                    }
+                })
+            })
+            .collect();
+        eventually(|| race.steps.load(Ordering::Relaxed) > 100);
+        for _ in 0..100 {
+            runtime.block_on(runtime.spawn(async {})).unwrap();
+        }
+        race.over.store(true, Ordering::Relaxed);
+        for task in yielders {
+            runtime.block_on(task).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_timer_is_due_beside_tasks_that_never_sleep() {
+    within(60, || {
+        let runtime = Builder::new().procs(1).sysmon(false).build().unwrap();
+        let race = Arc::new(Race::default());
+        let beside = greedy_yielder(&runtime, &race);
+        for _ in 0..20 {
+            runtime
+                .block_on(runtime.spawn(pirn::time::sleep(std::time::Duration::from_micros(100))))
+                .unwrap();
+        }
+        race.over.store(true, Ordering::Relaxed);
+        runtime.block_on(beside).unwrap();
+    });
+}
+
+fn greedy_yielder(runtime: &Runtime, race: &Arc<Race>) -> JoinHandle<()> {
+    let race = race.clone();
+    runtime.spawn(async move {
+        while race.step() {
+            yield_now().await;
+        }
+    })
+}

@@ -1,0 +1,269 @@
+//! `ErrGroup`: the first error counts, a panic is not lost, and nothing is left behind.
+
+use std::future::{Future, pending};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context as Cx, Waker};
+
+use pirn::{Context, ContextError, ErrGroup};
+
+use crate::support::{Alive, in_time, message, no_task_is_left, on_runtime, runtime};
+
+#[test]
+fn a_group_whose_tasks_all_succeed_is_ok_and_ends_its_context() {
+    on_runtime(|| async {
+        let (group, ctx) = ErrGroup::<String>::with_context(&Context::background());
+        let count = Arc::new(AtomicUsize::new(0));
+        for _ in 0..100 {
+            let count = Arc::clone(&count);
+            group
+                .go(async move {
+                    count.fetch_add(1, Ordering::Relaxed);
+                    Ok(())
+                })
+                .await;
+        }
+        assert!(ctx.err().is_none());
+        assert_eq!(group.wait().await, Ok(()));
+        assert_eq!((count.load(Ordering::Relaxed), ctx.err()), (100, Some(ContextError::Canceled)));
+    });
+}
+
+#[test]
+fn the_first_error_cancels_the_context_and_is_what_wait_returns() {
+    on_runtime(|| async {
+        let (group, ctx) = ErrGroup::with_context(&Context::background());
+        for n in 0..10 {
+            let ctx = ctx.clone();
+            group
+                .go(async move {
+                    ctx.done().await;
+                    Err(format!("late {n}"))
+                })
+                .await;
+        }
+        group.go(async { Err("first".to_owned()) }).await;
+        ctx.done().await;
+        assert_eq!(group.wait().await, Err("first".to_owned()), "nobody had to be in `wait` for the cancel");
+    });
+}
+
+#[test]
+fn without_a_context_an_error_stops_nobody() {
+    on_runtime(|| async {
+        let group = ErrGroup::new();
+        group.go(async { Err("first") }).await;
+        let ended = Arc::new(AtomicUsize::new(0));
+        let other = Arc::clone(&ended);
+        group
+            .go(async move {
+                for _ in 0..100 {
+                    pirn::yield_now().await;
+                }
+                other.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            })
+            .await;
+        assert_eq!(group.wait().await, Err("first"));
+        assert_eq!(ended.load(Ordering::Relaxed), 1, "wait waits for all");
+    });
+}
+
+#[test]
+fn a_panic_cancels_like_an_error_and_is_resumed_in_wait_after_all_have_ended() {
+    in_time(|| {
+        let runtime = runtime();
+        let alive = Alive::default();
+        let ended = alive.clone();
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            runtime.block_on(async move {
+                let (group, ctx) = ErrGroup::with_context(&Context::background());
+                let (guard, other) = (alive.guard(), ctx.clone());
+                group
+                    .go(async move {
+                        let _guard = guard;
+                        other.done().await;
+                        pirn::yield_now().await;
+                        Err("an error that comes after the panic")
+                    })
+                    .await;
+                group.go(async { panic!("no tea") }).await;
+                ctx.done().await;
+                group.wait().await
+            })
+        }));
+        assert_eq!(message(&*result.expect_err("resumed")), "no tea");
+        assert_eq!(ended.count(), 0, "all had ended");
+        no_task_is_left(&runtime);
+    });
+}
+
+#[test]
+fn a_destructor_that_panics_is_a_panic() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+    on_runtime(|| async {
+        let (group, ctx) = ErrGroup::<()>::with_context(&Context::background());
+        group
+            .go({
+                let bomb = Bomb;
+                std::future::poll_fn(move |_| {
+                    let _held = &bomb;
+                    std::task::Poll::Ready(Ok(()))
+                })
+            })
+            .await;
+        ctx.done().await;
+        let wait = pirn::spawn(group.wait()).await;
+        assert_eq!(message(&*wait.expect_err("resumed").into_panic()), "in drop");
+    });
+}
+
+#[test]
+fn the_limit_bounds_how_many_run_at_once() {
+    on_runtime(|| async {
+        let group = ErrGroup::<()>::new().limit(3);
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        for _ in 0..100 {
+            let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+            group
+                .go(async move {
+                    most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    for _ in 0..5 {
+                        pirn::yield_now().await;
+                    }
+                    running.fetch_sub(1, Ordering::SeqCst);
+                    Ok(())
+                })
+                .await;
+        }
+        assert_eq!(group.wait().await, Ok(()));
+        assert_eq!(most.load(Ordering::SeqCst), 3);
+    });
+}
+
+#[test]
+fn a_go_dropped_while_it_waits_never_starts_its_future() {
+    on_runtime(|| async {
+        let (group, ctx) = ErrGroup::<()>::with_context(&Context::background());
+        let group = group.limit(1);
+        let until = ctx.clone();
+        group
+            .go(async move {
+                until.done().await;
+                Ok(())
+            })
+            .await;
+        let alive = Alive::default();
+        {
+            let guard = alive.guard();
+            let mut waiting = pin!(group.go(async move {
+                let _guard = guard;
+                unreachable!("it was started")
+            }));
+            assert!(waiting.as_mut().poll(&mut Cx::from_waker(Waker::noop())).is_pending());
+            assert_eq!(alive.count(), 1);
+        }
+        assert_eq!(alive.count(), 0);
+        let refused = group.try_go(async { Ok(()) });
+        assert!(refused.is_err(), "all slots are taken, and the future comes back");
+        drop(group);
+        assert_eq!(ctx.err(), Some(ContextError::Canceled), "dropping the group cancels");
+    });
+}
+
+#[test]
+fn try_go_starts_when_there_is_a_slot() {
+    on_runtime(|| async {
+        let group = ErrGroup::<&str>::new().limit(1);
+        assert!(group.try_go(async { Err("it ran") }).is_ok());
+        assert_eq!(group.wait().await, Err("it ran"));
+        let none = ErrGroup::<&str>::new().limit(0);
+        assert!(none.try_go(async { Ok(()) }).is_err(), "no slot, ever");
+        assert!(ErrGroup::<&str>::new().try_go(async { Ok(()) }).is_ok(), "no limit");
+    });
+}
+
+#[test]
+fn dropping_the_group_or_its_wait_aborts_the_tasks_and_cancels() {
+    // `on_runtime` sees that no task is left.
+    on_runtime(|| async {
+        let (group, first) = ErrGroup::<()>::with_context(&Context::background());
+        group.go(pending()).await;
+        drop(group);
+        let (group, second) = ErrGroup::<()>::with_context(&Context::background());
+        group.go(pending()).await;
+        let mut wait = Box::pin(group.wait());
+        assert!(wait.as_mut().poll(&mut Cx::from_waker(Waker::noop())).is_pending());
+        assert!(second.err().is_none());
+        drop(wait);
+        assert_eq!([first, second].map(|ctx| ctx.err()), [Some(ContextError::Canceled); 2]);
+    });
+}
+
+#[test]
+fn the_parents_end_reaches_the_group_and_never_the_reverse() {
+    on_runtime(|| async {
+        let (parent, cancel) = Context::background().with_cancel();
+        let (group, ctx) = ErrGroup::with_context(&parent);
+        group.go(async { Err("first") }).await;
+        ctx.done().await;
+        assert!(parent.err().is_none());
+        assert_eq!(group.wait().await, Err("first"));
+
+        let (group, ctx) = ErrGroup::with_context(&parent);
+        group.go(async move { ctx.run(pending::<()>()).await }).await;
+        cancel.cancel();
+        assert_eq!(group.wait().await, Err(ContextError::Canceled));
+    });
+}
+
+#[test]
+fn a_group_that_runs_for_long_does_not_grow() {
+    on_runtime(|| async {
+        let group = ErrGroup::<()>::new().limit(4);
+        for _ in 0..10_000 {
+            group.go(async { Ok(()) }).await;
+        }
+        let debug = format!("{group:?}");
+        let members: usize =
+            debug.chars().filter(char::is_ascii_digit).collect::<String>().parse().expect("a count");
+        assert!(members < 100, "{debug}");
+        assert_eq!(group.wait().await, Ok(()));
+    });
+}
+
+#[test]
+fn wait_says_so_when_the_runtime_was_shut_down_under_it() {
+    in_time(|| {
+        let runtime = runtime();
+        let group = runtime.block_on(async {
+            let group = ErrGroup::<()>::new();
+            group.go(pending()).await;
+            group
+        });
+        drop(runtime);
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            futures_lite::future::block_on(group.wait())
+        }));
+        let panic = result.expect_err("neither Ok nor an error");
+        assert!(message(&*panic).contains("shutdown"), "{}", message(&*panic));
+    });
+}
+
+#[test]
+#[should_panic(expected = "`limit` must be called before the group's first task")]
+fn limit_after_the_first_task_panics() {
+    in_time(|| {
+        runtime().block_on(async {
+            let group = ErrGroup::<()>::new();
+            group.go(async { Ok(()) }).await;
+            let _ = group.limit(3);
+        });
+    });
+}

@@ -1,0 +1,202 @@
+//! `pirn::io`: descriptors of one's own, pipes in memory, copies, standard input.
+
+#[path = "net/support.rs"]
+mod support;
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use pirn::io::{
+    AsyncBufReadExt, AsyncFd, AsyncReadExt, AsyncWriteExt, BufReader, StreamExt, copy, copy_bidirectional,
+    duplex, stdin,
+};
+use support::{assert_pending, run, within_a_minute};
+
+#[test]
+fn readiness_between_the_try_and_the_wait_is_not_lost() {
+    run(async {
+        let (ours, theirs) = UnixStream::pair()?;
+        let ours = AsyncFd::new(ours)?;
+        for _ in 0..2_000 {
+            let mut tries = 0;
+            let attempt = |mut stream: &UnixStream| {
+                let result = stream.read(&mut [0; 8]);
+                tries += 1;
+                if tries == 1 && result.is_err() {
+                    // The byte comes after the system call has found nothing, and before the wait.
+                    (&theirs).write_all(b"x")?;
+                }
+                result
+            };
+            assert_eq!(ours.read_with(attempt).await?, 1);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn readable_is_no_leftover() {
+    run(async {
+        let (ours, mut theirs) = UnixStream::pair()?;
+        let ours = AsyncFd::new(ours)?;
+        assert_pending(ours.readable());
+        theirs.write_all(b"x")?;
+        ours.readable().await?;
+        ours.get_ref().read_exact(&mut [0; 1])?;
+        assert_pending(ours.readable());
+        ours.writable().await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_descriptor_that_epoll_refuses_is_an_error() {
+    run(async {
+        let error = AsyncFd::new(std::fs::File::open("/proc/self/exe")?).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_descriptor_given_back_can_be_registered_again() {
+    run(async {
+        let (ours, mut theirs) = UnixStream::pair()?;
+        let ours = AsyncFd::new(ours)?.into_inner();
+        let ours = AsyncFd::new(ours)?;
+        theirs.write_all(b"x")?;
+        ours.readable().await
+    });
+}
+
+#[test]
+fn after_the_shutdown_every_wait_is_an_error() {
+    within_a_minute(|| {
+        let runtime = pirn::Runtime::new().unwrap();
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let ours = runtime.block_on(async { AsyncFd::new(ours) }).unwrap();
+        drop(runtime);
+        let error = pirn::block_on(ours.readable()).unwrap_err();
+        assert!(error.to_string().contains("has shut down"), "{error}");
+    });
+}
+
+#[test]
+fn a_duplex_pipe_holds_its_capacity_and_no_more() {
+    run(async {
+        let (mut a, mut b) = duplex(4);
+        assert_eq!(a.write(b"abcdef").await?, 4);
+        assert_pending(a.write(b"x"));
+        let mut buf = [0; 3];
+        b.read_exact(&mut buf).await?;
+        assert_eq!(&buf, b"abc");
+        assert_eq!(a.write(b"xyz.").await?, 3);
+        drop(a);
+        let mut rest = String::new();
+        b.read_to_string(&mut rest).await?;
+        assert_eq!(rest, "dxyz");
+        assert_eq!(b.write(b"x").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+        Ok(())
+    });
+}
+
+#[test]
+fn duplex_ends_wake_each_other_across_tasks() {
+    run(async {
+        let (mut a, mut b) = duplex(7);
+        let sender = pirn::spawn(async move {
+            for number in 0..10_000_u32 {
+                a.write_all(&number.to_le_bytes()).await?;
+            }
+            io::Result::Ok(())
+        });
+        for number in 0..10_000_u32 {
+            let mut bytes = [0; 4];
+            b.read_exact(&mut bytes).await?;
+            assert_eq!(u32::from_le_bytes(bytes), number);
+        }
+        assert_eq!(b.read(&mut [0; 1]).await?, 0);
+        sender.await.unwrap()
+    });
+}
+
+#[test]
+fn copies_pass_half_closes_on() {
+    run(async {
+        let ((mut client, mut left), (mut right, mut server)) = (duplex(16), duplex(16));
+        let proxy = pirn::spawn(async move { copy_bidirectional(&mut left, &mut right).await });
+        let answer = pirn::spawn(async move {
+            let mut question = Vec::new();
+            server.read_to_end(&mut question).await?;
+            server.write_all(&question.repeat(3)).await?;
+            io::Result::Ok(())
+        });
+        client.write_all(&[5; 1_000]).await?;
+        client.close().await?;
+        let mut heard = Vec::new();
+        assert_eq!(copy(&mut client, &mut heard).await?, 3_000);
+        assert_eq!(proxy.await.unwrap()?, (1_000, 3_000));
+        answer.await.unwrap()
+    });
+}
+
+/// Runs this test program again, for the one ignored test `name`.
+fn again(name: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--ignored", "--nocapture"]);
+    command
+}
+
+#[test]
+#[ignore = "a child process of the tests below"]
+fn child_waits_for_input_and_shuts_down() {
+    let runtime = pirn::Runtime::new().unwrap();
+    let reader = runtime.spawn(async { BufReader::new(stdin()).lines().count().await });
+    runtime.block_on(async {
+        while !reader.is_finished() && runtime.handle().metrics().descriptors == 0 {
+            pirn::yield_now().await;
+        }
+    });
+    let start = Instant::now();
+    drop(runtime);
+    assert!(start.elapsed() < Duration::from_millis(500), "a read of standard input holds it up");
+}
+
+#[test]
+fn stdin_does_not_hold_up_a_shutdown() {
+    within_a_minute(|| {
+        let mut child = again("child_waits_for_input_and_shuts_down").stdin(Stdio::piped()).spawn().unwrap();
+        // The pipe stays open: nothing ever comes.
+        let input = child.stdin.take();
+        assert!(child.wait().unwrap().success());
+        drop(input);
+    });
+}
+
+#[test]
+#[ignore = "a child process of the test below"]
+fn child_counts_lines() {
+    let lines = pirn::block_on(BufReader::new(stdin()).lines().count());
+    println!("{lines} lines");
+}
+
+#[test]
+fn stdin_reads_pipes_and_files_to_their_end() {
+    within_a_minute(|| {
+        let text = "a line\n".repeat(50_000);
+        let mut child =
+            again("child_counts_lines").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(String::from_utf8_lossy(&output.stdout).contains("50000 lines"));
+
+        let path = std::env::temp_dir().join(format!("pirn-stdin-{}", std::process::id()));
+        std::fs::write(&path, &text).unwrap();
+        let file = std::fs::File::open(&path).unwrap();
+        let output = again("child_counts_lines").stdin(file).output().unwrap();
+        assert!(String::from_utf8_lossy(&output.stdout).contains("50000 lines"));
+        std::fs::remove_file(&path).unwrap();
+    });
+}

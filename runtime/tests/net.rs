@@ -1,0 +1,320 @@
+//! TCP: every promise of `pirn::net`'s streams and listeners, one test each.
+
+#[path = "net/support.rs"]
+mod support;
+
+use std::io::{self, ErrorKind};
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pirn::io::{AsyncReadExt, AsyncWriteExt};
+use pirn::net::{TcpListener, TcpStream};
+use support::{assert_pending, run};
+
+async fn pair() -> io::Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let client = TcpStream::connect(listener.local_addr()?).await?;
+    let (server, _) = listener.accept().await?;
+    Ok((client, server))
+}
+
+#[test]
+fn a_cancelled_read_loses_no_byte() {
+    run(async {
+        let (client, server) = pair().await?;
+        let mut buf = [0; 8];
+        assert_pending(client.read(&mut buf));
+        assert_eq!(server.write(b"kept").await?, 4);
+        assert_eq!(client.read(&mut buf).await?, 4);
+        assert_eq!(&buf[..4], b"kept");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_cancelled_accept_loses_no_connection() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        assert_pending(listener.accept());
+        let client = TcpStream::connect(listener.local_addr()?).await?;
+        let (_server, peer) = listener.accept().await?;
+        assert_eq!(peer, client.local_addr()?);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_cancelled_write_writes_nothing() {
+    run(async {
+        let (client, server) = pair().await?;
+        let chunk = vec![7; 64 * 1024];
+        let mut sent = 0;
+        // Until the peer's window and our buffer are full; the last write is dropped while it waits.
+        while let Some(count) = support::poll_once(client.write(&chunk)) {
+            sent += count?;
+        }
+        client.shutdown(Shutdown::Write)?;
+        let mut received = 0;
+        let mut buf = vec![0; 64 * 1024];
+        loop {
+            match server.read(&mut buf).await? {
+                0 => break,
+                count => received += count,
+            }
+        }
+        assert_eq!(received, sent);
+        Ok(())
+    });
+}
+
+#[test]
+fn peek_leaves_the_bytes() {
+    run(async {
+        let (client, server) = pair().await?;
+        server.write(b"look").await?;
+        let mut buf = [0; 8];
+        assert_eq!(client.peek(&mut buf).await?, 4);
+        assert_eq!(client.read(&mut buf).await?, 4);
+        assert_eq!(&buf[..4], b"look");
+        Ok(())
+    });
+}
+
+#[test]
+fn half_close_leaves_the_other_direction_open() {
+    run(async {
+        let (client, server) = pair().await?;
+        client.shutdown(Shutdown::Write)?;
+        let mut buf = [0; 8];
+        assert_eq!(server.read(&mut buf).await?, 0);
+        server.write(b"answer").await?;
+        assert_eq!(client.read(&mut buf).await?, 6);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_hang_up_that_comes_with_the_last_bytes_is_seen() {
+    run(async {
+        for _ in 0..200 {
+            let (client, server) = pair().await?;
+            server.write(b"last").await?;
+            drop(server);
+            let mut buf = [0; 64];
+            assert_eq!(client.read(&mut buf).await?, 4, "a short read");
+            assert_eq!(client.read(&mut buf).await?, 0, "and then the end, without another edge");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_reset_is_an_error_of_the_read() {
+    run(async {
+        let (client, server) = pair().await?;
+        server.set_linger(Some(Duration::ZERO))?;
+        drop(server);
+        let error = client.read(&mut [0; 8]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        Ok(())
+    });
+}
+
+#[test]
+fn writing_to_a_peer_that_is_gone_is_an_error_and_no_signal() {
+    // Std ignores SIGPIPE; with its default action restored one would end this process.
+    pirn::signal::reset(&[pirn::signal::Signal::PIPE]);
+    run(async {
+        let (client, server) = pair().await?;
+        drop(server);
+        let error = loop {
+            if let Err(error) = client.write(b"x").await {
+                break error;
+            }
+        };
+        assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_connect_that_is_refused_says_so() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        drop(listener);
+        let error = TcpStream::connect(address).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_connect_to_an_address_out_of_reach_fails() {
+    run(async {
+        // A multicast address takes no TCP connection.
+        let error = TcpStream::connect("224.0.0.1:9").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NetworkUnreachable, "{error}");
+        Ok(())
+    });
+}
+
+#[test]
+fn connect_goes_on_to_the_address_that_answers() {
+    run(async {
+        let gone = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let there = listener.local_addr()?;
+        let client = TcpStream::connect(&[gone, there][..]).await?;
+        assert_eq!(client.peer_addr()?, there);
+        Ok(())
+    });
+}
+
+#[test]
+fn names_and_literals_are_resolved() {
+    run(async {
+        let listener = TcpListener::bind(("localhost", 0)).await?;
+        let port = listener.local_addr()?.port();
+        TcpStream::connect(format!("localhost:{port}")).await?;
+        TcpStream::connect(("localhost".to_owned(), port)).await?;
+        let found = pirn::net::lookup_host("127.0.0.1:7").await?;
+        assert_eq!(found, ["127.0.0.1:7".parse().unwrap()]);
+        for nonsense in ["no port", "host:notaport", "host:70000"] {
+            let error = TcpStream::connect(nonsense).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{nonsense}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_deadline_ends_a_read_from_a_stuck_peer() {
+    run(async {
+        let (client, _stuck) = pair().await?;
+        let deadline = Instant::now() + Duration::from_millis(30);
+        client.set_read_deadline(Some(deadline));
+        let error = client.read(&mut [0; 8]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert!(Instant::now() >= deadline, "never early");
+        client.set_read_deadline(None);
+        assert_pending(client.read(&mut [0; 8]));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_deadline_ends_a_write_to_a_stuck_peer() {
+    run(async {
+        let (client, _stuck) = pair().await?;
+        client.set_write_deadline(Some(Instant::now() + Duration::from_millis(30)));
+        let chunk = vec![0; 64 * 1024];
+        let error = loop {
+            if let Err(error) = client.write(&chunk).await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_deadline_set_later_ends_a_read_that_waits_already() {
+    support::within_a_minute(|| {
+        // With one processor a task that yields comes back after the other has gone to sleep.
+        let runtime = pirn::Builder::new().procs(1).build().unwrap();
+        let body = runtime.spawn(async {
+            let (client, _stuck) = pair().await.unwrap();
+            let client = Arc::new(client);
+            let reader = Arc::clone(&client);
+            let read = pirn::spawn(async move { reader.read(&mut [0; 8]).await });
+            pirn::yield_now().await;
+            client.set_read_deadline(Instant::now());
+            assert_eq!(read.await.unwrap().unwrap_err().kind(), ErrorKind::TimedOut);
+        });
+        runtime.block_on(body).unwrap();
+    });
+}
+
+#[test]
+fn a_deadline_that_has_passed_beats_bytes_that_are_there() {
+    run(async {
+        let (client, server) = pair().await?;
+        server.write(b"late").await?;
+        client.peek(&mut [0; 8]).await?;
+        client.set_read_deadline(Some(Instant::now()));
+        assert_eq!(client.read(&mut [0; 8]).await.unwrap_err().kind(), ErrorKind::TimedOut);
+        client.set_read_deadline(None);
+        assert_eq!(client.read(&mut [0; 8]).await?, 4);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_listener_dropped_while_accept_waits_frees_its_port() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let accept = pirn::spawn(async move { listener.accept().await.map(drop) });
+        pirn::yield_now().await;
+        accept.abort();
+        assert!(accept.await.unwrap_err().is_cancelled());
+        let error = TcpStream::connect(address).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        TcpListener::bind(address).await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_stream_moves_through_its_halves() {
+    run(async {
+        let (mut client, server) = pair().await?;
+        let (mut reader, mut writer) = client.split();
+        writer.write_all(b"ping").await?;
+        let (mut theirs_in, mut theirs_out) = server.into_split();
+        let mut buf = [0; 4];
+        theirs_in.read_exact(&mut buf).await?;
+        theirs_out.write_all(&buf).await?;
+        drop(theirs_out);
+        let mut all = Vec::new();
+        reader.read_to_end(&mut all).await?;
+        assert_eq!(all, b"ping", "dropping the owned writing half ends the stream");
+        Ok(())
+    });
+}
+
+#[test]
+fn halves_reunite_only_with_their_own_kind() {
+    run(async {
+        let (a, b) = pair().await?;
+        let ((a_in, a_out), (b_in, b_out)) = (a.into_split(), b.into_split());
+        let error = a_in.reunite(b_out).unwrap_err();
+        let a = error.0.reunite(a_out).unwrap();
+        let b = b_in.reunite(error.1).unwrap();
+        a.write(b"still open").await?;
+        assert_eq!(b.read(&mut [0; 16]).await?, 10);
+        Ok(())
+    });
+}
+
+#[test]
+fn two_tasks_may_read_one_stream() {
+    run(async {
+        let (client, server) = pair().await?;
+        let client = Arc::new(client);
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                let client = Arc::clone(&client);
+                pirn::spawn(async move { client.read(&mut [0; 1]).await.unwrap() })
+            })
+            .collect();
+        server.write(b"ab").await?;
+        for reader in readers {
+            assert_eq!(reader.await.unwrap(), 1);
+        }
+        Ok(())
+    });
+}

@@ -1,0 +1,136 @@
+//! UDP and Unix sockets: every promise, one test each.
+
+#[path = "net/support.rs"]
+mod support;
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use pirn::io::{AsyncReadExt, AsyncWriteExt};
+use pirn::net::{UdpSocket, UnixDatagram, UnixListener, UnixStream};
+use support::{assert_pending, run};
+
+fn path(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("pirn-net-{}-{name}", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    path
+}
+
+#[test]
+fn udp_datagrams_arrive_with_their_sender() {
+    run(async {
+        let (a, b) = (UdpSocket::bind("127.0.0.1:0").await?, UdpSocket::bind("localhost:0").await?);
+        let mut buf = [0; 16];
+        assert_pending(b.recv_from(&mut buf));
+        assert_eq!(a.send_to(b"ping", b.local_addr()?).await?, 4);
+        assert_eq!(b.peek_from(&mut buf).await?, (4, a.local_addr()?));
+        assert_eq!(b.recv_from(&mut buf).await?, (4, a.local_addr()?));
+        b.connect(a.local_addr()?).await?;
+        assert_eq!(b.peer_addr()?, a.local_addr()?);
+        b.send(b"pong!").await?;
+        a.connect(b.local_addr()?).await?;
+        assert_eq!(a.recv(&mut buf).await?, 5);
+        assert_eq!(&buf[..5], b"pong!");
+        Ok(())
+    });
+}
+
+#[test]
+fn udp_tells_of_a_peer_that_is_not_there_and_of_a_deadline() {
+    run(async {
+        let gone = UdpSocket::bind("127.0.0.1:0").await?.local_addr()?;
+        let socket = UdpSocket::bind("127.0.0.1:0").await?;
+        socket.connect(gone).await?;
+        socket.send(b"anybody?").await?;
+        assert_eq!(socket.recv(&mut [0; 1]).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        socket.set_read_deadline(Some(Instant::now() + Duration::from_millis(10)));
+        assert_eq!(socket.recv(&mut [0; 1]).await.unwrap_err().kind(), ErrorKind::TimedOut);
+        Ok(())
+    });
+}
+
+#[test]
+fn unix_streams_carry_bytes_to_a_path() {
+    run(async {
+        let path = path("stream");
+        assert_eq!(UnixStream::connect(&path).await.unwrap_err().kind(), ErrorKind::NotFound);
+        let listener = UnixListener::bind(&path)?;
+        assert_pending(listener.accept());
+        let mut client = UnixStream::connect(&path).await?;
+        let (server, _) = listener.accept().await?;
+        let (mut incoming, mut outgoing) = server.into_split();
+        let echo = pirn::spawn(async move { pirn::io::copy(&mut incoming, &mut outgoing).await });
+        let sent = vec![9; 300_000];
+        let (mut reader, mut writer) = client.split();
+        let mut received = Vec::new();
+        let write = async {
+            writer.write_all(&sent).await?;
+            writer.close().await
+        };
+        let (written, read) = futures_lite::future::zip(write, reader.read_to_end(&mut received)).await;
+        written?;
+        read?;
+        assert!(received == sent);
+        assert_eq!(echo.await.unwrap()?, 300_000);
+        drop(listener);
+        assert_eq!(UnixStream::connect(&path).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        std::fs::remove_file(&path)
+    });
+}
+
+#[test]
+fn a_unix_connect_waits_for_a_full_queue() {
+    run(async {
+        let path = path("queue");
+        let listener = UnixListener::bind(&path)?;
+        let mut waiting = Vec::new();
+        // More than the queue of std's listener holds: some have to wait until the others are accepted.
+        for _ in 0..300 {
+            let path = path.clone();
+            waiting.push(pirn::spawn(async move { UnixStream::connect(path).await.map(drop) }));
+        }
+        for _ in 0..300 {
+            listener.accept().await?;
+        }
+        for connect in waiting {
+            connect.await.unwrap()?;
+        }
+        std::fs::remove_file(&path)
+    });
+}
+
+#[test]
+fn unix_datagrams_arrive_whole_and_in_order() {
+    run(async {
+        let path = path("datagram");
+        let receiver = UnixDatagram::bind(&path)?;
+        let sender = UnixDatagram::unbound()?;
+        // More than the receiver holds, so that the sender has to wait for it.
+        let send = pirn::spawn(async move {
+            for number in 0..200_u8 {
+                sender.send_to(&vec![number; 1 + usize::from(number)], &path).await?;
+            }
+            std::fs::remove_file(&path)
+        });
+        let mut buf = [0; 256];
+        for number in 0..200_u8 {
+            let (count, from) = receiver.recv_from(&mut buf).await?;
+            assert!(from.is_unnamed());
+            assert_eq!((count, buf[0]), (1 + usize::from(number), number));
+        }
+        send.await.unwrap()?;
+        let (a, b) = UnixDatagram::pair()?;
+        let send = pirn::spawn(async move {
+            for number in 0..1_000_u32 {
+                a.send(&number.to_le_bytes()).await?;
+            }
+            std::io::Result::Ok(())
+        });
+        for number in 0..1_000_u32 {
+            assert_eq!(b.recv(&mut buf).await?, 4);
+            assert_eq!(buf[..4], number.to_le_bytes());
+        }
+        send.await.unwrap()
+    });
+}

@@ -1,0 +1,144 @@
+//! Processes: every promise of `pirn::process`, one test each.
+
+#[path = "net/support.rs"]
+mod support;
+
+use std::io::ErrorKind;
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use pirn::io::{AsyncReadExt, AsyncWriteExt};
+use pirn::process::{Child, Command, Stdio};
+use support::run;
+
+fn shell(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(script);
+    command
+}
+
+/// The letter of the process's state, `None` when there is no such process.
+fn state(pid: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+async fn until_gone(pid: u32) {
+    while state(pid).is_some() {
+        pirn::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[test]
+fn the_status_tells_how_the_child_ended() {
+    run(async {
+        assert_eq!(shell("exit 3").status().await?.code(), Some(3));
+        assert_eq!(shell("kill -TERM $$").status().await?.signal(), Some(libc::SIGTERM));
+        assert!(shell("true").status().await?.success());
+        Ok(())
+    });
+}
+
+#[test]
+fn output_of_more_than_a_pipe_holds_is_collected_from_both_streams() {
+    run(async {
+        // 1 MiB into each, in turns: whoever read one stream to its end first would wait for ever.
+        let script = "i=0; while [ $i -lt 64 ]; do head -c 16384 /dev/zero; head -c 16384 /dev/zero >&2; i=$((i+1)); done";
+        let output = shell(script).output().await?;
+        assert!(output.status.success());
+        assert_eq!((output.stdout.len(), output.stderr.len()), (1 << 20, 1 << 20));
+        Ok(())
+    });
+}
+
+#[test]
+fn pipes_carry_bytes_both_ways() {
+    run(async {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let sent: Vec<u8> = (0..1_000_000_u32).map(|number| (number % 251) as u8).collect();
+        let expected = sent.clone();
+        let writer = pirn::spawn(async move {
+            input.write_all(&sent).await?;
+            input.close().await
+        });
+        let mut received = Vec::new();
+        output.read_to_end(&mut received).await?;
+        writer.await.unwrap()?;
+        assert!(received == expected);
+        assert!(child.wait().await?.success());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_wait_closes_the_childs_input_and_answers_again() {
+    run(async {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+        let status = child.wait().await?;
+        assert!(status.success());
+        assert_eq!(child.wait().await?, status);
+        assert_eq!(child.id(), None, "the number may be another's now");
+        child.kill()?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_cancelled_wait_can_be_repeated() {
+    run(async {
+        let mut child = shell("read line").stdin(Stdio::piped()).spawn()?;
+        let input = child.stdin.take().unwrap();
+        support::assert_pending(child.wait());
+        assert!(child.try_wait()?.is_none());
+        drop(input);
+        assert_eq!(child.wait().await?.code(), Some(1));
+        Ok(())
+    });
+}
+
+#[test]
+fn kill_ends_the_child() {
+    run(async {
+        let mut child = shell("exec sleep 1000").spawn()?;
+        child.kill()?;
+        assert_eq!(child.wait().await?.signal(), Some(libc::SIGKILL));
+        Ok(())
+    });
+}
+
+#[test]
+fn kill_on_drop_kills_and_leaves_no_zombie() {
+    run(async {
+        let child: Child = Command::new("sleep").arg("1000").kill_on_drop(true).spawn()?;
+        let pid = child.id().unwrap();
+        drop(child);
+        until_gone(pid).await;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_dropped_child_lives_on_and_leaves_no_zombie() {
+    run(async {
+        for _ in 0..3 {
+            let mut child = shell("read line").stdin(Stdio::piped()).spawn()?;
+            let (pid, input) = (child.id().unwrap(), child.stdin.take());
+            drop(child);
+            assert!(state(pid).is_some_and(|state| state != 'Z'), "it was not killed");
+            drop(input);
+            until_gone(pid).await;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_program_that_is_not_there_is_an_error() {
+    run(async {
+        let error = Command::new("/no/such/program").status().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(Command::new("/no/such/program").spawn().unwrap_err().kind(), ErrorKind::NotFound);
+        Ok(())
+    });
+}

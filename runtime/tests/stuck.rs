@@ -1,0 +1,179 @@
+//! No task waits for another task's bad manners: machines that block or compute inside a poll are made up for.
+//!
+//! Each test has a twin with sysmon switched off, in which the same program stands still: what is tested is
+//! the compensation, not luck.
+
+mod common;
+
+use common::within;
+use pirn::time::sleep;
+use pirn::{Builder, Runtime};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// What a hog does to its thread.
+#[derive(Clone, Copy, Debug)]
+enum Hog {
+    Blocks,
+    Spins,
+}
+
+impl Hog {
+    fn hold(self, duration: Duration) {
+        match self {
+            Hog::Blocks => std::thread::sleep(duration),
+            Hog::Spins => {
+                let end = Instant::now() + duration;
+                while Instant::now() < end {
+                    std::hint::spin_loop();
+                }
+            }
+        }
+    }
+}
+
+/// One hog per processor, again and again, beside a hundred tasks that tick every millisecond: the lateness
+/// of their ticks, sorted.
+fn lateness(procs: usize, hog: Hog) -> Vec<Duration> {
+    let runtime = Builder::new().procs(procs).build().unwrap();
+    let over = Arc::new(AtomicBool::new(false));
+    for _ in 0..procs {
+        let over = over.clone();
+        let _detached = runtime.spawn(async move {
+            while !over.load(Ordering::Relaxed) {
+                hog.hold(Duration::from_millis(200));
+                sleep(Duration::from_millis(10)).await;
+            }
+        });
+    }
+    let tickers: Vec<_> = (0..100)
+        .map(|_| {
+            runtime.spawn(async {
+                let end = Instant::now() + Duration::from_millis(1500);
+                let mut late = Vec::new();
+                while Instant::now() < end {
+                    let due = Instant::now() + Duration::from_millis(1);
+                    sleep(Duration::from_millis(1)).await;
+                    late.push(due.elapsed());
+                }
+                late
+            })
+        })
+        .collect();
+    let mut late: Vec<Duration> = runtime.block_on(async {
+        let mut all = Vec::new();
+        for ticker in tickers {
+            all.extend(ticker.await.unwrap());
+        }
+        all
+    });
+    over.store(true, Ordering::Relaxed);
+    late.sort();
+    late
+}
+
+fn report(procs: usize, hog: Hog) -> (Duration, Duration) {
+    let late = lateness(procs, hog);
+    let p99 = late[late.len() * 99 / 100];
+    let most = *late.last().unwrap();
+    eprintln!(
+        "{hog:?}, {procs} procs: {} ticks, p50 {:?}, p99 {p99:?}, most {most:?}",
+        late.len(),
+        late[late.len() / 2]
+    );
+    (p99, most)
+}
+
+#[test]
+fn tasks_that_block_delay_the_others_by_milliseconds_at_most() {
+    within(60, || {
+        for procs in [1, 2] {
+            let (_, most) = report(procs, Hog::Blocks);
+            assert!(most < Duration::from_millis(100), "{most:?}");
+        }
+    });
+}
+
+#[test]
+fn tasks_that_spin_delay_the_others_by_time_slices_at_most() {
+    within(60, || {
+        for procs in [1, 2] {
+            let (_, most) = report(procs, Hog::Spins);
+            assert!(most < Duration::from_millis(150), "{most:?}");
+        }
+    });
+}
+
+/// A task that waits for another one inside a poll: without compensation it waits for ever.
+fn a_stuck_task_sees_what_others_do(runtime: &Runtime) -> bool {
+    let flag = Arc::new(AtomicBool::new(false));
+    let seen = flag.clone();
+    let other = runtime.spawn(async move {
+        sleep(Duration::from_millis(1)).await;
+        flag.store(true, Ordering::Release);
+    });
+    let stuck = runtime.spawn(async move {
+        let end = Instant::now() + Duration::from_secs(2);
+        while !seen.load(Ordering::Acquire) {
+            if Instant::now() > end {
+                return false;
+            }
+            std::thread::sleep(Duration::from_micros(50));
+        }
+        true
+    });
+    runtime.block_on(async {
+        let seen = stuck.await.unwrap();
+        other.await.unwrap();
+        seen
+    })
+}
+
+#[test]
+fn a_stuck_machine_is_made_up_for() {
+    within(60, || {
+        let runtime = Builder::new().procs(1).build().unwrap();
+        for _ in 0..10 {
+            assert!(a_stuck_task_sees_what_others_do(&runtime));
+        }
+        assert_eq!(runtime.procs(), 1);
+    });
+}
+
+#[test]
+fn without_sysmon_a_stuck_machine_stops_everything() {
+    within(60, || {
+        let runtime = Builder::new().procs(1).sysmon(false).build().unwrap();
+        assert!(!a_stuck_task_sees_what_others_do(&runtime));
+    });
+}
+
+#[test]
+fn wakes_that_a_stuck_task_issues_arrive_before_and_after_compensation() {
+    within(60, || {
+        let runtime = Builder::new().procs(1).build().unwrap();
+        let (tx, rx) = pirn::channel::unbounded();
+        let woken = Arc::new(AtomicUsize::new(0));
+        let count = woken.clone();
+        let receiver = runtime.spawn(async move {
+            while rx.recv().await.is_ok() {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        let stuck = runtime.spawn(async move {
+            for n in 1..=5 {
+                tx.try_send(n).unwrap();
+                let end = Instant::now() + Duration::from_secs(5);
+                while woken.load(Ordering::SeqCst) < n && Instant::now() < end {
+                    std::thread::sleep(Duration::from_micros(50));
+                }
+                assert_eq!(woken.load(Ordering::SeqCst), n, "the wake did not arrive");
+            }
+        });
+        runtime.block_on(async {
+            stuck.await.unwrap();
+            receiver.await.unwrap();
+        });
+    });
+}
