@@ -1,1 +1,123 @@
-//! The programs that show `pirn` at work.
+//! What the programs beside this file share: how one checks its own result, and how it ends.
+//!
+//! Every program here is one file that can be read from top to bottom (`crawl` is a folder): what it shows, its
+//! arguments, a thin `main`, and `run`, which is the program. `run` is a function of its own so that `tour` can
+//! call it too. A program ends with one of three exit codes:
+//!
+//! | code | when |
+//! |---|---|
+//! | 0 | it did its work, and every check held |
+//! | 1 | a check or a job failed |
+//! | 2 | its arguments or its input made no sense |
+
+use std::fmt::{self, Debug, Display};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// The first program that newcomers see, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// What a program comes to.
+pub type Outcome<T = ()> = Result<T, Failure>;
+
+/// Why a program ends with an exit code other than 0.
+#[derive(Debug)]
+pub enum Failure {
+    /// A check did not hold, or a job failed.
+    Wrong(String),
+    /// The arguments or the input made no sense.
+    Input(String),
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wrong(message) | Self::Input(message) => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Ends a program: prints why it failed, if it did, and gives the exit code.
+pub fn exit(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{}: {failure}", name());
+            match failure {
+                Failure::Wrong(_) => ExitCode::from(1),
+                Failure::Input(_) => ExitCode::from(2),
+            }
+        }
+    }
+}
+
+fn name() -> String {
+    let path = std::env::current_exe().unwrap_or_default();
+    path.file_stem().map_or("pirn".into(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Checks a claim about the result and says on standard output that it holds.
+pub fn check(claim: &str, holds: bool) -> Outcome {
+    if !holds {
+        return Err(Failure::Wrong(format!("this does not hold: {claim}")));
+    }
+    println!("  ✓ {claim}");
+    Ok(())
+}
+
+/// Checks that what was found is what was expected.
+pub fn check_eq<T: PartialEq + Debug>(claim: &str, found: T, expected: T) -> Outcome {
+    if found != expected {
+        let message = format!("this does not hold: {claim}\n  expected {expected:?}\n  found    {found:?}");
+        return Err(Failure::Wrong(message));
+    }
+    check(claim, true)
+}
+
+/// How many tasks live in the current runtime.
+pub fn live_tasks() -> usize {
+    pirn::Handle::current().metrics().live_tasks
+}
+
+/// How many more tasks live than `before`, once those that were told to stop had the time for it.
+///
+/// They get five seconds, which is long enough for any machine and short enough for somebody who waits.
+pub async fn tasks_left(before: usize) -> usize {
+    let begun = Instant::now();
+    while live_tasks() > before && begun.elapsed() < Duration::from_secs(5) {
+        pirn::time::sleep(Duration::from_millis(1)).await;
+    }
+    live_tasks().saturating_sub(before)
+}
+
+/// Checks that the number of live tasks returns to what it was `before`.
+pub async fn check_no_task_is_left(before: usize) -> Outcome {
+    check_eq("no task is left behind", tasks_left(before).await, 0)
+}
+
+/// Reads a duration from the command line: `10s`, `250ms`, `1.5s`, `2m`, `1h`; a plain number means seconds.
+///
+/// ```
+/// use std::time::Duration;
+/// assert_eq!(pirn_examples::duration("1.5s"), Ok(Duration::from_millis(1500)));
+/// assert_eq!(pirn_examples::duration("2"), Ok(Duration::from_secs(2)));
+/// assert!(pirn_examples::duration("soon").is_err());
+/// ```
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let unit = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit);
+    let seconds = match unit.trim() {
+        "us" | "µs" => 1e-6,
+        "ms" => 1e-3,
+        "s" | "" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("`{unit}` is no unit of time; there are us, ms, s, m and h")),
+    };
+    let number: f64 = number.parse().map_err(|_| "a number is needed, as in 10s or 250ms".to_owned())?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|_| "that is too long".to_owned())
+}

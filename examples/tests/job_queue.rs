@@ -1,0 +1,169 @@
+//! `job_queue`: every accepted job has exactly one line, whatever happens.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::Duration;
+
+use serde_json::Value;
+use support::{Ended, Running, program, run};
+
+/// Runs `job_queue` with these jobs on its standard input.
+fn run_jobs(arguments: &[&str], jobs: &str) -> Ended {
+    Running::start_with(program("job_queue").args(arguments), jobs.as_bytes()).end()
+}
+
+/// What was written, by line of input. Fails where a line was written twice.
+fn results(ended: &Ended) -> Vec<Value> {
+    let mut results: Vec<Value> =
+        ended.stdout.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+    results.sort_by_key(|result| result["line"].as_u64());
+    let twice = results.windows(2).find(|pair| pair[0]["line"] == pair[1]["line"]);
+    assert_eq!(twice, None, "a job has two lines");
+    results
+}
+
+/// The numbers in the final report: accepted, ok, failed, canceled, retries.
+fn report(ended: &Ended) -> [u64; 5] {
+    let line = ended.stderr.lines().find(|line| line.contains("jobs accepted")).expect("there is a report");
+    let numbers = line.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok());
+    numbers.take(5).collect::<Vec<_>>().try_into().expect("the report has five numbers first")
+}
+
+#[test]
+fn every_job_has_a_line_with_its_outcome() {
+    let ended = run_jobs(&["--retries", "0"], "echo out\n\n  exit 3\nkill -9 $$\ntrue\n").expect(1);
+    let results = results(&ended);
+    let lines: Vec<_> = results.iter().map(|result| result["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, [1, 3, 4, 5], "blank lines are no jobs");
+    assert_eq!(results[0]["job"], "echo out");
+    assert_eq!(results[0]["status"], "ok");
+    assert_eq!(results[0]["code"], 0);
+    assert_eq!(results[0]["attempts"], 1);
+    assert!(results[0]["ms"].as_f64().unwrap() > 0.0);
+    assert_eq!((&results[1]["status"], &results[1]["code"]), (&Value::from("failed"), &Value::from(3)));
+    assert_eq!((&results[2]["status"], &results[2]["code"]), (&Value::from("failed"), &Value::Null));
+    assert!(results[2]["error"].as_str().unwrap().contains("signal"));
+    assert_eq!(report(&ended), [4, 2, 2, 0, 0]);
+    assert!(ended.stderr.contains("out\n"), "what a job prints goes to standard error");
+}
+
+#[test]
+fn jobs_that_all_succeed_end_with_0() {
+    run_jobs(&[], "true\ntrue\n").expect(0);
+    run_jobs(&[], "").expect(0);
+}
+
+#[test]
+fn a_job_that_fails_is_tried_again() {
+    let mark = std::env::temp_dir().join(format!("pirn-job-queue-{}", std::process::id()));
+    let _ = std::fs::remove_file(&mark);
+    let jobs = format!("test -e {0} || {{ touch {0}; exit 1; }}\n", mark.display());
+    let ended = run_jobs(&["--retries", "3", "--backoff", "1ms"], &jobs).expect(0);
+    std::fs::remove_file(&mark).unwrap();
+    assert_eq!(results(&ended)[0]["attempts"], 2);
+    assert_eq!(report(&ended), [1, 1, 0, 0, 1]);
+
+    let ended = run_jobs(&["--retries", "3", "--backoff", "1ms"], "false").expect(1);
+    assert_eq!(results(&ended)[0]["attempts"], 4);
+}
+
+#[test]
+fn an_attempt_that_takes_too_long_is_killed() {
+    let ended =
+        run_jobs(&["--retries", "1", "--backoff", "1ms", "--timeout", "100ms"], "sleep 1000\n").expect(1);
+    let result = &results(&ended)[0];
+    assert_eq!((&result["status"], &result["attempts"]), (&Value::from("failed"), &Value::from(2)));
+    assert_eq!(result["error"], "no end within 100ms");
+}
+
+#[test]
+fn a_url_is_fetched() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = Vec::new();
+            let mut byte = [0];
+            while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+                request.push(byte[0]);
+            }
+            let status =
+                if request.starts_with(b"GET /fine ") { "200 OK" } else { "503 Service Unavailable" };
+            write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\n\r\nbody").unwrap();
+        }
+    });
+    let jobs = format!("http://{address}/fine\nhttp://{address}/broken\nhttp://127.0.0.1:1/nobody\n");
+    let ended = run_jobs(&["--retries", "0"], &jobs).expect(1);
+    let results = results(&ended);
+    assert_eq!((&results[0]["status"], &results[0]["code"]), (&Value::from("ok"), &Value::from(200)));
+    assert_eq!((&results[1]["status"], &results[1]["code"]), (&Value::from("failed"), &Value::from(503)));
+    assert_eq!((&results[2]["status"], &results[2]["code"]), (&Value::from("failed"), &Value::Null));
+}
+
+#[test]
+fn no_accepted_job_is_lost_when_a_signal_comes_in_the_middle() {
+    let file = std::env::temp_dir().join(format!("pirn-jobs-{}", std::process::id()));
+    std::fs::write(&file, "true\n".repeat(10_000)).unwrap();
+    let running = Running::start(program("job_queue").arg(&file));
+    running.wait_for_output("{\"line\":50,");
+    running.signal("TERM");
+    let ended = running.end().expect(0);
+    std::fs::remove_file(&file).unwrap();
+
+    let results = results(&ended);
+    let [accepted, ok, ..] = report(&ended);
+    assert_eq!((results.len() as u64, ok), (accepted, accepted), "what was accepted was done");
+    assert!((50..10_000).contains(&accepted), "the signal came in the middle: {accepted}");
+    let last = results.last().unwrap()["line"].as_u64().unwrap();
+    assert_eq!(last, accepted, "what was accepted are the first lines, without a gap");
+}
+
+#[test]
+fn the_end_of_the_grace_cancels_what_still_runs_and_what_waits() {
+    let jobs = "sleep 1000\n".repeat(100);
+    let mut command = program("job_queue");
+    command.args(["--workers", "3", "--queue", "5", "--grace", "100ms"]);
+    let running = Running::start_with(&mut command, jobs.as_bytes());
+    // The program has no way to say that all three workers are busy; the count below holds in any case.
+    std::thread::sleep(Duration::from_millis(300));
+    running.signal("INT");
+    let ended = running.end().expect(1);
+    let results = results(&ended);
+    let [accepted, _, _, canceled, _] = report(&ended);
+    assert_eq!((results.len() as u64, canceled), (accepted, accepted));
+    assert!((1..=9).contains(&accepted), "{accepted}");
+    assert!(results.iter().all(|result| result["status"] == "canceled"));
+}
+
+#[test]
+fn a_second_signal_cancels_at_once() {
+    let running = Running::start_with(&mut program("job_queue"), b"sleep 1000\n");
+    std::thread::sleep(Duration::from_millis(300));
+    running.signal("TERM");
+    running.wait_for("what was accepted is still done");
+    std::thread::sleep(Duration::from_millis(500));
+    running.signal("TERM");
+    let ended = running.end().expect(1);
+    assert_eq!(report(&ended), [1, 0, 0, 1, 0]);
+}
+
+#[test]
+fn a_signal_ends_a_wait_for_input_that_never_comes() {
+    let mut running = Running::start_open(&mut program("job_queue"));
+    running.stdin().write_all(b"true\n").unwrap();
+    running.wait_for_output("{\"line\":1,");
+    running.signal("TERM");
+    let ended = running.end().expect(0);
+    assert_eq!(report(&ended)[0], 1);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_bad_input() {
+    let ended = run(program("job_queue").arg("/no/such/file")).expect(2);
+    assert_eq!(ended.stderr, "job_queue: /no/such/file: No such file or directory (os error 2)\n");
+    run(program("job_queue").arg("/")).expect(2);
+    run(program("job_queue").args(["--workers", "0"])).expect(2);
+}

@@ -1,0 +1,93 @@
+//! Every program does its work, checks it, and keeps to the common rules: whatever the number of processors.
+
+mod support;
+
+use support::{program, run};
+
+/// What each program prints when its work is right; all of them, with small arguments where the work is large.
+const PROGRAMS: [(&str, &[&str], &str); 15] = [
+    ("hello_tasks", &[], "the two took turns"),
+    ("ping_pong_channels", &["--rounds", "50"], "neither missed a turn"),
+    ("ping_pong_cond", &["--rounds", "50"], "neither missed a turn"),
+    ("atomic_counter", &[], "no increment was lost"),
+    ("worker_pool", &[], "every job came back once"),
+    ("fan_in", &["--sources", "5", "--values", "40"], "every value of every source came through"),
+    ("fetch_timeout", &[], "the slow call was given up"),
+    ("buffer_monitor", &[], "the rest was dropped, and counted"),
+    ("result_collect", &[], "in the inputs' order"),
+    ("pipeline", &[], "every good order has its receipt"),
+    ("semaphore_limit", &[], "the semaphore lets as many run at once as it may"),
+    ("word_loop", &[], "every word arrived exactly once"),
+    ("token_cache", &[], "a client was served by every token there was"),
+    ("prime_sieve", &["60"], "these are the first primes"),
+    ("skynet", &["10000"], "the sum is that of the numbers"),
+];
+
+fn holds_with(processors: Option<&str>) {
+    for (name, arguments, says) in PROGRAMS {
+        let mut command = program(name);
+        if let Some(processors) = processors {
+            command.env("PIRN_PROCS", processors);
+        }
+        let ended = run(command.args(arguments)).expect(0);
+        assert!(ended.stdout.contains(says), "{name}:\n{}", ended.stdout);
+    }
+}
+
+#[test]
+fn every_program_holds_with_the_processors_there_are() {
+    holds_with(None);
+}
+
+#[test]
+fn every_program_holds_with_one_processor() {
+    holds_with(Some("1"));
+}
+
+#[test]
+fn every_program_holds_with_eight_processors() {
+    holds_with(Some("8"));
+}
+
+#[test]
+fn every_program_explains_itself() {
+    for name in PROGRAMS.iter().map(|(name, ..)| *name).chain(["tour", "crawl", "job_queue"]) {
+        let ended = run(program(name).arg("--help")).expect(0);
+        assert!(ended.stdout.contains("Usage:") && ended.stderr.is_empty(), "{name}:\n{}", ended.stdout);
+    }
+}
+
+#[test]
+fn bad_arguments_are_refused_with_2() {
+    for name in PROGRAMS.iter().map(|(name, ..)| *name).chain(["tour", "crawl", "job_queue"]) {
+        let ended = run(program(name).arg("--no-such-option")).expect(2);
+        assert!(
+            ended.stdout.is_empty() && ended.stderr.contains("--no-such-option"),
+            "{name}:\n{}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn the_tour_visits_every_program_of_its_list_and_sums_up() {
+    for processors in ["1", "8"] {
+        let ended = run(program("tour").env("PIRN_PROCS", processors)).expect(0);
+        assert_eq!(ended.stdout.matches("\n── ").count(), 14, "{}", ended.stdout);
+        assert_eq!(ended.last_line(), "every check held");
+    }
+}
+
+#[test]
+fn the_tour_can_be_cut_short() {
+    let ended = run(program("tour").args(["hello_tasks", "atomic_counter"])).expect(0);
+    assert!(ended.stdout.contains("2 programs in"), "{}", ended.stdout);
+    run(program("tour").arg("nowhere")).expect(2);
+}
+
+#[test]
+fn a_wrong_result_is_seen_and_ends_with_1() {
+    // What is sent after a deadline of nothing does not arrive, so the check of `word_loop` cannot hold.
+    let ended = run(program("word_loop").args(["--deadline", "0"])).expect(1);
+    assert!(ended.stderr.contains("word_loop: not all words were said"), "{}", ended.stderr);
+}
