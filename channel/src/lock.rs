@@ -21,8 +21,8 @@
 //! | 3 | looking whether it is free | `Relaxed` | – | only decides whether to try | – |
 //!
 //! # Rejected
-//! `parking_lot::Mutex`: its unlock is an exchange as well. Those two exchanges were three quarters of the time in the
-//! profile of `benches/channel_tasks.rs`, where one task sends to another; without the second, a value took 25 ns instead of 74.
+//! `parking_lot::Mutex`: its unlock is an exchange as well, and those two exchanges led the profile of
+//! `benches/benches/channel_tasks.rs`, where one task sends to another.
 
 // In a loom build only the model of this lock uses it; see the stand-in below.
 #![cfg_attr(all(loom, not(test)), allow(dead_code))]
