@@ -27,7 +27,7 @@ pub(crate) fn start(
 ///
 /// Left alone, Linux ends every timed wait of a thread up to 50 µs late, so that wake-ups can be merged. A
 /// runtime merges its own: only one machine waits with a deadline. Half of the lateness of a sleep
-/// was this slack (86 µs against 36 µs at the median). A kernel that refuses leaves it as it was.
+/// was this slack. A kernel that refuses leaves it as it was.
 fn ask_for_exact_timers() {
     #[cfg(target_os = "linux")]
     // SAFETY: the call takes a number and changes nothing but this thread's timer slack.
