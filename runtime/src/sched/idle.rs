@@ -18,7 +18,9 @@
 //! word after M1: idle, and searching only if yet another machine searches, whose own M1 is still to come,
 //! after which *it* looks: the same two lines hold for it. A machine that gives up while others search need
 //! not look: the last of them will. A machine that found work and was the last searcher wakes another in
-//! its place, because submitters relied on it.
+//! its place, because submitters relied on it. A batch on its way from one queue to
+//! another is in neither for a moment, and a last look may miss it: whoever moves one without searching is a
+//! submitter again, and notifies.
 //!
 //! # Invariants
 //! - I1. `idle` in the word is the number of processors in the list; both change under the list's lock.

@@ -1,8 +1,9 @@
 //! Timers in the scheduler: who looks at which deadline, and what a sleeping future holds.
 //!
 //! A timer lives in the [`TimerHome`] of the processor that made it. Its machine looks there as it looks for
-//! work; so do all others once in a while, so a processor that is idle or stuck delays nothing. When nothing
-//! runs, one machine waits in the netpoller until the earliest deadline of all processors.
+//! work; so do all others once in a while, and sysmon while no machine waits in the netpoller, so a processor
+//! that is idle or stuck delays its timers by milliseconds at most. When nothing runs, one machine waits in the
+//! netpoller until the earliest deadline of all processors.
 //!
 //! # The sleeper's handshake
 //! A timer may be set while that machine falls asleep with a later deadline:

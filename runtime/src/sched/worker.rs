@@ -34,28 +34,15 @@ impl Context {
         }
     }
 
-    /// Polls one task, and queues it again if it was woken meanwhile.
+    /// Polls one task, and queues it again if it was woken meanwhile: here, or, if the poll gave the processor
+    /// away, in the injector.
     fn run(&self, task: Runnable) {
         self.with_processor(|processor| processor.remote.counters.poll_edge());
-        let outcome = task.run();
-        let again = match outcome {
+        let mut again = match task.run() {
             Outcome::Again(task) => Some(task),
             Outcome::Idle | Outcome::Complete => None,
         };
-        let homeless = match self.processor_after_poll(again) {
-            Ok(()) => None,
-            Err(task) => task,
-        };
-        if let Some(task) = homeless {
-            self.shared.inject(task);
-        }
-        self.retire_if_replaced();
-    }
-
-    /// Ends the poll on the processor; without one, the task comes back.
-    fn processor_after_poll(&self, again: Option<Runnable>) -> Result<(), Option<Runnable>> {
-        let mut again = again;
-        self.with_processor(|processor| {
+        let made_work = self.with_processor(|processor| {
             processor.remote.counters.poll_edge();
             let slice_used_up = processor.remote.stuck.please_yield.lower();
             match again.take() {
@@ -63,13 +50,14 @@ impl Context {
                 None if slice_used_up => processor.push_next_last(),
                 None => false,
             }
-        })
-        .map(|made_work| {
-            if made_work {
-                self.shared.notify();
-            }
-        })
-        .ok_or(again)
+        });
+        if made_work == Some(true) {
+            self.shared.notify();
+        }
+        if let Some(task) = again {
+            self.shared.inject(task);
+        }
+        self.retire_if_replaced();
     }
 
     /// Puts the processor down, because there is nothing to do; takes one up again if there is after all.
