@@ -9,7 +9,7 @@
 //!   (one at most)                      └─► exit
 //! ```
 //!
-//! One idle machine waits in the netpoller with the earliest deadline; the others park. Machines are started
+//! One idle machine waits in the netpoller ([`netwait`](super::netwait)); the others park. Machines are started
 //! as they are needed and reused, last in first out; those that nobody has needed for ten seconds end.
 //!
 //! # When no thread is to be had
@@ -35,7 +35,6 @@ use crate::thread;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Waker;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use std::{io, mem};
@@ -76,7 +75,7 @@ struct Lists {
 
 /// One machine, as others see it.
 #[derive(Debug)]
-struct Machine {
+pub(super) struct Machine {
     unparker: Arc<Unparker>,
     assignment: Mutex<Option<Assignment>>,
 }
@@ -128,6 +127,13 @@ impl Machines {
     /// Whether the runtime shuts down.
     pub(super) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
+    }
+
+    /// The machine in the netpoller is back. True if nobody has given it anything to do meanwhile (M1, M3).
+    pub(super) fn leave_netpoller(&self) -> bool {
+        let mut lists = self.lists.lock();
+        lists.polling = false;
+        lists.poller.take().is_some()
     }
 
     /// A task has ended: a shutdown that waits for the last one hears of it.
@@ -333,7 +339,8 @@ impl Machine {
         }
     }
 
-    fn take_assignment(&self) -> Option<Assignment> {
+    /// What this machine was given when it was taken out of the lists (M1).
+    pub(super) fn take_assignment(&self) -> Option<Assignment> {
         self.assignment.lock().take()
     }
 
@@ -356,38 +363,6 @@ impl Machine {
             }
         }
     }
-
-    /// Waits for the network, the earliest deadline or an assignment. `None`: nothing for this machine.
-    fn wait_in_netpoll(self: &Arc<Self>, context: &Context) -> Option<Assignment> {
-        let shared = &context.shared;
-        let timeout = shared.begin_poller_sleep();
-        shared.poll_network(timeout, &mut context.due.borrow_mut());
-        shared.end_poller_sleep();
-        {
-            let mut lists = shared.machines.lists.lock();
-            lists.polling = false;
-            if lists.poller.take().is_none() {
-                // M1: somebody took us out, and has said what for.
-                let assignment = self.take_assignment();
-                drop(lists);
-                if !matches!(assignment, Some(Assignment::Work { .. })) {
-                    context.wake_due();
-                }
-                return assignment;
-            }
-        }
-        if context.due.borrow().is_empty() && shared.next_deadline() > shared.now() {
-            return None;
-        }
-        if let Some(processor) = shared.idle.acquire(false) {
-            shared.sysmon.wake();
-            return Some(Assignment::Work { processor, searching: false });
-        }
-        // Every processor is busy; what is ready goes to the injector.
-        context.wake_due();
-        context.expire_all_timers();
-        None
-    }
 }
 
 impl Shared {
@@ -402,18 +377,5 @@ impl Shared {
             return Some(Assignment::Work { processor, searching: true });
         }
         (mem::take(&mut lists.refused_jobs) && self.may_run_jobs()).then_some(Assignment::Jobs)
-    }
-
-    /// Waits for the network at most `timeout`, and adds whom to wake.
-    fn poll_network(&self, timeout: Option<Duration>, due: &mut Vec<Waker>) {
-        // An error here is EINTR, which is no news, or a broken epoll descriptor, which only a program that
-        // closes descriptors it does not own can cause; the workers go on either way.
-        let _ = self.netpoll.poll(timeout, due);
-        self.network_seen();
-    }
-
-    /// Looks at the network without waiting.
-    pub(super) fn poll_network_now(&self, due: &mut Vec<Waker>) {
-        self.poll_network(Some(Duration::ZERO), due);
     }
 }

@@ -11,9 +11,9 @@
 //!
 //! Reading order: [`processor`] (what the right to run consists of) → [`worker`] (the loop) →
 //! [`find_work`] (the order of looking) → [`idle`] (who searches, who is woken; the proof) → [`machine`]
-//! (threads: parked, polling, blocking) → [`handoff`] → [`timers`] → [`shutdown`]. [`shared`] is what they
-//! share, and the seam by which a woken task comes back; [`current`] is how a thread finds it;
-//! [`unhandled`] says what a panic does that nobody joins.
+//! (threads: what each is to do) → [`netwait`] (the one that waits for the network) → [`handoff`] →
+//! [`timers`] → [`shutdown`]. [`shared`] is what they share, and the seam by which a woken task comes back;
+//! [`current`] is how a thread finds it; [`unhandled`] says what a panic does that nobody joins.
 
 pub(crate) mod blocking;
 
@@ -22,6 +22,7 @@ mod find_work;
 pub(crate) mod handoff;
 mod idle;
 mod machine;
+mod netwait;
 mod processor;
 mod resize;
 mod roster;

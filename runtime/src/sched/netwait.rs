@@ -1,0 +1,64 @@
+//! The machine that waits in the netpoller: what it sleeps until, and whose task what it brings back is.
+//!
+//! ```text
+//!   begin_poller_sleep ──► poll the network ──► end_poller_sleep ──► out of the lists
+//!   (the sleeper's          until readiness, the earliest                │
+//!    handshake)             deadline, or netpoll.wake                    ├─ given something: take what is ready along
+//!                                                                        ├─ nothing there: wait again
+//!                                                                        ├─ a processor is idle: work with it
+//!                                                                        └─ none is: what is ready → injector
+//! ```
+//!
+//! One machine at most is here at a time (M3 of [`machine`](super::machine)). It holds no processor, so what
+//! it finds ready lies in its own batch until it has one, or is sure that none is idle: a waker that is woken
+//! without a processor goes to the injector, and every such push may wake another machine. How long it may
+//! sleep, and who cuts the sleep short for an earlier deadline, stands in [`timers`](super::timers).
+
+use super::current::Context;
+use super::machine::{Assignment, Machine};
+use super::shared::Shared;
+use std::task::Waker;
+use std::time::Duration;
+
+impl Machine {
+    /// Waits for the network, the earliest deadline or an assignment. `None`: nothing for this machine.
+    pub(super) fn wait_in_netpoll(&self, context: &Context) -> Option<Assignment> {
+        let shared = &context.shared;
+        let timeout = shared.begin_poller_sleep();
+        shared.poll_network(timeout, &mut context.due.borrow_mut());
+        shared.end_poller_sleep();
+        if !shared.machines.leave_netpoller() {
+            let assignment = self.take_assignment();
+            if !matches!(assignment, Some(Assignment::Work { .. })) {
+                context.wake_due();
+            }
+            return assignment;
+        }
+        if context.due.borrow().is_empty() && shared.next_deadline() > shared.now() {
+            return None;
+        }
+        if let Some(processor) = shared.idle.acquire(false) {
+            shared.sysmon.wake();
+            return Some(Assignment::Work { processor, searching: false });
+        }
+        // Every processor is busy; what is ready goes to the injector.
+        context.wake_due();
+        context.expire_all_timers();
+        None
+    }
+}
+
+impl Shared {
+    /// Waits for the network at most `timeout`, and adds whom to wake.
+    fn poll_network(&self, timeout: Option<Duration>, due: &mut Vec<Waker>) {
+        // An error here is EINTR, which is no news, or a broken epoll descriptor, which only a program that
+        // closes descriptors it does not own can cause; the workers go on either way.
+        let _ = self.netpoll.poll(timeout, due);
+        self.network_seen();
+    }
+
+    /// Looks at the network without waiting.
+    pub(super) fn poll_network_now(&self, due: &mut Vec<Waker>) {
+        self.poll_network(Some(Duration::ZERO), due);
+    }
+}
