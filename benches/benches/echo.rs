@@ -3,12 +3,12 @@
 //!
 //! `cargo bench -p pirn-benches --bench echo [-- CONNECTIONS …]` (64 and 1,000 unless told). 64 bytes there and
 //! back, server and clients in one process; the async contenders have two workers. Each figure comes from a
-//! process of its own, three rounds, interleaved; the median counts.
+//! process of its own, three rounds, interleaved; the median counts. The clock starts when all are connected: a
+//! connection that still waits for its turn to be accepted takes no part, and would flatter the rest.
 //!
 //! The floor is the kernel's: some 11 µs of processor time for two writes and two reads, so two cores cannot pass
 //! 180,000 round trips a second whatever the runtime does.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::process::Command;
@@ -22,108 +22,87 @@ const SIZE: usize = 64;
 /// Round trips of one run.
 type Trips = Vec<Duration>;
 
-mod on_pirn {
-    use super::*;
+/// An async contender: the same program, whose `spawn`, `TcpStream` and I/O traits are the runtime's.
+macro_rules! contender {
+    ($name:ident, $runtime:expr, $spawn:path, { $($imports:item)+ }) => {
+        mod $name {
+            use super::*;
+            $($imports)+
+
+            pub(crate) fn run(connections: usize) -> Trips {
+                let runtime = $runtime.expect("a runtime");
+                let main = runtime.spawn(echo(connections));
+                runtime.block_on(main).expect("no panic").expect("no error")
+            }
+
+            async fn echo(connections: usize) -> io::Result<Trips> {
+                let listener = TcpListener::bind("127.0.0.1:0").await?;
+                let address = listener.local_addr()?;
+                $spawn(async move {
+                    while let Ok((stream, _)) = listener.accept().await {
+                        $spawn(serve(stream));
+                    }
+                });
+                let connecting: Vec<_> = (0..connections).map(|_| $spawn(connect(address))).collect();
+                let mut streams = Vec::new();
+                for stream in connecting {
+                    streams.push(stream.await.expect("no panic")?);
+                }
+                let end = Instant::now() + TIME;
+                let clients: Vec<_> = streams.into_iter().map(|stream| $spawn(client(stream, end))).collect();
+                let mut trips = Trips::new();
+                for client in clients {
+                    trips.extend(client.await.expect("no panic")?);
+                }
+                Ok(trips)
+            }
+
+            async fn serve(mut stream: TcpStream) -> io::Result<()> {
+                stream.set_nodelay(true)?;
+                let mut buf = [0; 4096];
+                loop {
+                    let count = stream.read(&mut buf).await?;
+                    if count == 0 {
+                        return Ok(());
+                    }
+                    stream.write_all(&buf[..count]).await?;
+                }
+            }
+
+            async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                Ok(stream)
+            }
+
+            async fn client(mut stream: TcpStream, end: Instant) -> io::Result<Trips> {
+                let (message, mut answer, mut trips) = ([7; SIZE], [0; SIZE], Trips::new());
+                while Instant::now() < end {
+                    let sent = Instant::now();
+                    stream.write_all(&message).await?;
+                    stream.read_exact(&mut answer).await?;
+                    trips.push(sent.elapsed());
+                }
+                Ok(trips)
+            }
+        }
+    };
+}
+
+contender!(on_pirn, pirn::Builder::new().procs(2).build(), pirn::spawn, {
     use pirn::io::{AsyncReadExt, AsyncWriteExt};
     use pirn::net::{TcpListener, TcpStream};
+});
 
-    pub(crate) fn run(connections: usize) -> Trips {
-        let runtime = pirn::Builder::new().procs(2).build().expect("a runtime");
-        let main = runtime.spawn(super::main_task(connections, listen, client, |future| {
-            let task = pirn::spawn(future);
-            async move { task.await.expect("no panic") }
-        }));
-        runtime.block_on(main).expect("no panic")
+contender!(
+    on_tokio,
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build(),
+    tokio::spawn,
+    {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        use tokio::net::{TcpListener, TcpStream};
     }
-
-    async fn listen() -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        pirn::go!({
-            while let Ok((stream, _)) = listener.accept().await {
-                pirn::go!(serve(stream));
-            }
-        });
-        address
-    }
-
-    async fn serve(mut stream: TcpStream) -> io::Result<()> {
-        stream.set_nodelay(true)?;
-        let mut buf = [0; 4096];
-        loop {
-            let count = stream.read(&mut buf).await?;
-            if count == 0 {
-                return Ok(());
-            }
-            stream.write_all(&buf[..count]).await?;
-        }
-    }
-
-    async fn client(address: SocketAddr, end: Instant) -> io::Result<Trips> {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let (message, mut answer, mut trips) = ([7; SIZE], [0; SIZE], Trips::new());
-        while Instant::now() < end {
-            let sent = Instant::now();
-            stream.write_all(&message).await?;
-            stream.read_exact(&mut answer).await?;
-            trips.push(sent.elapsed());
-        }
-        Ok(trips)
-    }
-}
-
-mod on_tokio {
-    use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
-
-    pub(crate) fn run(connections: usize) -> Trips {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.expect("a runtime");
-        let main = runtime.spawn(super::main_task(connections, listen, client, |future| {
-            let task = tokio::spawn(future);
-            async move { task.await.expect("no panic") }
-        }));
-        runtime.block_on(main).expect("no panic")
-    }
-
-    async fn listen() -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream));
-            }
-        });
-        address
-    }
-
-    async fn serve(mut stream: TcpStream) -> io::Result<()> {
-        stream.set_nodelay(true)?;
-        let mut buf = [0; 4096];
-        loop {
-            let count = stream.read(&mut buf).await?;
-            if count == 0 {
-                return Ok(());
-            }
-            stream.write_all(&buf[..count]).await?;
-        }
-    }
-
-    async fn client(address: SocketAddr, end: Instant) -> io::Result<Trips> {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let (message, mut answer, mut trips) = ([7; SIZE], [0; SIZE], Trips::new());
-        while Instant::now() < end {
-            let sent = Instant::now();
-            stream.write_all(&message).await?;
-            stream.read_exact(&mut answer).await?;
-            trips.push(sent.elapsed());
-        }
-        Ok(trips)
-    }
-}
+);
 
 mod on_threads {
     use super::*;
@@ -135,13 +114,19 @@ mod on_threads {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         start(move || listener.incoming().flatten().for_each(|stream| drop(start(move || serve(stream)))));
+        let connecting: Vec<_> = (0..connections).map(|_| start(move || connect(address))).collect();
+        let streams: Vec<_> = connecting.into_iter().map(join).collect();
         let end = Instant::now() + TIME;
-        let clients: Vec<_> = (0..connections).map(|_| start(move || client(address, end))).collect();
-        clients.into_iter().flat_map(|client| client.join().expect("no panic").expect("no error")).collect()
+        let clients: Vec<_> = streams.into_iter().map(|stream| start(move || client(stream, end))).collect();
+        clients.into_iter().flat_map(join).collect()
     }
 
     fn start<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> thread::JoinHandle<T> {
         thread::Builder::new().stack_size(64 * 1024).spawn(body).expect("a thread")
+    }
+
+    fn join<T>(thread: thread::JoinHandle<io::Result<T>>) -> T {
+        thread.join().expect("no panic").expect("no error")
     }
 
     fn serve(mut stream: TcpStream) -> io::Result<()> {
@@ -156,9 +141,13 @@ mod on_threads {
         }
     }
 
-    fn client(address: SocketAddr, end: Instant) -> io::Result<Trips> {
-        let mut stream = TcpStream::connect(address)?;
+    fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    fn client(mut stream: TcpStream, end: Instant) -> io::Result<Trips> {
         let (message, mut answer, mut trips) = ([7; SIZE], [0; SIZE], Trips::new());
         while Instant::now() < end {
             let sent = Instant::now();
@@ -168,29 +157,6 @@ mod on_threads {
         }
         Ok(trips)
     }
-}
-
-/// What an async contender does: listen, start the clients, gather their trips.
-async fn main_task<L, C, S, J>(
-    connections: usize,
-    listen: impl FnOnce() -> L,
-    client: fn(SocketAddr, Instant) -> C,
-    spawn: impl Fn(C) -> S,
-) -> Trips
-where
-    L: Future<Output = SocketAddr>,
-    C: Future<Output = io::Result<Trips>>,
-    S: Future<Output = J>,
-    J: Into<io::Result<Trips>>,
-{
-    let address = listen().await;
-    let end = Instant::now() + TIME;
-    let clients: Vec<_> = (0..connections).map(|_| spawn(client(address, end))).collect();
-    let mut trips = Trips::new();
-    for client in clients {
-        trips.extend(client.await.into().expect("no error"));
-    }
-    trips
 }
 
 /// Round trips per second and the 99th percentile in microseconds, taken in a fresh process.

@@ -30,6 +30,7 @@ use pirn_sync::primitive::Arc;
 
 use crate::global;
 use crate::netpoll::{Descriptor, Direction, Netpoll, ReadyStamp, Waiting};
+use crate::sched::current;
 
 /// The registration. Dropping it takes the descriptor out of the netpoller, so it must be dropped before the
 /// number is closed: declare it above the owner of the number.
@@ -43,7 +44,7 @@ impl Registration {
     /// Registers `fd`, which must be non-blocking, with the current runtime, else with the global one.
     pub(crate) fn new(fd: BorrowedFd<'_>) -> io::Result<Self> {
         let netpoll = global::current_or_global().netpoll.clone();
-        let descriptor = netpoll.open(fd)?;
+        let descriptor = netpoll.open(fd, current::processor())?;
         Ok(Self { netpoll, descriptor })
     }
 
@@ -98,6 +99,9 @@ impl Registration {
         };
         if poll.is_pending() {
             host::waiting_on(WaitKind::Io, at);
+            if let Some(processor) = current::processor() {
+                self.netpoll.waited_at(processor, &self.descriptor);
+            }
         }
         poll
     }

@@ -64,11 +64,14 @@ use std::io;
 use std::os::fd::RawFd;
 use std::task::{Context, Poll, Waker};
 
+use smallvec::SmallVec;
+
 use pirn_sync::primitive::Mutex;
 use pirn_sync::primitive::atomic::AtomicU64;
 use pirn_sync::primitive::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::epoll::Readiness;
+use super::home::Home;
 use super::table::Token;
 
 const READY: u64 = 1;
@@ -116,15 +119,16 @@ impl Waiting {
 pub(crate) struct Descriptor {
     fd: RawFd,
     token: Token,
+    pub(super) home: Home,
     read: Side,
     write: Side,
 }
 
 impl Descriptor {
-    /// Readiness of `fd`, which is known to the kernel by `token`. Both directions start as ready: the first
+    /// Readiness of `fd`, which the set `home` knows by `token`. Both directions start as ready: the first
     /// operation tries at once and finds out.
-    pub(super) fn new(fd: RawFd, token: Token) -> Self {
-        Self { fd, token, read: Side::new(), write: Side::new() }
+    pub(super) fn new(fd: RawFd, token: Token, home: usize) -> Self {
+        Self { fd, token, home: Home::new(home), read: Side::new(), write: Side::new() }
     }
 
     /// The number that was registered.
@@ -212,7 +216,8 @@ struct Side {
 
 #[derive(Debug, Default)]
 struct Waiters {
-    list: Vec<Waiter>,
+    /// Hardly ever more than one, which lies here and not behind a pointer: one cache line less for each event.
+    list: SmallVec<[Waiter; 1]>,
     /// The key given out last.
     last_key: u64,
 }

@@ -6,8 +6,8 @@
 //!
 //! ```text
 //!   task                       Descriptor (one per open fd)              a machine without work
-//!   poll_ready ─ READY? ─────► │ read   word · waiters │ ◄── event ────  Netpoll::poll
-//!   try the system call        │ write  word · waiters │                   wait in the kernel, at most `timeout`
+//!   poll_ready ─ READY? ─────► │ read   word · waiters │ ◄── event ────  Netpoll::look_at, or wait
+//!   try the system call        │ write  word · waiters │                   its own set, the others, all of them
 //!   would block: clear_ready ► │  (the stamp decides)  │                   token ─► Table ─► Descriptor
 //!   poll_ready: wait           └───────────────────────┘                   wakers ─► the caller, who wakes them
 //! ```
@@ -15,26 +15,29 @@
 //! # The contract with the scheduler
 //! - [`Netpoll::open`] registers a descriptor once, for both directions; [`Netpoll::close`] takes it out
 //!   *before* the number is closed.
-//! - [`Netpoll::poll`] waits at most a timeout and hands out wakers; it wakes nobody itself, so that no lock
-//!   of ours is held while a waker runs, and the scheduler may put what became ready straight on a queue.
-//! - [`Netpoll::wake`] ends a wait in progress, or else the next one. A `poll` with a zero timeout is no wait
-//!   and never swallows a wake.
+//! - [`Netpoll::look_at`] asks the set of one processor, `look_at_others` the rest, without waiting;
+//!   [`Netpoll::wait`] waits for all of them, at most a timeout. They hand out wakers and wake nobody, so that no
+//!   lock of ours is held while a waker runs, and the scheduler may put what became ready straight on a queue.
+//! - [`Netpoll::waited_at`] says where a task waits, so that its descriptor can follow it.
+//! - [`Netpoll::wake`] ends a wait in progress, or else the next one. A look never swallows a wake.
 //! - [`Netpoll::close_all`] is the runtime's end: every waiter is handed out, later operations get an error.
 //!
 //! # What a platform supplies
-//! The kernel interface stands in [`epoll`] alone; nothing else in the netpoller makes a system call. A
-//! `kqueue.rs` beside it would supply the same five functions of its `Selector`: `new`; `register(fd, token)`,
-//! edge-triggered (`EV_CLEAR`) for both directions at once; `deregister(fd)`; `wait(timeout, deliver)`, which
-//! reports `(token, Readiness)`; and `wake()` (`EVFILT_USER` with `NOTE_TRIGGER`). kqueue reports the two
-//! directions as two events: both reach the same [`Descriptor`], which does not mind.
+//! The kernel interface stands in [`epoll`] and [`sleep`] alone; nothing else in the netpoller makes a system call. A
+//! `kqueue.rs` beside them would supply the same functions of its `Selector`: `new`; `register(fd, token)`,
+//! edge-triggered (`EV_CLEAR`) for both directions at once; `deregister(fd)`; `look(deliver)`, which reports
+//! `(token, Readiness)` and never waits; and the descriptor that is readable while there is something to report.
+//! kqueue reports the two directions as two events: both reach the same [`Descriptor`], which does not mind.
 //!
 //! # Where to read on
 //! [`descriptor`] is the heart (how clearing a readiness never loses an event), [`table`] explains stale
-//! events, [`poller`] ties both to the kernel, [`epoll`] is the kernel.
+//! events, [`home`] which processor hears of them, [`poller`] ties all to the kernel, which is [`epoll`] and [`sleep`].
 
 mod descriptor;
 mod epoll;
+mod home;
 mod poller;
+mod sleep;
 mod table;
 
 pub(crate) use descriptor::{Descriptor, Direction, ReadyStamp, Waiting};

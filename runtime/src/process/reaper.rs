@@ -52,7 +52,7 @@ pub(super) fn adopt(mut process: Child, pidfd: OwnedFd) {
 }
 
 fn start() -> Option<Arc<Netpoll>> {
-    let netpoll = Arc::new(Netpoll::new().ok()?);
+    let netpoll = Arc::new(Netpoll::new(1).ok()?);
     let theirs = Arc::clone(&netpoll);
     thread::start("pirn-reaper".to_owned(), None, move || reap(&theirs)).ok()?;
     Some(netpoll)
@@ -72,7 +72,7 @@ fn reap(netpoll: &Netpoll) {
         };
         for orphan in arrived {
             // One that cannot be watched is still looked at whenever anything happens.
-            let watch = netpoll.open(orphan.pidfd.as_fd()).ok();
+            let watch = netpoll.open(orphan.pidfd.as_fd(), None).ok();
             orphans.push((orphan, watch));
         }
         orphans.retain_mut(|(orphan, watch)| {
@@ -84,7 +84,7 @@ fn reap(netpoll: &Netpoll) {
         });
         if !orphans.is_empty() {
             // Nobody waits on these descriptors, so there is nobody to wake: every event means "look again".
-            let _ = netpoll.poll(None, &mut Vec::new());
+            let _ = netpoll.wait(None, &mut Vec::new());
         }
     }
 }

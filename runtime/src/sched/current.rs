@@ -146,3 +146,9 @@ pub(super) fn with<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
 pub(crate) fn shared() -> Option<Arc<Shared>> {
     with(|context| context.map(|context| context.shared.clone()))
 }
+
+/// The number of the processor that this thread holds.
+#[inline]
+pub(crate) fn processor() -> Option<usize> {
+    with(|context| context?.with_processor(|processor| processor.remote.index))
+}

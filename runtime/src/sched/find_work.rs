@@ -6,7 +6,7 @@
 //!   2  local queue
 //!   3  own timers    those that are due go to the local queue; every 16th time before 1
 //!   4  injector      a fair share: its length divided by the processors, in one batch
-//!   5  netpoller     without waiting
+//!   5  netpoller     without waiting: its own set, then the others'
 //!   6  steal         half of a victim's queue, four rounds over all processors from a random start; in the
 //!                    last round also timers that are due, and a victim's next if it lay there all the while
 //! ```
@@ -29,6 +29,17 @@ const FAIRNESS_TICK: u32 = 61;
 /// Own timers are looked at once in so many times while there is other work.
 const TIMER_TICK: u32 = 16;
 const ROUNDS: usize = 4;
+/// A multiple of the fairness tick: when a busy processor looks at the network on behalf of all. The owner of
+/// a set may be stuck, or a processor that was given up.
+const EVERYWHERE_TICK: u32 = 8 * FAIRNESS_TICK;
+
+/// Which of the network's sets to look at.
+enum Scope {
+    Own,
+    /// Its own, and while nothing is found the others: what a processor does that has nothing to do.
+    Any,
+    All,
+}
 
 impl Context {
     /// The next task to run. The machine begins to search when it finds none of its own.
@@ -38,7 +49,7 @@ impl Context {
             processor.tick.get()
         })?;
         if tick.is_multiple_of(FAIRNESS_TICK) {
-            self.poll_network();
+            self.look_at_network(if tick.is_multiple_of(EVERYWHERE_TICK) { Scope::All } else { Scope::Own });
             self.expire_all_timers();
             self.with_processor(|processor| processor.remote.counters.new_slice());
             if let Some(task) = self.shared.injector.take().or_else(|| self.pop_local()) {
@@ -58,7 +69,7 @@ impl Context {
         if let Some(task) = self.pop_local().or_else(|| self.take_share()) {
             return Some(task);
         }
-        self.poll_network();
+        self.look_at_network(Scope::Any);
         self.pop_local().or_else(|| self.search())
     }
 
@@ -88,11 +99,19 @@ impl Context {
     }
 
     /// Queues what the network has made ready, without waiting for it.
-    fn poll_network(&self) {
-        if self.shared.netpoll.is_empty() {
+    fn look_at_network(&self, scope: Scope) {
+        let netpoll = &self.shared.netpoll;
+        if netpoll.is_empty() {
             return;
         }
-        self.shared.poll_network_now(&mut self.due.borrow_mut());
+        let Some(own) = self.with_processor(|processor| processor.remote.index) else { return };
+        let mut due = self.due.borrow_mut();
+        self.shared.network_asked(match scope {
+            Scope::Own => netpoll.look_at(own, &mut due),
+            Scope::Any => netpoll.look_at(own, &mut due).and_then(|()| netpoll.look_at_others(own, &mut due)),
+            Scope::All => netpoll.look_everywhere(&mut due),
+        });
+        drop(due);
         self.wake_due();
     }
 

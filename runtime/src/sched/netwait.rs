@@ -17,6 +17,7 @@
 use super::current::Context;
 use super::machine::{Assignment, Machine};
 use super::shared::Shared;
+use std::io;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ impl Machine {
     pub(super) fn wait_in_netpoll(&self, context: &Context) -> Option<Assignment> {
         let shared = &context.shared;
         let timeout = shared.begin_poller_sleep();
-        shared.poll_network(timeout, &mut context.due.borrow_mut());
+        shared.wait_for_network(timeout, &mut context.due.borrow_mut());
         shared.end_poller_sleep();
         if !shared.machines.leave_netpoller() {
             let assignment = self.take_assignment();
@@ -50,15 +51,18 @@ impl Machine {
 
 impl Shared {
     /// Waits for the network at most `timeout`, and adds whom to wake.
-    fn poll_network(&self, timeout: Option<Duration>, due: &mut Vec<Waker>) {
-        // An error here is EINTR, which is no news, or a broken epoll descriptor, which only a program that
-        // closes descriptors it does not own can cause; the workers go on either way.
-        let _ = self.netpoll.poll(timeout, due);
-        self.network_seen();
+    fn wait_for_network(&self, timeout: Option<Duration>, due: &mut Vec<Waker>) {
+        self.network_asked(self.netpoll.wait(timeout, due));
     }
 
-    /// Looks at the network without waiting.
-    pub(super) fn poll_network_now(&self, due: &mut Vec<Waker>) {
-        self.poll_network(Some(Duration::ZERO), due);
+    /// Looks at all of the network without waiting.
+    pub(super) fn look_at_network(&self, due: &mut Vec<Waker>) {
+        self.network_asked(self.netpoll.look_everywhere(due));
+    }
+
+    /// An error is a broken epoll descriptor, which only a program that closes descriptors it does not own can
+    /// cause; the workers go on either way.
+    pub(super) fn network_asked(&self, _result: io::Result<()>) {
+        self.network_seen();
     }
 }

@@ -79,7 +79,7 @@ impl Shared {
             blocking: BlockingJobs::new(),
             owned: Owned::new(config.procs),
             deadlines: Deadlines::new(),
-            netpoll: Arc::new(Netpoll::new()?),
+            netpoll: Arc::new(Netpoll::new(config.procs)?),
             started: clock::now(),
             coarse: AtomicU64::new(0),
             network_seen: AtomicU64::new(0),

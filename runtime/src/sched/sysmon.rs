@@ -268,7 +268,7 @@ impl Shared {
             }
         }
         if !self.netpoll.is_empty() && self.network_unseen_for() >= NETWORK {
-            self.poll_network_now(&mut due);
+            self.look_at_network(&mut due);
         }
         if !due.is_empty() {
             // A waker may call back into the runtime, and means this one.

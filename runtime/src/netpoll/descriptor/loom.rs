@@ -24,7 +24,7 @@ struct Pipe {
 
 impl Pipe {
     fn new() -> Arc<Self> {
-        let descriptor = Descriptor::new(0, Token::from_bits(0));
+        let descriptor = Descriptor::new(0, Token::from_bits(0), 0);
         Arc::new(Self { descriptor, byte: Mutex::new(false) })
     }
 

@@ -14,7 +14,7 @@ impl Wake for Count {
 }
 
 fn descriptor() -> Descriptor {
-    Descriptor::new(7, Token::from_bits(0))
+    Descriptor::new(7, Token::from_bits(0), 0)
 }
 
 fn readable() -> Readiness {

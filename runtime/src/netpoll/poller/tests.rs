@@ -29,7 +29,7 @@ fn pair() -> (UnixStream, UnixStream) {
 /// Drains the first edges and clears `descriptor` for reading.
 fn settle(netpoll: &Netpoll, descriptor: &Descriptor) {
     let mut ready = Vec::new();
-    netpoll.poll(Some(Duration::ZERO), &mut ready).unwrap();
+    netpoll.look_everywhere(&mut ready).unwrap();
     let mut cx = Context::from_waker(Waker::noop());
     if let Poll::Ready(stamp) = descriptor.poll_ready_shared(Direction::Read, &mut cx) {
         descriptor.clear_ready(Direction::Read, stamp.unwrap());
@@ -38,9 +38,9 @@ fn settle(netpoll: &Netpoll, descriptor: &Descriptor) {
 
 #[test]
 fn bytes_wake_the_reader() {
-    let netpoll = Netpoll::new().unwrap();
+    let netpoll = Netpoll::new(2).unwrap();
     let (mut ours, mut theirs) = pair();
-    let descriptor = netpoll.open(ours.as_fd()).unwrap();
+    let descriptor = netpoll.open(ours.as_fd(), None).unwrap();
     assert_eq!(netpoll.len(), 1);
     settle(&netpoll, &descriptor);
     let count = std::sync::Arc::new(Count::default());
@@ -55,7 +55,7 @@ fn bytes_wake_the_reader() {
     });
     let mut ready = Vec::new();
     while ready.is_empty() {
-        netpoll.poll(Some(LONG), &mut ready).unwrap();
+        netpoll.wait(Some(LONG), &mut ready).unwrap();
     }
     assert_eq!(count.0.load(Ordering::Relaxed), 0, "poll wakes nobody itself");
     ready.into_iter().for_each(Waker::wake);
@@ -69,22 +69,22 @@ fn bytes_wake_the_reader() {
 
 #[test]
 fn a_regular_file_is_refused() {
-    let netpoll = Netpoll::new().unwrap();
+    let netpoll = Netpoll::new(2).unwrap();
     let file = std::fs::File::open("/proc/self/exe").unwrap();
-    assert_eq!(netpoll.open(file.as_fd()).unwrap_err().raw_os_error(), Some(libc::EPERM));
+    assert_eq!(netpoll.open(file.as_fd(), None).unwrap_err().raw_os_error(), Some(libc::EPERM));
     assert_eq!(netpoll.len(), 0);
 }
 
 #[test]
 fn a_reused_number_gets_no_stale_wake() {
-    let netpoll = std::sync::Arc::new(Netpoll::new().unwrap());
+    let netpoll = std::sync::Arc::new(Netpoll::new(2).unwrap());
     let stop = std::sync::Arc::new(AtomicUsize::new(0));
     let poller = {
         let (netpoll, stop) = (std::sync::Arc::clone(&netpoll), std::sync::Arc::clone(&stop));
         thread::spawn(move || {
             let mut ready = Vec::new();
             while stop.load(Ordering::Relaxed) == 0 {
-                netpoll.poll(Some(Duration::from_millis(1)), &mut ready).unwrap();
+                netpoll.wait(Some(Duration::from_millis(1)), &mut ready).unwrap();
                 ready.drain(..).for_each(Waker::wake);
             }
         })
@@ -92,12 +92,12 @@ fn a_reused_number_gets_no_stale_wake() {
     for _ in 0..2_000 {
         // An event of `noisy` is on its way while it is closed and its number goes to `quiet`.
         let (noisy, mut peer) = pair();
-        let descriptor = netpoll.open(noisy.as_fd()).unwrap();
+        let descriptor = netpoll.open(noisy.as_fd(), None).unwrap();
         peer.write_all(b"x").unwrap();
         netpoll.close(&descriptor).unwrap();
         drop(noisy);
         let (quiet, _silent_peer) = pair();
-        let descriptor = netpoll.open(quiet.as_fd()).unwrap();
+        let descriptor = netpoll.open(quiet.as_fd(), None).unwrap();
         let mut cx = Context::from_waker(Waker::noop());
         let Poll::Ready(Ok(stamp)) = descriptor.poll_ready_shared(Direction::Read, &mut cx) else {
             panic!("a new descriptor is ready");
@@ -119,11 +119,75 @@ fn a_reused_number_gets_no_stale_wake() {
     assert_eq!(netpoll.len(), 0);
 }
 
+/// Waits in a row that make a descriptor move, and more.
+fn wait_long_at(netpoll: &Netpoll, descriptor: &Descriptor, processor: usize) {
+    (0..64).for_each(|_| netpoll.waited_at(processor, descriptor));
+}
+
+#[test]
+fn a_descriptor_follows_the_task_that_waits_for_it() {
+    let netpoll = Netpoll::new(2).unwrap();
+    let (ours, mut theirs) = pair();
+    let descriptor = netpoll.open(ours.as_fd(), Some(0)).unwrap();
+    settle(&netpoll, &descriptor);
+    for (now, before) in [(1, 0), (0, 1)] {
+        wait_long_at(&netpoll, &descriptor, now);
+        settle(&netpoll, &descriptor);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(descriptor.poll_ready_shared(Direction::Read, &mut cx).is_pending());
+        theirs.write_all(b"x").unwrap();
+        let mut ready = Vec::new();
+        netpoll.look_at(before, &mut ready).unwrap();
+        assert!(ready.is_empty(), "it has moved to {now}");
+        netpoll.look_at_others(before, &mut ready).unwrap();
+        assert_eq!(ready.len(), 1, "who has nothing to do looks there too");
+        assert!((&ours).read(&mut [0; 8]).unwrap() == 1);
+    }
+    netpoll.close(&descriptor).unwrap();
+}
+
+#[test]
+fn no_byte_goes_unheard_while_its_descriptor_moves() {
+    let netpoll = std::sync::Arc::new(Netpoll::new(2).unwrap());
+    let (ours, mut theirs) = pair();
+    let descriptor = netpoll.open(ours.as_fd(), Some(0)).unwrap();
+    let stop = std::sync::Arc::new(AtomicUsize::new(0));
+    let mover = {
+        let (netpoll, descriptor, stop) = (netpoll.clone(), descriptor.clone(), stop.clone());
+        thread::spawn(move || {
+            while stop.load(Ordering::Relaxed) == 0 {
+                wait_long_at(&netpoll, &descriptor, 1);
+                wait_long_at(&netpoll, &descriptor, 0);
+            }
+        })
+    };
+    let begun = std::time::Instant::now();
+    for _ in 0..2_000 {
+        settle(&netpoll, &descriptor);
+        let count = std::sync::Arc::new(Count::default());
+        let waker = Waker::from(std::sync::Arc::clone(&count));
+        let mut place = Waiting::new();
+        let waits =
+            descriptor.poll_ready(Direction::Read, &mut place, &mut Context::from_waker(&waker)).is_pending();
+        theirs.write_all(b"x").unwrap();
+        let mut ready = Vec::new();
+        while waits && ready.is_empty() {
+            netpoll.wait(Some(LONG), &mut ready).unwrap();
+            assert!(begun.elapsed() < 2 * LONG, "a byte that nobody hears of");
+        }
+        assert_eq!((&ours).read(&mut [0; 8]).unwrap(), 1);
+        descriptor.cancel(Direction::Read, &mut place);
+    }
+    stop.store(1, Ordering::Relaxed);
+    mover.join().unwrap();
+    netpoll.close(&descriptor).unwrap();
+}
+
 #[test]
 fn after_the_end_everything_gives_an_error() {
-    let netpoll = Netpoll::new().unwrap();
+    let netpoll = Netpoll::new(2).unwrap();
     let (ours, _theirs) = pair();
-    let descriptor = netpoll.open(ours.as_fd()).unwrap();
+    let descriptor = netpoll.open(ours.as_fd(), None).unwrap();
     settle(&netpoll, &descriptor);
     let mut cx = Context::from_waker(Waker::noop());
     assert!(descriptor.poll_ready_shared(Direction::Read, &mut cx).is_pending());
@@ -131,7 +195,7 @@ fn after_the_end_everything_gives_an_error() {
     netpoll.close_all(&mut ready);
     assert_eq!(ready.len(), 1);
     assert!(matches!(descriptor.poll_ready_shared(Direction::Read, &mut cx), Poll::Ready(Err(_))));
-    assert!(netpoll.open(ours.as_fd()).is_err());
+    assert!(netpoll.open(ours.as_fd(), None).is_err());
     netpoll.close(&descriptor).unwrap();
     assert_eq!(netpoll.len(), 0);
 }

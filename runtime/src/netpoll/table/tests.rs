@@ -1,7 +1,7 @@
 use super::*;
 
 fn insert(table: &mut Table) -> Token {
-    table.insert(|token| Descriptor::new(3, token)).expect("the table is open").token()
+    table.insert(|token| Descriptor::new(3, token, 0)).expect("the table is open").token()
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_closed_table_is_empty_and_stays_so() {
     assert_eq!(table.close().len(), 1);
     assert_eq!(table.len(), 0);
     assert!(table.get(token).is_none());
-    assert!(table.insert(|token| Descriptor::new(3, token)).is_none());
+    assert!(table.insert(|token| Descriptor::new(3, token, 0)).is_none());
 }
 
 #[test]
