@@ -4,6 +4,7 @@ use crate::global::{self, GlobalAlreadyStarted};
 use crate::sched::{Config, Shared, UnhandledPanic};
 use crate::{Handle, Runtime, quit, trace};
 use std::sync::Arc;
+use std::time::Duration;
 use std::{env, io, thread};
 
 /// How a [`Runtime`] is to be. Each method takes and returns the builder.
@@ -23,9 +24,11 @@ pub struct Builder {
     on_unhandled_panic: UnhandledPanic,
     dump_on_sigquit: bool,
     sysmon: bool,
+    keep_alive: Duration,
 }
 
 const DEFAULT_MAX_THREADS: usize = 512;
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 impl Builder {
     /// The defaults: as many processors as this process may use, at most 512 threads, panics reported.
@@ -38,6 +41,7 @@ impl Builder {
             on_unhandled_panic: UnhandledPanic::Report,
             dump_on_sigquit: false,
             sysmon: true,
+            keep_alive: KEEP_ALIVE,
         }
     }
 
@@ -95,6 +99,13 @@ impl Builder {
         self
     }
 
+    /// How long a surplus thread waits to be needed, so that a test need not wait for ten seconds.
+    #[doc(hidden)]
+    pub fn keep_alive(mut self, duration: Duration) -> Self {
+        self.keep_alive = duration;
+        self
+    }
+
     /// Starts the runtime.
     ///
     /// # Errors
@@ -128,6 +139,7 @@ impl Builder {
             thread_stack_size: self.thread_stack_size,
             on_unhandled_panic: self.on_unhandled_panic,
             sysmon: self.sysmon,
+            keep_alive: self.keep_alive,
         })?;
         if let Some(interval) = trace {
             trace::start(&shared, interval)?;

@@ -3,10 +3,11 @@
 mod common;
 
 use common::{eventually, within};
-use pirn::{Builder, block_in_place, block_on, spawn, spawn_blocking, yield_now};
+use pirn::{Builder, Runtime, block_in_place, block_on, spawn, spawn_blocking, yield_now};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
 #[test]
 fn ten_thousand_jobs_on_sixty_four_threads() {
@@ -181,5 +182,73 @@ fn threads_that_jobs_needed_serve_again() {
             runtime.block_on(runtime.spawn_blocking(|| ())).unwrap();
         }
         eventually(|| runtime.metrics().threads <= 8);
+    });
+}
+
+/// Has so many jobs run at once.
+fn need_threads(runtime: &Runtime, threads: usize) {
+    let barrier = Arc::new(Barrier::new(threads));
+    let jobs: Vec<_> = (0..threads)
+        .map(|_| {
+            let barrier = barrier.clone();
+            runtime.spawn_blocking(move || {
+                barrier.wait();
+            })
+        })
+        .collect();
+    jobs.into_iter().for_each(|job| runtime.block_on(job).unwrap());
+}
+
+#[test]
+fn threads_that_nobody_needs_end_but_for_one_more_than_processors() {
+    within(60, || {
+        let runtime = Builder::new().procs(2).keep_alive(Duration::from_millis(5)).build().unwrap();
+        for _ in 0..3 {
+            need_threads(&runtime, 20);
+            eventually(|| runtime.metrics().threads == 3);
+        }
+    });
+}
+
+#[test]
+fn fewer_processors_need_fewer_threads() {
+    within(60, || {
+        let runtime = Builder::new().procs(8).keep_alive(Duration::from_millis(5)).build().unwrap();
+        need_threads(&runtime, 20);
+        eventually(|| runtime.metrics().threads == 9);
+        runtime.set_procs(1);
+        eventually(|| runtime.metrics().threads == 2);
+    });
+}
+
+/// How often the threads of this name have slept.
+fn sleeps(name: &str) -> u64 {
+    let mut sum = 0;
+    for thread in std::fs::read_dir("/proc/self/task").unwrap() {
+        let path = thread.unwrap().path();
+        // A thread may have ended since.
+        let read = |file| std::fs::read_to_string(path.join(file)).unwrap_or_default();
+        if read("comm").starts_with(name) {
+            let status = read("status");
+            let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            sum += line.map_or(0, |count| count.trim().parse().unwrap());
+        }
+    }
+    sum
+}
+
+#[test]
+fn threads_that_are_kept_sleep_until_they_are_needed() {
+    within(60, || {
+        let patience = Duration::from_millis(5);
+        let runtime = Builder::new().procs(3).thread_name("kept").keep_alive(patience).build().unwrap();
+        need_threads(&runtime, 10);
+        eventually(|| runtime.metrics().threads == 4);
+        // A thread that looks again and again whether it is needed never lets twenty times its patience pass.
+        eventually(|| {
+            let before = sleeps("kept-");
+            std::thread::sleep(20 * patience);
+            sleeps("kept-") == before
+        });
     });
 }

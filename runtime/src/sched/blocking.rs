@@ -4,18 +4,31 @@
 //! same handle, is aborted only before it starts, and its panic is caught in the same place. At most
 //! `max_threads - procs - 1` run at once; the others queue, in order.
 //!
+//! ```text
+//!   who starts a job                              a machine that is at it
+//!   1  push                                       take one ◄──────┐
+//!   2  running < limit ? running += 1             ├─ there is: run it
+//!        no: one of those will come to it         └─ there is none: running −= 1, in the same step
+//!        yes: 3  ask for a machine
+//!                └─ none to be had: running −= 1, and the mark `refused`, in the same step
+//! ```
+//!
 //! # Invariants
-//! - B1. A job lies in the queue before a machine is asked for. A machine that was asked takes jobs until the
-//!   queue is empty; so while it is not, machines are at it, or none could be had and the next one that would
-//!   wait takes the jobs first (`refused` in [`machine`](super::machine)).
+//! - B1. A job lies in the queue before a machine is asked for, and a machine is counted out in the step in
+//!   which it finds the queue empty. So who is told that the limit is reached relies on a machine that has yet
+//!   to look; and where none could be had, the next one that would wait takes the jobs first
+//!   ([`waiting`](super::waiting)).
 //! - B2. `running` machines are at it, at most the limit.
+//!
+//! The models stand in `blocking::loom`: with 1 and 2 exchanged, with the counting out a step later on either
+//! side, with the limit ignored, one of them fails.
 
 use super::machine::{Assignment, Refused};
 use super::shared::Shared;
 use crate::task::{
     JoinHandle, Outcome, Owned, OwnedKey, Runnable, Schedule, TaskId, UnhandledTaskPanic, new_task,
 };
-use parking_lot::Mutex;
+use pirn_sync::primitive::Mutex;
 use std::collections::VecDeque;
 use std::panic::Location;
 use std::pin::Pin;
@@ -26,24 +39,67 @@ use std::task::{Context, Poll};
 /// The blocking jobs of one runtime.
 #[derive(Debug)]
 pub(super) struct BlockingJobs {
-    state: Mutex<State>,
+    pub(super) jobs: Jobs<Runnable>,
     pub(super) owned: Owned,
 }
 
-#[derive(Debug, Default)]
-struct State {
+/// The queue, and how many machines are at it. `J` is a job, which only the tests replace.
+#[derive(Debug)]
+pub(super) struct Jobs<J>(Mutex<State<J>>);
+
+#[derive(Debug)]
+struct State<J> {
     running: usize,
-    queue: VecDeque<Runnable>,
+    queue: VecDeque<J>,
 }
 
 impl BlockingJobs {
     pub(super) fn new() -> Self {
-        Self { state: Mutex::default(), owned: Owned::new(1) }
+        Self { jobs: Jobs::new(), owned: Owned::new(1) }
+    }
+}
+
+impl<J> Jobs<J> {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(State { running: 0, queue: VecDeque::new() }))
     }
 
-    /// How many machines run jobs.
+    /// How many machines run jobs, or are about to.
     pub(super) fn running(&self) -> usize {
-        self.state.lock().running
+        self.0.lock().running
+    }
+
+    /// Queues a job, before a machine is asked for (B1).
+    pub(super) fn push(&self, job: J) {
+        self.0.lock().queue.push_back(job);
+    }
+
+    /// Counts one more machine in, if there are jobs and the limit allows (B2).
+    #[must_use]
+    pub(super) fn count_in(&self, limit: usize) -> bool {
+        let mut state = self.0.lock();
+        let may = !state.queue.is_empty() && state.running < limit;
+        state.running += usize::from(may);
+        may
+    }
+
+    /// The machine that was counted in is not to be had.
+    pub(super) fn count_out(&self) {
+        self.0.lock().running -= 1;
+    }
+
+    /// The next job; without one the machine is counted out, in the same step (B1).
+    pub(super) fn next(&self) -> Option<J> {
+        let mut state = self.0.lock();
+        let job = state.queue.pop_front();
+        if job.is_none() {
+            state.running -= 1;
+        }
+        job
+    }
+
+    fn take_all(&self) -> VecDeque<J> {
+        std::mem::take(&mut self.0.lock().queue)
     }
 }
 
@@ -86,51 +142,34 @@ impl Shared {
     }
 
     fn start_job(self: &Arc<Self>, job: Runnable) {
-        self.blocking.state.lock().queue.push_back(job);
-        if !self.may_run_jobs() {
-            return;
-        }
-        match self.assign(Assignment::Jobs) {
-            Ok(()) => {}
-            Err(Refused::Ended) => self.cancel_queued_jobs(),
-            Err(Refused::NoThread) => self.blocking.state.lock().running -= 1,
+        self.blocking.jobs.push(job);
+        if self.blocking.jobs.count_in(self.jobs_limit())
+            && let Err(Refused::Ended) = self.assign(Assignment::Jobs)
+        {
+            self.blocking.jobs.count_out();
+            self.cancel_queued_jobs();
         }
     }
 
-    /// Counts one more machine in, if there are jobs and the limit allows (B2).
-    pub(super) fn may_run_jobs(&self) -> bool {
-        let limit = self.config.max_threads.saturating_sub(self.procs() + 1).max(1);
-        let mut state = self.blocking.state.lock();
-        let may = !state.queue.is_empty() && state.running < limit;
-        state.running += usize::from(may);
-        may
+    /// How many machines may run jobs.
+    pub(super) fn jobs_limit(&self) -> usize {
+        self.config.max_threads.saturating_sub(self.procs() + 1).max(1)
     }
 
     /// Cancels the jobs that have not started.
     pub(super) fn cancel_queued_jobs(&self) {
-        let queued = std::mem::take(&mut self.blocking.state.lock().queue);
-        queued.into_iter().for_each(Runnable::cancel);
+        self.blocking.jobs.take_all().into_iter().for_each(Runnable::cancel);
     }
 }
 
 /// Runs what queues, for a machine that was counted in.
 pub(super) fn run_jobs(shared: &Arc<Shared>) {
-    while let Some(job) = next_job(shared) {
+    while let Some(job) = shared.blocking.jobs.next() {
         match job.run() {
             Outcome::Complete => {}
             Outcome::Idle | Outcome::Again(_) => unreachable!("a job is ready in its first poll"),
         }
     }
-}
-
-/// The next job; without one the machine is counted out.
-fn next_job(shared: &Shared) -> Option<Runnable> {
-    let mut state = shared.blocking.state.lock();
-    let job = state.queue.pop_front();
-    if job.is_none() {
-        state.running -= 1;
-    }
-    job
 }
 
 impl Schedule for BlockingScheduler {
@@ -156,3 +195,6 @@ impl Schedule for BlockingScheduler {
         self.0.now() / 1_000_000
     }
 }
+
+#[cfg(all(test, loom))]
+mod loom;

@@ -10,12 +10,18 @@
 //! ```
 //!
 //! One idle machine waits in the netpoller ([`netwait`](super::netwait)); the others park. Machines are started
-//! as they are needed and reused, last in first out; those that nobody has needed for ten seconds end.
+//! as they are needed and reused, last in first out.
+//!
+//! # Which machines end
+//! One for each processor and one for the netpoller are kept for ever, and when idle sleep without a timeout.
+//! While there are more, each of those that park sleeps for ten seconds at most, and then ends if there are
+//! still more. None of the surplus is forgotten: a machine is started only while none is parked, so every one
+//! that parks afterwards sees how many there are; and who makes fewer of them enough wakes those that sleep.
 //!
 //! # When no thread is to be had
 //! At the limit, or when the system refuses, an assignment fails. What it was for stays where it was (a task
-//! in a queue, a processor in the idle list, a job in its queue), and a mark is left under the same lock
-//! under which machines register as waiting: the next one that would wait goes and looks instead.
+//! in a queue, a processor in the idle list, a job in its queue), and the next machine that would wait takes
+//! it up instead: [`waiting`](super::waiting) says why none comes to nothing.
 //!
 //! # Invariants
 //! - M1. A machine is in `parked` or in `poller` exactly while it waits and has no assignment; whoever takes
@@ -29,6 +35,7 @@ use super::blocking::run_jobs;
 use super::current::{self, Context};
 use super::processor::Processor;
 use super::shared::Shared;
+use super::waiting::{AtHand, Place, Waiting};
 use crate::park::{Parker, Unparker};
 use crate::task::Owned;
 use crate::thread;
@@ -36,11 +43,8 @@ use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use std::{io, mem};
-
-/// A machine that nobody has needed for so long ends.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// All machines of one runtime.
 #[derive(Debug)]
@@ -53,22 +57,11 @@ pub(crate) struct Machines {
     finishing: AtomicBool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Lists {
-    parked: Vec<Arc<Machine>>,
-    /// The machine in the netpoller, until it is given something else to do.
-    poller: Option<Arc<Machine>>,
-    /// A machine is in the netpoller, maybe on its way out.
-    polling: bool,
-    /// Those that live.
-    threads: usize,
+    waiting: Waiting<Arc<Machine>>,
     /// Ever started: the number in a thread's name.
     started: usize,
-    exiting: bool,
-    /// A processor could not be given away.
-    refused_work: bool,
-    /// A blocking job found no machine.
-    refused_jobs: bool,
     /// To be joined at the end.
     handles: Vec<JoinHandle<()>>,
 }
@@ -89,6 +82,8 @@ pub(super) enum Assignment {
     Jobs,
     /// End.
     Exit,
+    /// End, and be counted no more: nobody has needed this machine for long.
+    Leave,
 }
 
 /// Why nobody takes an assignment.
@@ -103,7 +98,7 @@ pub(super) enum Refused {
 impl Machines {
     pub(super) fn new() -> Self {
         Self {
-            lists: Mutex::default(),
+            lists: Mutex::new(Lists { waiting: Waiting::new(), started: 0, handles: Vec::new() }),
             changed: Condvar::new(),
             closing: AtomicBool::new(false),
             finishing: AtomicBool::new(false),
@@ -111,12 +106,12 @@ impl Machines {
     }
 
     pub(super) fn threads(&self) -> usize {
-        self.lists.lock().threads
+        self.lists.lock().waiting.threads()
     }
 
     /// Whether a machine waits in the netpoller.
     pub(super) fn is_polling(&self) -> bool {
-        self.lists.lock().polling
+        self.lists.lock().waiting.is_polling()
     }
 
     /// True for the first who wants to end the machines in the background.
@@ -131,9 +126,24 @@ impl Machines {
 
     /// The machine in the netpoller is back. True if nobody has given it anything to do meanwhile (M1, M3).
     pub(super) fn leave_netpoller(&self) -> bool {
+        self.lists.lock().waiting.leave_netpoller()
+    }
+
+    /// Ends `machine`, on its own thread, if there are more than `enough`. True if so: it is counted no more, and
+    /// nobody will join it.
+    fn leave(&self, machine: &Arc<Machine>, enough: usize) -> bool {
         let mut lists = self.lists.lock();
-        lists.polling = false;
-        lists.poller.take().is_some()
+        let leaves = lists.waiting.leave_if_surplus(enough, |parked| Arc::ptr_eq(parked, machine));
+        if leaves {
+            let own = std::thread::current().id();
+            lists.handles.retain(|handle| handle.thread().id() != own);
+        }
+        leaves
+    }
+
+    /// Fewer machines are needed from now on: those that sleep for ever look again.
+    pub(super) fn fewer_are_enough(&self) {
+        self.lists.lock().waiting.parked().iter().for_each(|machine| machine.unparker.unpark());
     }
 
     /// A task has ended: a shutdown that waits for the last one hears of it.
@@ -152,12 +162,12 @@ impl Machines {
     /// Waits until `done`, or the deadline; looks again whenever a machine or the last task ends.
     pub(super) fn wait_until(&self, deadline: Option<Instant>, done: impl Fn(usize) -> bool) -> bool {
         let mut lists = self.lists.lock();
-        while !done(lists.threads) {
+        while !done(lists.waiting.threads()) {
             match deadline {
                 None => self.changed.wait(&mut lists),
                 Some(deadline) => {
                     if self.changed.wait_until(&mut lists, deadline).timed_out() {
-                        return done(lists.threads);
+                        return done(lists.waiting.threads());
                     }
                 }
             }
@@ -167,16 +177,17 @@ impl Machines {
 }
 
 impl Shared {
+    /// How many machines are kept though nobody needs them: one for each processor, and one in the netpoller.
+    fn enough_threads(&self) -> usize {
+        self.procs() + 1
+    }
+
     /// Gives `processor` to a machine: a parked one, the poller, or a new one.
     pub(super) fn start_machine(self: &Arc<Self>, processor: Box<Processor>, searching: bool) {
         // Time has passed since anybody looked at the clock.
         self.now();
         self.sysmon.wake();
-        let mut work = Some(Assignment::Work { processor, searching });
-        let refused = self.assign_from(&mut work);
-        let Some(Assignment::Work { processor, searching }) = work else { return };
-        let _look_again = self.idle.release(processor, searching);
-        if let Err(Refused::Ended) = refused {
+        if let Err(Refused::Ended) = self.assign(Assignment::Work { processor, searching }) {
             self.cancel_injected();
         }
     }
@@ -188,43 +199,49 @@ impl Shared {
         self.start_thread(&mut self.machines.lists.lock(), &mut first)
     }
 
-    /// Gives a machine something to do.
+    /// Gives a machine something to do. What nobody takes lies where the next that would wait finds it.
     pub(super) fn assign(self: &Arc<Self>, assignment: Assignment) -> Result<(), Refused> {
-        self.assign_from(&mut Some(assignment))
-    }
-
-    /// Gives a machine what lies in `assignment`, and leaves it there if nobody takes it.
-    fn assign_from(self: &Arc<Self>, assignment: &mut Option<Assignment>) -> Result<(), Refused> {
-        let is_work = matches!(assignment, Some(Assignment::Work { .. }));
+        let mut assignment = Some(assignment);
         let mut lists = self.machines.lists.lock();
-        if lists.exiting {
+        let waiting = &mut lists.waiting;
+        if waiting.is_closed() {
+            if let Some(Assignment::Work { processor, searching }) = assignment {
+                let _nobody_comes = self.idle.release(processor, searching);
+            }
             return Err(Refused::Ended);
         }
-        let take_poller = is_work && (lists.parked.is_empty() || !self.idle.any());
-        let poller = if take_poller { lists.poller.take() } else { None };
-        let polls = poller.is_some();
-        let Some(machine) = poller.or_else(|| lists.parked.pop()) else {
-            return self.start_thread(&mut lists, assignment).map_err(|_| {
-                if is_work {
-                    lists.refused_work = true;
-                } else {
-                    lists.refused_jobs = true;
-                }
-                Refused::NoThread
-            });
+        let taken = match assignment {
+            Some(Assignment::Work { .. }) => waiting.take_for_work(!self.idle.any()),
+            _ => waiting.take_parked(),
         };
-        *machine.assignment.lock() = assignment.take();
+        let Some((machine, place)) = taken else {
+            if self.start_thread(&mut lists, &mut assignment).is_ok() {
+                return Ok(());
+            }
+            let wake_poller = match assignment {
+                Some(Assignment::Work { processor, searching }) => {
+                    lists.waiting.refuse_work(&self.idle, processor, searching)
+                }
+                Some(Assignment::Jobs) => lists.waiting.refuse_jobs(&self.blocking.jobs),
+                _ => false,
+            };
+            drop(lists);
+            if wake_poller {
+                self.netpoll.wake();
+            }
+            return Err(Refused::NoThread);
+        };
+        *machine.assignment.lock() = assignment;
         drop(lists);
-        if polls {
-            self.netpoll.wake();
-        } else {
-            machine.unparker.unpark();
+        match place {
+            Place::Netpoller => self.netpoll.wake(),
+            Place::Parked => machine.unparker.unpark(),
         }
         Ok(())
     }
 
     fn start_thread(self: &Arc<Self>, lists: &mut Lists, first: &mut Option<Assignment>) -> io::Result<()> {
-        if lists.threads >= self.config.max_threads {
+        if lists.waiting.threads() >= self.config.max_threads {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
         let name = format!("{}-{}", self.config.thread_name, lists.started);
@@ -238,7 +255,7 @@ impl Shared {
         let handle = started.inspect_err(|_| *first = handed_over.lock().take())?;
         lists.handles.retain(|handle| !handle.is_finished());
         lists.handles.push(handle);
-        lists.threads += 1;
+        lists.waiting.thread_started();
         lists.started += 1;
         Ok(())
     }
@@ -254,7 +271,7 @@ impl Shared {
     pub(super) fn join_machines(&self) {
         let (handles, all_end) = {
             let mut lists = self.machines.lists.lock();
-            (mem::take(&mut lists.handles), lists.threads == 0)
+            (mem::take(&mut lists.handles), lists.waiting.threads() == 0)
         };
         for handle in handles.into_iter().filter(|handle| all_end || handle.is_finished()) {
             // Their panics are reported where they happen.
@@ -264,16 +281,14 @@ impl Shared {
 
     /// Whether the machines have been told to end.
     pub(crate) fn has_ended(&self) -> bool {
-        self.machines.lists.lock().exiting
+        self.machines.lists.lock().waiting.is_closed()
     }
 
     /// Tells every machine to end as soon as it has nothing more to do.
     pub(super) fn exit_machines(&self) {
         let woken = {
             let mut lists = self.machines.lists.lock();
-            lists.exiting = true;
-            let mut woken = mem::take(&mut lists.parked);
-            woken.extend(lists.poller.take());
+            let woken = lists.waiting.close();
             for machine in &woken {
                 *machine.assignment.lock() = Some(Assignment::Exit);
             }
@@ -289,14 +304,21 @@ impl Shared {
 
 /// The life of a machine.
 fn live(shared: &Arc<Shared>, first: Assignment) {
-    struct Ended<'a>(&'a Shared);
+    struct Ended<'a> {
+        shared: &'a Shared,
+        counted: bool,
+    }
     impl Drop for Ended<'_> {
         fn drop(&mut self) {
-            self.0.machines.lists.lock().threads -= 1;
-            self.0.machines.changed.notify_all();
+            let machines = &self.shared.machines;
+            let mut lists = machines.lists.lock();
+            if self.counted {
+                lists.waiting.thread_ended();
+            }
+            machines.changed.notify_all();
         }
     }
-    let _ended = Ended(shared);
+    let mut ended = Ended { shared, counted: true };
     let parker = Parker::new();
     let machine = Arc::new(Machine { unparker: parker.unparker().clone(), assignment: Mutex::new(None) });
     let context = Context::of_machine(shared.clone());
@@ -307,6 +329,10 @@ fn live(shared: &Arc<Shared>, first: Assignment) {
                 Assignment::Work { processor, searching } => context.work(processor, searching),
                 Assignment::Jobs => run_jobs(shared),
                 Assignment::Exit => return shared.cancel_injected(),
+                Assignment::Leave => {
+                    ended.counted = false;
+                    return;
+                }
             }
             assignment = machine.wait(&context, &parker);
         }
@@ -319,20 +345,20 @@ impl Machine {
         let shared = &context.shared;
         loop {
             let polls = {
-                let mut lists = shared.machines.lists.lock();
-                if let Some(assignment) = shared.assignment_at_hand(&mut lists) {
-                    return assignment;
+                let waiting = &mut shared.machines.lists.lock().waiting;
+                if waiting.is_closed() {
+                    return Assignment::Exit;
                 }
-                let polls = !lists.polling && shared.idle.any();
-                if polls {
-                    lists.polling = true;
-                    lists.poller = Some(self.clone());
-                } else {
-                    lists.parked.push(self.clone());
+                match waiting.at_hand(&shared.idle, &shared.blocking.jobs, shared.jobs_limit()) {
+                    Some(AtHand::Processor(processor)) => {
+                        return Assignment::Work { processor, searching: true };
+                    }
+                    Some(AtHand::Jobs) => return Assignment::Jobs,
+                    None => waiting.wait(self.clone(), shared.idle.any()),
                 }
-                polls
             };
-            let assignment = if polls { self.wait_in_netpoll(context) } else { self.park(shared, parker) };
+            let assignment =
+                if polls { self.wait_in_netpoll(context) } else { Some(self.park(shared, parker)) };
             if let Some(assignment) = assignment {
                 return assignment;
             }
@@ -344,38 +370,23 @@ impl Machine {
         self.assignment.lock().take()
     }
 
-    /// Sleeps on the futex. A machine that is not needed for long ends.
-    fn park(self: &Arc<Self>, shared: &Arc<Shared>, parker: &Parker) -> Option<Assignment> {
+    /// Sleeps on the futex: for ever, or if there are more machines than needed until it is clear that nobody
+    /// needs this one.
+    fn park(self: &Arc<Self>, shared: &Arc<Shared>, parker: &Parker) -> Assignment {
         loop {
-            let woken = parker.park_timeout(KEEP_ALIVE);
+            let surplus = shared.machines.lists.lock().waiting.threads() > shared.enough_threads();
+            let woken = if surplus {
+                parker.park_timeout(shared.config.keep_alive)
+            } else {
+                parker.park();
+                true
+            };
             if let Some(assignment) = self.take_assignment() {
-                return Some(assignment);
+                return assignment;
             }
-            if woken {
-                continue;
-            }
-            let mut lists = shared.machines.lists.lock();
-            let surplus = lists.threads > shared.procs() + 1;
-            let place = lists.parked.iter().position(|parked| Arc::ptr_eq(parked, self));
-            if let (true, Some(place)) = (surplus, place) {
-                lists.parked.remove(place);
-                return Some(Assignment::Exit);
+            if !woken && shared.machines.leave(self, shared.enough_threads()) {
+                return Assignment::Leave;
             }
         }
-    }
-}
-
-impl Shared {
-    /// What a machine does instead of waiting: end, or look after what found no machine.
-    fn assignment_at_hand(&self, lists: &mut Lists) -> Option<Assignment> {
-        if lists.exiting {
-            return Some(Assignment::Exit);
-        }
-        if mem::take(&mut lists.refused_work)
-            && let Some(processor) = self.idle.acquire(true)
-        {
-            return Some(Assignment::Work { processor, searching: true });
-        }
-        (mem::take(&mut lists.refused_jobs) && self.may_run_jobs()).then_some(Assignment::Jobs)
     }
 }

@@ -11,9 +11,10 @@
 //!
 //! Reading order: [`processor`] (what the right to run consists of) → [`worker`] (the loop) →
 //! [`find_work`] (the order of looking) → [`idle`] (who searches, who is woken; the proof) → [`machine`]
-//! (threads: what each is to do) → [`netwait`] (the one that waits for the network) → [`handoff`] →
-//! [`timers`] → [`shutdown`]. [`shared`] is what they share, and the seam by which a woken task comes back;
-//! [`current`] is how a thread finds it; [`unhandled`] says what a panic does that nobody joins.
+//! (threads: what each is to do) → [`waiting`] (those that have nothing to do) → [`netwait`] (the one of them
+//! that waits for the network) → [`blocking`] → [`handoff`] → [`timers`] → [`shutdown`]. [`shared`] is what
+//! they share, and the seam by which a woken task comes back; [`current`] is how a thread finds it;
+//! [`unhandled`] says what a panic does that nobody joins.
 
 pub(crate) mod blocking;
 
@@ -33,6 +34,7 @@ mod sysmon;
 mod thread_state;
 pub(crate) mod timers;
 mod unhandled;
+mod waiting;
 mod worker;
 
 pub(crate) use shared::{Config, Shared};

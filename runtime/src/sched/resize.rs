@@ -68,6 +68,9 @@ impl Shared {
                 None => self.spares.add_surplus(),
             }
         }
+        if procs < before {
+            self.machines.fewer_are_enough();
+        }
         if self.has_work() {
             self.notify();
         }

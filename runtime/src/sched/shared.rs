@@ -34,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) thread_name: String,
     pub(crate) thread_stack_size: Option<usize>,
     pub(crate) on_unhandled_panic: UnhandledPanic,
+    /// A machine that is one too many ends when nobody has needed it for so long.
+    pub(crate) keep_alive: Duration,
     /// Off only in the tests that show what sysmon is for.
     pub(crate) sysmon: bool,
 }

@@ -1,0 +1,184 @@
+//! Models of the blocking pool at its limits: of machines for jobs, and of threads.
+//!
+//! A job is a number and a machine is a name; a machine that is woken or started runs on the thread of who
+//! woke it, which is one schedule of many. Nobody comes by later: a job that lies there at the end is lost.
+
+use super::*;
+use crate::sched::idle::Idle;
+use crate::sched::waiting::{AtHand, Waiting};
+use ::loom::sync::Arc;
+use ::loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use ::loom::thread;
+
+fn model(f: impl Fn() + Sync + Send + 'static) {
+    let mut builder = ::loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(f);
+}
+
+struct Pool {
+    jobs: Jobs<usize>,
+    waiting: Mutex<Waiting<&'static str>>,
+    idle: Idle<usize>,
+    max_threads: usize,
+    limit: usize,
+    ran: AtomicUsize,
+    at_once: AtomicUsize,
+}
+
+impl Pool {
+    /// `threads` machines live, all of them busy.
+    fn new(threads: usize, max_threads: usize, limit: usize) -> Arc<Self> {
+        let mut waiting = Waiting::new();
+        (0..threads).for_each(|_| waiting.thread_started());
+        Arc::new(Self {
+            jobs: Jobs::new(),
+            waiting: Mutex::new(waiting),
+            idle: Idle::new(),
+            max_threads,
+            limit,
+            ran: AtomicUsize::new(0),
+            at_once: AtomicUsize::new(0),
+        })
+    }
+
+    /// A job is started, as `start_job` and `assign` have it.
+    fn start(&self, job: usize) {
+        self.jobs.push(job);
+        if !self.jobs.count_in(self.limit) {
+            return;
+        }
+        let machine = {
+            let mut waiting = self.waiting.lock();
+            match waiting.take_parked() {
+                Some((machine, _)) => machine,
+                None if waiting.threads() < self.max_threads => {
+                    waiting.thread_started();
+                    "new"
+                }
+                None => {
+                    assert!(!waiting.refuse_jobs(&self.jobs), "nobody is in the netpoller here");
+                    return;
+                }
+            }
+        };
+        self.run_jobs();
+        self.wait(machine);
+    }
+
+    fn run_jobs(&self) {
+        while let Some(_job) = self.jobs.next() {
+            let others = self.at_once.fetch_add(1, Relaxed);
+            assert!(others < self.limit, "B2");
+            self.ran.fetch_add(1, Relaxed);
+            self.at_once.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// A machine has nothing to do, as `Machine::wait` has it, until it is parked.
+    fn wait(&self, machine: &'static str) {
+        loop {
+            let mut waiting = self.waiting.lock();
+            match waiting.at_hand(&self.idle, &self.jobs, self.limit) {
+                Some(AtHand::Jobs) => drop(waiting),
+                Some(AtHand::Processor(_)) => unreachable!("there are none"),
+                None => {
+                    assert!(!waiting.wait(machine, false));
+                    return;
+                }
+            }
+            self.run_jobs();
+        }
+    }
+
+    fn assert_all_ran(&self, jobs: usize) {
+        assert_eq!(self.ran.load(Relaxed), jobs, "a job lies there and nobody comes for it");
+        assert_eq!(self.jobs.running(), 0, "B2");
+    }
+}
+
+#[test]
+fn every_job_runs_and_the_limit_holds() {
+    model(|| {
+        let pool = Pool::new(0, 3, 1);
+        let other = {
+            let pool = pool.clone();
+            thread::spawn(move || {
+                pool.start(1);
+                pool.start(2);
+            })
+        };
+        pool.start(3);
+        other.join().unwrap();
+        pool.assert_all_ran(3);
+    });
+}
+
+#[test]
+fn two_machines_at_most_run_jobs_of_three_who_start_them() {
+    model(|| {
+        let pool = Pool::new(0, 3, 2);
+        let others: Vec<_> = (0..2)
+            .map(|job| {
+                let pool = pool.clone();
+                thread::spawn(move || pool.start(job))
+            })
+            .collect();
+        pool.start(2);
+        others.into_iter().for_each(|other| other.join().unwrap());
+        pool.assert_all_ran(3);
+    });
+}
+
+#[test]
+fn a_job_that_finds_no_thread_is_taken_by_the_next_machine_that_would_wait() {
+    model(|| {
+        // Both limits are reached, and the one machine is about to have nothing to do.
+        let pool = Pool::new(1, 1, 1);
+        let machine = {
+            let pool = pool.clone();
+            thread::spawn(move || pool.wait("first"))
+        };
+        pool.start(1);
+        machine.join().unwrap();
+        pool.assert_all_ran(1);
+    });
+}
+
+#[test]
+fn two_jobs_that_find_no_thread_are_taken_by_the_next_machine_that_would_wait() {
+    model(|| {
+        let pool = Pool::new(1, 1, 1);
+        let machine = {
+            let pool = pool.clone();
+            thread::spawn(move || pool.wait("first"))
+        };
+        let other = {
+            let pool = pool.clone();
+            thread::spawn(move || pool.start(1))
+        };
+        pool.start(2);
+        machine.join().unwrap();
+        other.join().unwrap();
+        pool.assert_all_ran(2);
+    });
+}
+
+#[test]
+fn a_job_is_not_left_to_a_machine_that_ends() {
+    model(|| {
+        let pool = Pool::new(1, 1, 1);
+        pool.wait("first");
+        let machine = {
+            let pool = pool.clone();
+            // Nobody has needed it for long. What it does after this step is no concern of anybody's.
+            thread::spawn(move || pool.waiting.lock().leave_if_surplus(0, |name| *name == "first"))
+        };
+        pool.start(1);
+        let left = machine.join().unwrap();
+        pool.assert_all_ran(1);
+        let waiting = pool.waiting.lock();
+        assert_eq!(waiting.threads(), waiting.parked().len());
+        assert!(!left || waiting.threads() <= 1, "another was started in its place, or none");
+    });
+}

@@ -1,0 +1,189 @@
+//! The machines that wait, and what found none of them: the data under the lock of [`machine`](super::machine).
+//!
+//! ```text
+//!   who has something to do                     a machine with nothing to do, or about to end
+//!   ── one critical section ─────────           ── one critical section ─────────────────────────
+//!   a machine waits: take it out                something was refused: take that up instead of waiting
+//!   none does, none can be started:             else: into `parked`, or into the netpoller
+//!   leave what it was for where it is           nobody has needed it for long: out of `parked`, and no
+//!   found, and the mark `refused`               longer counted among the threads
+//! ```
+//!
+//! # Why nothing is left lying
+//! Of two critical sections one is first. If the machine's is, it lies in the list and is taken, or it has
+//! left and is not counted, so that another can be started in its place. If the other's is, the machine sees
+//! the mark. For that the mark alone is not enough: *what was refused must be to be had by then*. A machine
+//! that finds the mark takes it down; if the processor were put down, or the job counted out, only after the
+//! lock is released, it would find nothing, wait, and nobody would come. And a machine that is on its way
+//! out must not count any more, or it would keep its successor from being started without looking at the
+//! mark itself; for the few instructions that are left to it there may be a thread more than the limit.
+//!
+//! The machine in the netpoller may stay there for ever, so who leaves a mark wakes it.
+//!
+//! # Invariants
+//! - W1. A machine is in `parked` or in `poller` exactly while it waits and has nothing to do.
+//! - W2. `polling` is true from the moment a machine enters the netpoller until it has left.
+//! - W3. `refused_work` is set only while a processor is idle, `refused_jobs` only while a job queues that is
+//!   not counted in; what is no longer so is taken up by others, and the mark does no harm.
+
+use super::blocking::Jobs;
+use super::idle::Idle;
+
+/// Who waits, and what for. `M` is a machine, which only the tests replace.
+#[derive(Debug)]
+pub(super) struct Waiting<M> {
+    parked: Vec<M>,
+    poller: Option<M>,
+    polling: bool,
+    threads: usize,
+    closed: bool,
+    refused_work: bool,
+    refused_jobs: bool,
+}
+
+/// Where a machine that was taken out waits, and so how it is woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On its futex.
+    Parked,
+    /// In the netpoller.
+    Netpoller,
+}
+
+/// What found no machine and is taken up instead of waiting.
+#[derive(Debug)]
+pub(super) enum AtHand<P> {
+    /// A processor, to search with.
+    Processor(P),
+    /// The queue of jobs; the machine is counted in.
+    Jobs,
+}
+
+impl<M> Waiting<M> {
+    pub(super) fn new() -> Self {
+        Self {
+            parked: Vec::new(),
+            poller: None,
+            polling: false,
+            threads: 0,
+            closed: false,
+            refused_work: false,
+            refused_jobs: false,
+        }
+    }
+
+    /// The machines that live, without those on their way out.
+    pub(super) fn threads(&self) -> usize {
+        self.threads
+    }
+
+    pub(super) fn thread_started(&mut self) {
+        self.threads += 1;
+    }
+
+    pub(super) fn thread_ended(&mut self) {
+        self.threads -= 1;
+    }
+
+    /// Whether the machines have been told to end.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    pub(super) fn is_polling(&self) -> bool {
+        self.polling
+    }
+
+    /// A machine for a processor. A parked one is preferred to the poller, which would leave the network
+    /// unattended, unless no processor stays idle: then the workers look at the network.
+    pub(super) fn take_for_work(&mut self, none_stays_idle: bool) -> Option<(M, Place)> {
+        let poller = if self.parked.is_empty() || none_stays_idle { self.poller.take() } else { None };
+        poller.map(|poller| (poller, Place::Netpoller)).or_else(|| self.take_parked())
+    }
+
+    /// A machine for what needs no processor: the one that parked last.
+    pub(super) fn take_parked(&mut self) -> Option<(M, Place)> {
+        self.parked.pop().map(|machine| (machine, Place::Parked))
+    }
+
+    /// Nobody takes the processor: it is put down (W3). True if the poller must be woken to look.
+    #[must_use]
+    pub(super) fn refuse_work<P>(&mut self, idle: &Idle<P>, processor: P, searching: bool) -> bool {
+        // Who looks again is whoever sees the mark.
+        let _look_again = idle.release(processor, searching);
+        self.refused_work = true;
+        self.poller.is_some()
+    }
+
+    /// Nobody takes the job for which a machine was counted in: it is counted out (W3). True if the poller must
+    /// be woken to look.
+    #[must_use]
+    pub(super) fn refuse_jobs<J>(&mut self, jobs: &Jobs<J>) -> bool {
+        jobs.count_out();
+        self.refused_jobs = true;
+        self.poller.is_some()
+    }
+
+    /// What a machine does instead of waiting.
+    pub(super) fn at_hand<P, J>(
+        &mut self,
+        idle: &Idle<P>,
+        jobs: &Jobs<J>,
+        limit: usize,
+    ) -> Option<AtHand<P>> {
+        if std::mem::take(&mut self.refused_work)
+            && let Some(processor) = idle.acquire(true)
+        {
+            return Some(AtHand::Processor(processor));
+        }
+        (std::mem::take(&mut self.refused_jobs) && jobs.count_in(limit)).then_some(AtHand::Jobs)
+    }
+
+    /// A machine waits from now on: in the netpoller if it `may_poll` and nobody does. True if it must go there.
+    #[must_use]
+    pub(super) fn wait(&mut self, machine: M, may_poll: bool) -> bool {
+        let polls = may_poll && !self.polling;
+        if polls {
+            self.polling = true;
+            self.poller = Some(machine);
+        } else {
+            self.parked.push(machine);
+        }
+        polls
+    }
+
+    /// The machine in the netpoller is back. True if nobody has given it anything to do meanwhile.
+    #[must_use]
+    pub(super) fn leave_netpoller(&mut self) -> bool {
+        self.polling = false;
+        self.poller.take().is_some()
+    }
+
+    /// The parked machine that `is_it` ends if there are more than `enough`. True if so: it is counted no more.
+    #[must_use]
+    pub(super) fn leave_if_surplus(&mut self, enough: usize, is_it: impl FnMut(&M) -> bool) -> bool {
+        if self.threads <= enough {
+            return false;
+        }
+        let Some(place) = self.parked.iter().position(is_it) else { return false };
+        self.parked.remove(place);
+        self.threads -= 1;
+        true
+    }
+
+    /// Nobody waits any more. The machines that do, for the caller to tell.
+    pub(super) fn close(&mut self) -> Vec<M> {
+        self.closed = true;
+        let mut waiting = std::mem::take(&mut self.parked);
+        waiting.extend(self.poller.take());
+        waiting
+    }
+
+    /// Every parked machine, which stays where it is.
+    pub(super) fn parked(&self) -> &[M] {
+        &self.parked
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom;
