@@ -7,11 +7,13 @@ mod common;
 
 use common::{eventually, within};
 use pirn::channel::bounded;
+use pirn::time::sleep_until;
 use pirn::{Builder, JoinHandle, Runtime, spawn, yield_now};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 /// What the greedy tasks share with the third.
 #[derive(Default)]
@@ -191,4 +193,37 @@ fn greedy_yielder(runtime: &Runtime, race: &Arc<Race>) -> JoinHandle<()> {
             yield_now().await;
         }
     })
+}
+
+#[test]
+fn tasks_run_between_batches_of_timers_that_are_due_at_once() {
+    const TIMERS: usize = 5_000;
+    within(60, || {
+        let runtime = Builder::new().procs(1).sysmon(false).build().unwrap();
+        let handle = runtime.handle().clone();
+        let still_pending = runtime.block_on(runtime.spawn(async move {
+            let due = Instant::now() + Duration::from_millis(500);
+            let sleepers: Vec<_> = (0..TIMERS)
+                .map(|_| {
+                    let handle = handle.clone();
+                    spawn(async move {
+                        sleep_until(due).await;
+                        handle.metrics().timers
+                    })
+                })
+                .collect();
+            while handle.metrics().timers < TIMERS {
+                assert!(Instant::now() < due, "too slow to tell anything");
+                yield_now().await;
+            }
+            // All of them are due now, and this task has the only processor.
+            std::thread::sleep(due + Duration::from_millis(1) - Instant::now());
+            let mut most = 0;
+            for sleeper in sleepers {
+                most = most.max(sleeper.await.unwrap());
+            }
+            most
+        }));
+        assert!(still_pending.unwrap() > TIMERS / 2, "all timers were fired before the first task ran");
+    });
 }

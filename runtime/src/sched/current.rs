@@ -84,23 +84,30 @@ impl Context {
     }
 
     /// Wakes everything in `due`, in order, as one batch.
+    ///
+    /// A waker may be anybody's code and may block, so this machine searches no more, and sysmon is shown a poll:
+    /// it makes up for the machine as for one that is stuck in a task. The processor may be gone afterwards.
     pub(super) fn wake_due(&self) {
         let mut due = self.due.take();
         if due.is_empty() {
             return;
         }
+        self.stop_searching();
+        self.with_processor(|processor| processor.remote.counters.batch_edge());
         self.batching.set(true);
         for waker in due.drain(..) {
             wake_caught(waker);
         }
         self.batching.set(false);
         self.due.replace(due);
-        let more_than_one = |processor: &Processor| {
+        let more_than_one = self.with_processor(|processor| {
+            processor.remote.counters.poll_edge();
             processor.queue.len() + usize::from(processor.remote.peek_next() != 0) > 1
-        };
-        if self.with_processor(more_than_one) == Some(true) {
+        });
+        if more_than_one == Some(true) {
             self.shared.notify();
         }
+        self.retire_if_replaced();
     }
 
     pub(super) fn is_batching(&self) -> bool {

@@ -42,7 +42,8 @@ enum Scope {
 }
 
 impl Context {
-    /// The next task to run. The machine begins to search when it finds none of its own.
+    /// The next task to run. The machine begins to search when it finds none of its own. On the way it wakes
+    /// what is due, which may cost it the processor; then it finds nothing.
     pub(super) fn find_work(&self) -> Option<Runnable> {
         let tick = self.with_processor(|processor| {
             processor.tick.set(processor.tick.get().wrapping_add(1));

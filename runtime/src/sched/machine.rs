@@ -80,6 +80,8 @@ pub(super) enum Assignment {
     Work { processor: Box<Processor>, searching: bool },
     /// Run the blocking jobs that queue; the machine is counted in already.
     Jobs,
+    /// Wake what is due, in place of processors that are stuck.
+    Look,
     /// End.
     Exit,
     /// End, and be counted no more: nobody has needed this machine for long.
@@ -182,14 +184,20 @@ impl Shared {
         self.procs() + 1
     }
 
-    /// Gives `processor` to a machine: a parked one, the poller, or a new one.
-    pub(super) fn start_machine(self: &Arc<Self>, processor: Box<Processor>, searching: bool) {
+    /// Gives `processor` to a machine: a parked one, the poller, or a new one. If none is to be had it is idle.
+    pub(super) fn start_machine(
+        self: &Arc<Self>,
+        processor: Box<Processor>,
+        searching: bool,
+    ) -> Result<(), Refused> {
         // Time has passed since anybody looked at the clock.
         self.now();
         self.sysmon.wake();
-        if let Err(Refused::Ended) = self.assign(Assignment::Work { processor, searching }) {
+        let started = self.assign(Assignment::Work { processor, searching });
+        if let Err(Refused::Ended) = started {
             self.cancel_injected();
         }
+        started
     }
 
     /// Starts the first machine, so that a runtime that exists can run.
@@ -223,6 +231,7 @@ impl Shared {
                     lists.waiting.refuse_work(&self.idle, processor, searching)
                 }
                 Some(Assignment::Jobs) => lists.waiting.refuse_jobs(&self.blocking.jobs),
+                // Who sent for a look knows what else to do.
                 _ => false,
             };
             drop(lists);
@@ -328,6 +337,7 @@ fn live(shared: &Arc<Shared>, first: Assignment) {
             match assignment {
                 Assignment::Work { processor, searching } => context.work(processor, searching),
                 Assignment::Jobs => run_jobs(shared),
+                Assignment::Look => context.look_after_stuck(),
                 Assignment::Exit => return shared.cancel_injected(),
                 Assignment::Leave => {
                     ended.counted = false;

@@ -13,7 +13,8 @@
 //! # Invariants
 //! - P1. Only the machine that holds the box pushes to the queue and to `next`.
 //! - P2. The slot owns a [`Runnable`]; whoever exchanges the pointer out owns it then.
-//! - P3. `polls` is odd exactly while a task of this processor is being polled.
+//! - P3. `polls` is odd exactly while a task of this processor is being polled, or wakers that are due are being
+//!   woken, which `batches` counts apart.
 //!
 //! # Orderings
 //! | access | order | with | why | weakened, fails in |
@@ -70,6 +71,7 @@ pub(crate) struct Remote {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     polls: AtomicU64,
+    batches: AtomicU64,
     slices: AtomicU64,
     steals: AtomicU64,
     parks: AtomicU64,
@@ -85,6 +87,12 @@ impl Counters {
     /// P3: a poll begins or ends.
     #[inline]
     pub(super) fn poll_edge(&self) {
+        bump(&self.polls);
+    }
+
+    /// P3: wakers that are due are woken from now on.
+    pub(super) fn batch_edge(&self) {
+        bump(&self.batches);
         bump(&self.polls);
     }
 
@@ -130,7 +138,8 @@ impl Counters {
     }
 
     pub(crate) fn polls(&self) -> u64 {
-        self.polls.load(Ordering::Relaxed).div_ceil(2)
+        let batches = self.batches.load(Ordering::Relaxed);
+        self.polls.load(Ordering::Relaxed).div_ceil(2).saturating_sub(batches)
     }
 
     pub(crate) fn steals(&self) -> u64 {

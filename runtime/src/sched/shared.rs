@@ -149,7 +149,8 @@ impl Shared {
     #[inline]
     pub(super) fn notify(self: &Arc<Self>) {
         if let Some(processor) = self.idle.notify() {
-            self.start_machine(processor, true);
+            // Refused: it is idle again, and the next machine that would wait takes it up.
+            let _refused = self.start_machine(processor, true);
         }
     }
 

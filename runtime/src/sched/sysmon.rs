@@ -13,9 +13,21 @@
 //!    slice: raise the flag that every leaf future honours. (Counting operations instead, as tokio does,
 //!    yields where nobody waits, and livelocks code that polls twice.)
 //! 3. *Network and timers.* While no machine waits in the netpoller, the workers look at both between polls.
-//!    In case they do not: queue what is due, and look at the network when nobody has for 10 ms. And if a
-//!    poll lasts while a processor is idle, wake a machine for it, which takes the place in the netpoller.
+//!    In case they do not, because all of them are stuck: send a machine without a processor to wake what is
+//!    due, and to look at the network when nobody has for 10 ms. And if a poll lasts while a processor is idle,
+//!    wake a machine for it, which takes the place in the netpoller.
 //! 4. *Rescue a next slot* that has held the same task since the last tick: nobody was woken because of it.
+//!
+//! # What sysmon never does
+//! It runs nobody's code. A waker may be anybody's, and one that blocks would take sysmon with it, and all that
+//! depends on it: hence the machine that is sent. If the waker blocks, only that machine is lost, and what
+//! was due in the same batch with it; the timers left behind are late still at the next tick, and another
+//! machine goes. A worker that wakes what is due shows a poll meanwhile, and is made up for like any.
+//!
+//! There is one exception. At the limit of threads, with every machine stuck, nobody is left to send. What is
+//! due then may be a plain thread inside a `block_on`, which needs no processor to go on, and may be what the
+//! others are stuck for. So sysmon wakes it itself. A waker that blocks in just that moment does hold sysmon
+//! up; but a machine to lend is not to be had then either, and never waking would be the worse of the two.
 //!
 //! # How often
 //! Every millisecond while some poll has lasted since the last tick, or no machine waits in the netpoller
@@ -37,13 +49,13 @@
 //! safe against an owner that does not know that it is one no more, an atomic on every push.
 
 use super::current::{self, Context};
+use super::machine::{Assignment, Refused};
 use super::processor::Remote;
 use super::shared::Shared;
 use super::stuck::Replaced;
 use super::thread_state;
 use crate::park::{Parker, Unparker};
 use crate::thread;
-use crate::unwind::wake_caught;
 use pirn_sync::clock;
 use pirn_sync::primitive::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::io;
@@ -191,7 +203,7 @@ impl Shared {
         }
         let deserted = !self.machines.is_polling();
         if deserted {
-            self.look_after_others();
+            self.have_others_looked_after(lasting);
         }
         if lasting && (deserted || self.has_work()) {
             // Some processor may be idle because its machine parked before the work was there, or before the
@@ -240,7 +252,8 @@ impl Shared {
             return self.sysmon.came_back(why);
         }
         self.idle.lend_searching();
-        self.start_machine(self.spare(), true);
+        // Refused: it is idle, and the next machine that would wait takes it up.
+        let _refused = self.start_machine(self.spare(), true);
     }
 
     /// Whether a task, a timer or the network waits for a machine.
@@ -259,21 +272,23 @@ impl Shared {
     }
 
     /// Duty 3: nobody waits in the netpoller.
-    fn look_after_others(self: &Arc<Self>) {
-        let mut due = Vec::new();
-        if self.next_deadline() <= self.now() {
-            let now = self.now();
-            for remote in self.roster.list().iter() {
-                while remote.timers.expire(now, &mut due) {}
-            }
+    fn have_others_looked_after(self: &Arc<Self>, lasting: bool) {
+        let patience = if lasting { Duration::ZERO } else { FINE };
+        let late_since = self.next_deadline().saturating_add(patience.as_nanos() as u64);
+        let unseen = !self.netpoll.is_empty() && self.network_unseen_for() >= NETWORK;
+        if late_since > self.now() && !unseen {
+            return;
         }
-        if !self.netpoll.is_empty() && self.network_unseen_for() >= NETWORK {
-            self.look_at_network(&mut due);
-        }
-        if !due.is_empty() {
+        let sent = match self.idle.notify() {
+            Some(processor) => self.start_machine(processor, true),
+            // Who searches looks at everything.
+            None if self.idle.somebody_looks() => return,
+            None => self.assign(Assignment::Look),
+        };
+        if let Err(Refused::NoThread) = sent {
             // A waker may call back into the runtime, and means this one.
             let place = Context::new(self.clone());
-            current::enter(&place, || due.into_iter().for_each(wake_caught));
+            current::enter(&place, || place.look_after_stuck());
         }
     }
 }

@@ -5,6 +5,9 @@
 //! that is idle or stuck delays its timers by milliseconds at most. When nothing runs, one machine waits in the
 //! netpoller until the earliest deadline of all processors.
 //!
+//! A look fires a batch, a few hundred timers, and then a task is run: a million that are due at once hold
+//! nobody up. What is left is due still, and the next look comes after a handful of tasks.
+//!
 //! # The sleeper's handshake
 //! A timer may be set while that machine falls asleep with a later deadline:
 //!
@@ -90,37 +93,48 @@ impl Shared {
 }
 
 impl Context {
-    /// Queues what is due on the processor that this machine holds.
+    /// Queues a batch of what is due on the processor that this machine holds.
     pub(super) fn expire_own_timers(&self) {
         let home = self.with_processor(|processor| {
             let timers = &processor.remote.timers;
             (timers.next_deadline() != u64::MAX).then(|| timers.clone())
         });
         if let Some(Some(home)) = home {
-            self.expire(&home, self.shared.now());
+            self.expire_batch(&home, self.shared.now());
         }
     }
 
-    /// Queues what is due on any processor: its own machine may be idle, or stuck in a poll.
+    /// Queues a batch of what is due on each processor: its own machine may be idle, or stuck in a poll.
     pub(super) fn expire_all_timers(&self) {
-        let earliest = self.shared.next_deadline();
-        if earliest == u64::MAX {
-            return;
+        if self.shared.next_deadline() != u64::MAX {
+            self.expire_on_all(self.shared.now());
+        }
+    }
+
+    /// Wakes everything that is due or ready by now, without a processor: for those that are stuck.
+    pub(super) fn look_after_stuck(&self) {
+        if !self.shared.netpoll.is_empty() {
+            self.shared.look_at_network(&mut self.due.borrow_mut());
+            self.wake_due();
         }
         let now = self.shared.now();
-        if earliest <= now {
-            for remote in self.shared.roster.list().iter() {
-                self.expire(&remote.timers, now);
-            }
-        }
+        while self.expire_on_all(now) {}
     }
 
-    fn expire(&self, home: &TimerHome, now: u64) {
+    /// True if more is due.
+    fn expire_on_all(&self, now: u64) -> bool {
+        let roster = self.shared.roster.list();
+        roster.iter().fold(false, |more, remote| more | self.expire_batch(&remote.timers, now))
+    }
+
+    /// True if more is due.
+    fn expire_batch(&self, home: &TimerHome, now: u64) -> bool {
         loop {
             let more = home.expire(now, &mut self.due.borrow_mut());
-            self.wake_due();
-            if !more {
-                return;
+            // Some batches only sort what is due later.
+            if !more || !self.due.borrow().is_empty() {
+                self.wake_due();
+                return more;
             }
         }
     }
