@@ -142,9 +142,13 @@ impl<T> Future for JoinHandle<T> {
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         let header = self.header();
+        if self.taken {
+            // A complete task without an output: nobody asks again whether there is a handle (S3).
+            // SAFETY: the handle's own reference.
+            return unsafe { self.task.drop_ref() };
+        }
         match header.state.drop_join_handle() {
             Detach::Done => return,
-            Detach::DropOutput if self.taken => {}
             // SAFETY: T4, and the output is the handle's (S3), not taken yet.
             Detach::DropOutput => unsafe { (header.vtable.drop_output)(self.task) },
             Detach::DropWaker => {
