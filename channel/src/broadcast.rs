@@ -25,9 +25,8 @@ use std::task::{Context, Poll};
 use pirn_sync::host::{self, WaitKind};
 
 use crate::block;
-use crate::crowd::Crowd;
+use crate::crowd::{Crowd, Key};
 use crate::error::SendError;
-use crate::wait_queue::Key;
 
 #[derive(Debug)]
 struct State<T> {

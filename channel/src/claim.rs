@@ -12,15 +12,15 @@
 //!                begin                               try_claim(i), by a partner
 //!      ┌────────────────────────────┐         ┌───────────────────────────────────► CLAIMED(i)
 //!      ▼                            │         │
-//!     BUSY ──── settle ────────► WAITING ─────┘
-//!      │ ▲
-//! flag │ │ settle finds the flag: look once more
-//!      ▼ │
-//!  BUSY+LOOK
+//!     BUSY ──── settle ────────► WAITING ─────┤
+//!      │ ▲                                    │ rouse, by a partner who has something to be pulled
+//! flag │ │ settle finds the flag: look again  ▼
+//!      ▼ │                             BUSY+LOOK+ROUSED
+//!  BUSY+LOOK ◄── the partner has the waker ───┘
 //! ```
 //!
 //! # Invariants
-//! C1. Only the owner moves the word between BUSY and WAITING; a partner only claims or flags.
+//! C1. Only the owner moves the word between BUSY and WAITING; a partner only claims, flags or rouses.
 //! C2. A claim moves WAITING to CLAIMED once; nothing leaves CLAIMED.
 //! C3. A claim is taken, and a flag is set, by a partner that holds the lock of a channel in whose queue the
 //!     select stands. What the partner then does to that channel happens before the owner's next look at it,
@@ -28,6 +28,11 @@
 //! C4. A partner that passes a busy select by, and leaves something behind that the select could use (a value
 //!     in the buffer, a free slot, itself in the other queue), flags it under the same lock. So the
 //!     owner looks again before it waits, and finds it. Nobody who could meet sleeps.
+//! C5. The waker is the owner's while the word is BUSY and not ROUSED. Whoever moves it from WAITING takes the waker: a claimer
+//!     before it releases its channel's lock, a rouser before it takes ROUSED away. So it needs no lock of its own.
+//!
+//! The claim lies in the select's frame. Partners reach it through the waiters of its cases, and those have left their
+//! queues before the frame goes (F3 of [`frame`][crate::select::frame]).
 //!
 //! # Two selects face to face
 //! Both are busy while they look, so neither can be claimed and they pass each other by. If each then flagged
@@ -41,11 +46,12 @@
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
 //! |---|---|---|---|---|---|
-//! | 1 | [`try_claim`][Claim::try_claim]: exchange | `AcqRel` | 3, 4 | the claimer sees the waker that the owner stored before it settled | argued: the waker has its own lock |
+//! | 1 | [`try_claim`][Claim::try_claim]: exchange | `AcqRel` | 3, 4 | the claimer sees the waker that the owner stored before it settled | `loom::the_waker_goes_to_the_claimer` |
 //! | 2 | [`flag`][Claim::flag]: exchange | `AcqRel` | 3 | atomic on the one word: either the owner sees the flag or the flagger sees WAITING | `loom::busy_partner_is_flagged` |
 //! | 3 | [`settle`][Claim::settle]: exchange | `AcqRel` | 1, 2 | as 2 | `loom::busy_partner_is_flagged` |
-//! | 4 | [`begin`][Claim::begin]: exchange | `AcqRel` | 1 | the owner sees CLAIMED or shuts the claimers out | `loom::two_claimers_one_winner` |
-//! | 5 | loads before an exchange | `Relaxed` | – | a stale value only fails the exchange | – |
+//! | 4 | [`begin`][Claim::begin]: exchange | `AcqRel` | 1, 5 | the owner sees CLAIMED or shuts the claimers out | `loom::two_claimers_one_winner` |
+//! | 5 | [`rouse`][Claim::rouse]: exchange, store | `AcqRel`, `Release` | 3, 4 | the rouser sees the waker, and has taken it when the owner goes on | `loom::the_waker_goes_to_the_rouser` |
+//! | 6 | loads before an exchange | `Relaxed` | – | a stale value only fails the exchange | – |
 //!
 //! The value itself never travels through this word: it lies in the waiter, under the channel's lock (C3).
 //!
@@ -58,20 +64,24 @@
 use std::task::Waker;
 
 use pirn_sync::primitive::atomic::{AtomicU32, Ordering};
-use pirn_sync::primitive::{Arc, Mutex};
+use pirn_sync::primitive::UnsafeCell;
 
 const WAITING: u32 = 0;
 const LOOK: u32 = 1;
 const BUSY: u32 = 2;
 const CLAIMED: u32 = 4;
-const CASE_SHIFT: u32 = 3;
+const ROUSED: u32 = 8;
+const CASE_SHIFT: u32 = 4;
 
 /// The shared word of one waiting select, and whom to wake when it is claimed.
 #[derive(Debug)]
-pub struct Claim {
+pub(crate) struct Claim {
     word: AtomicU32,
-    waker: Mutex<Option<Waker>>,
+    waker: UnsafeCell<Option<Waker>>,
 }
+
+// SAFETY: the waker, which is `Send` and `Sync` itself, is touched by one at a time (C5).
+unsafe impl Sync for Claim {}
 
 /// What became of an attempt to claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +101,8 @@ pub(crate) enum Begin {
     Busy { look: bool },
     /// This case was completed by a partner.
     Claimed(u32),
+    /// A partner is about to wake the owner, and has not done with the waker: come back.
+    Roused,
 }
 
 /// What becomes of a flag.
@@ -105,7 +117,7 @@ pub(crate) enum Flag {
 impl Claim {
     /// A claim whose owner is busy.
     pub(crate) fn new() -> Self {
-        Self { word: AtomicU32::new(BUSY), waker: Mutex::new(None) }
+        Self { word: AtomicU32::new(BUSY), waker: UnsafeCell::new(None) }
     }
 
     /// Tries to complete `case` on behalf of a partner. Call with the lock of that case's channel held.
@@ -128,26 +140,33 @@ impl Claim {
 
     /// Asks a busy owner to look at its channels again before it waits (C4).
     pub(crate) fn flag(&self) -> Flag {
-        self.raise(false)
-    }
-
-    /// Asks the owner to look again, whether it is busy or waits; the caller wakes it.
-    pub(crate) fn flag_waiting(&self) {
-        self.raise(true);
-    }
-
-    fn raise(&self, even_waiting: bool) -> Flag {
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
             if word & CLAIMED != 0 {
                 return Flag::Set;
             }
-            if word & BUSY == 0 && !even_waiting {
+            if word & BUSY == 0 {
                 return Flag::Waiting;
             }
             match self.word.compare_exchange(word, word | LOOK, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return Flag::Set,
                 Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Asks the owner to look again, whether it is busy or waits. If it waits, the caller gets its waker and wakes it.
+    pub(crate) fn rouse(&self) -> Option<Waker> {
+        loop {
+            if self.flag() == Flag::Set {
+                return None;
+            }
+            let roused = BUSY | LOOK | ROUSED;
+            if self.word.compare_exchange(WAITING, roused, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                let waker = self.take_waker();
+                // The owner's exchange in `begin` is the partner. A flag that comes between is no loss: this sets it, too.
+                self.word.store(BUSY | LOOK, Ordering::Release);
+                return waker;
             }
         }
     }
@@ -164,11 +183,20 @@ impl Claim {
             if word & CLAIMED != 0 {
                 return Begin::Claimed(word >> CASE_SHIFT);
             }
+            if word & ROUSED != 0 {
+                return Begin::Roused;
+            }
             match self.word.compare_exchange(word, BUSY, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Begin::Busy { look: word & LOOK != 0 },
                 Err(now) => word = now,
             }
         }
+    }
+
+    /// For the owner, when no waiter of the select is linked any more: as new.
+    pub(crate) fn reset(&self) {
+        // Relaxed: nobody else knows it; the next to do so learn of it under a channel's lock.
+        self.word.store(BUSY, Ordering::Relaxed);
     }
 
     /// For the busy owner: begins to wait, unless it was flagged. Then the flag is taken down and the answer is
@@ -183,64 +211,24 @@ impl Claim {
 
     /// For the busy owner: whom to wake.
     pub(crate) fn set_waker(&self, waker: &Waker) {
-        if self.waker.lock().as_ref().is_some_and(|old| old.will_wake(waker)) {
+        let known = self.waker.with(|slot| {
+            // SAFETY: C5: the word is BUSY.
+            unsafe { &*slot }.as_ref().is_some_and(|old| old.will_wake(waker))
+        });
+        if known {
             return;
         }
         let new = Some(waker.clone());
-        let old = std::mem::replace(&mut *self.waker.lock(), new);
+        // SAFETY: C5, as above. The old one is dropped after the slot is let go.
+        let old = self.waker.with_mut(|slot| std::mem::replace(unsafe { &mut *slot }, new));
         drop(old);
     }
 
-    /// Wakes the owner, if nobody has since it last stored a waker.
-    pub(crate) fn wake(&self) {
-        let waker = self.waker.lock().take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+    /// For whoever has just moved the word from WAITING (C5): whom to wake.
+    pub(crate) fn take_waker(&self) -> Option<Waker> {
+        // SAFETY: C5: the exchange was this caller's.
+        self.waker.with_mut(|slot| unsafe { &mut *slot }.take())
     }
-
-    /// A fresh claim, from this thread's spare one if there is any: waiting in a select then allocates nothing.
-    pub(crate) fn obtain() -> Arc<Self> {
-        spare::take().unwrap_or_else(|| Arc::new(Self::new()))
-    }
-
-    /// Keeps `claim` for the thread's next select, if no partner still holds it.
-    pub(crate) fn recycle(mut claim: Arc<Self>) {
-        if let Some(only) = Arc::get_mut(&mut claim) {
-            *only = Self::new();
-            spare::put(claim);
-        }
-    }
-}
-
-/// One spare claim per thread.
-#[cfg(not(loom))]
-mod spare {
-    use super::{Arc, Claim};
-    use std::cell::Cell;
-
-    thread_local!(static SPARE: Cell<Option<Arc<Claim>>> = const { Cell::new(None) });
-
-    pub(super) fn take() -> Option<Arc<Claim>> {
-        SPARE.try_with(Cell::take).ok().flatten()
-    }
-
-    pub(super) fn put(claim: Arc<Claim>) {
-        // A thread that is ending has no spare any more: the claim is freed.
-        let _ = SPARE.try_with(|spare| spare.set(Some(claim)));
-    }
-}
-
-/// loom's objects belong to one execution, so none is kept.
-#[cfg(loom)]
-mod spare {
-    use super::{Arc, Claim};
-
-    pub(super) fn take() -> Option<Arc<Claim>> {
-        None
-    }
-
-    pub(super) fn put(_: Arc<Claim>) {}
 }
 
 #[cfg(all(test, loom))]

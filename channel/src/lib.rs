@@ -54,9 +54,9 @@
 //! one channel.
 //!
 //! # Where to start reading
-//! From the bottom up: `lock` and `claim` are the two atomics of the crate; `waiter`, `wait_queue` and `ring` are plain data;
-//! `state` has the rules; `chan` puts them under the lock; `send`, `recv`, `sender` and `receiver` are its face; `select` is built of
-//! the same parts. `crowd` carries `oneshot`, `broadcast` and `watch`.
+//! From the bottom up: `lock` and `claim` are the two atomics of the crate; `waiter` and `wait_queue` are who waits, `ring` is what is buffered;
+//! `state` has the rules; `chan` puts them under the lock, `wait` is how one operation waits; `send`, `recv`, `sender` and `receiver` are the
+//! face; `select` is built of the same parts. `crowd` carries `broadcast` and `watch`.
 
 mod block;
 pub mod broadcast;
@@ -79,6 +79,7 @@ mod send;
 mod sender;
 mod state;
 mod stats;
+mod stream;
 mod wait;
 mod wait_queue;
 mod waiter;
@@ -139,7 +140,7 @@ fn pair<T>(chan: pirn_sync::primitive::Arc<Chan<T>>) -> (Sender<T>, Receiver<T>)
 /// What the code written by `select!` needs.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::claim::Claim;
     pub use crate::select::case::{ChannelKind, Pass, PlainFuture, PlainKind, RecvCase, SendCase, Step};
     pub use crate::select::frame::Frame;
+    pub use crate::wait::Seat;
 }

@@ -1,32 +1,152 @@
 //! One value, once: the reply to a request.
 //!
 //! ```text
-//!   OPEN ── send ──► SENT ── received ──► DONE
-//!    │ sender dropped ──────────────────► DONE      receiver: RecvError
-//!    │ receiver dropped or closed ──────► DONE      sender: the value comes back
+//!   OPEN ── send ──► VALUE ── received ──► empty
+//!    │ sender dropped ──────────────────► CLOSED     receiver: RecvError
+//!    │ receiver dropped or closed ──────► CLOSED     sender: the value comes back
 //! ```
 //! Sending never waits, so it is no future. The value is in the channel or with the receiver, never in between: a
-//! receiver that is dropped after the send drops the value.
+//! receiver that is dropped after the send drops the value. There are two parties only, so one word decides everything.
+//!
+//! # The word
+//! `VALUE` and `CLOSED` end the channel; whichever is set first decides, and neither is taken back. `RX_WAITS` and `TX_WAITS` say that
+//! the receiver's waker, or that of [`Sender::closed`], lies in its slot for the other side.
+//!
+//! # Invariants
+//! O1. The value's slot is the sender's until `VALUE` is set, and the receiver's from then on.
+//! O2. A waker's slot belongs to the side that waits; it is the other side's once that has set `VALUE` or `CLOSED`, first, in a word that
+//!     had the slot's bit. So a side that wants its slot back takes its bit away, and has it unless the word had ended by then.
+//!
+//! # Orderings
+//! | # | access | order | with | why | weakened, fails in |
+//! |---|---|---|---|---|---|
+//! | 1 | [`end`][Shared::end]: exchange | `AcqRel` | 2, 3 | publishes the value; sees the other side's waker | `loom::send_against_receive` |
+//! | 2 | [`word`][Shared::word]: load | `Acquire` | 1 | sees the value | `loom::send_against_receive` |
+//! | 3 | setting and taking away a `WAITS` bit | `AcqRel` | 1 | publishes the waker; sees the value, if it is there | `loom::send_against_another_waker` |
 
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use pirn_sync::host::{self, WaitKind};
-use pirn_sync::primitive::Arc;
+use pirn_sync::primitive::atomic::{AtomicU8, Ordering};
+use pirn_sync::primitive::{Arc, UnsafeCell};
 
 use crate::block;
-use crate::crowd::Crowd;
 use crate::error::{RecvError, TryRecvError};
-use crate::wait_queue::Key;
 
-#[derive(Debug)]
-enum State<T> {
-    Open,
-    Sent(T),
-    Done,
+const VALUE: u8 = 1;
+const CLOSED: u8 = 2;
+const ENDED: u8 = VALUE | CLOSED;
+const RX_WAITS: u8 = 4;
+const TX_WAITS: u8 = 8;
+
+/// What both ends share.
+struct Shared<T> {
+    word: AtomicU8,
+    value: UnsafeCell<Option<T>>,
+    rx_waker: UnsafeCell<Option<Waker>>,
+    tx_waker: UnsafeCell<Option<Waker>>,
+}
+
+// SAFETY: it sends a value of T from one side to the other; each slot is one side's at a time (O1, O2).
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    fn word(&self) -> u8 {
+        self.word.load(Ordering::Acquire)
+    }
+
+    /// Ends the channel with `how` unless it has ended; the word before.
+    fn end(&self, how: u8) -> u8 {
+        // Relaxed: a stale guess only fails the exchange, which is row 1.
+        let mut word = self.word.load(Ordering::Relaxed);
+        while word & ENDED == 0 {
+            match self.word.compare_exchange_weak(word, word | how, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(before) => return before,
+                Err(now) => word = now,
+            }
+        }
+        // It had ended: by the other side's exchange, or by this side's own.
+        self.word()
+    }
+
+    /// Closes; if this call did it, the other side's waker in `slot` is woken, and this side's own is dropped.
+    fn close(&self, theirs: (u8, &UnsafeCell<Option<Waker>>), mine: (u8, &UnsafeCell<Option<Waker>>)) {
+        let before = self.end(CLOSED);
+        if before & ENDED != 0 {
+            return;
+        }
+        // SAFETY: O2: this side has ended the word, in which the bits were set: theirs is ours now, and mine stays so.
+        let (theirs, mine) = unsafe {
+            (
+                (before & theirs.0 != 0).then(|| take(theirs.1)).flatten(),
+                (before & mine.0 != 0).then(|| take(mine.1)).flatten(),
+            )
+        };
+        drop(mine);
+        theirs.into_iter().for_each(Waker::wake);
+    }
+
+    /// Waits for the end of the word, with the waker in `slot`. True if it has ended.
+    fn poll_end(&self, bit: u8, slot: &UnsafeCell<Option<Waker>>, cx: &Context<'_>) -> bool {
+        let mut word = self.word();
+        if word & ENDED == 0 && word & bit != 0 {
+            // Take the slot back before it is touched.
+            word = self.word.fetch_and(!bit, Ordering::AcqRel);
+        }
+        if word & ENDED != 0 {
+            return true;
+        }
+        // SAFETY: O2: the bit is not set, and the word had not ended when it was taken away.
+        let old = unsafe {
+            let known = slot.with(|slot| (*slot).as_ref().is_some_and(|old| old.will_wake(cx.waker())));
+            if known {
+                None
+            } else {
+                replace(slot, Some(cx.waker().clone()))
+            }
+        };
+        drop(old);
+        self.word.fetch_or(bit, Ordering::AcqRel) & ENDED != 0
+    }
+
+    /// Takes the value out, if it was sent and is still there.
+    ///
+    /// # Safety
+    /// The receiver calls.
+    unsafe fn receive(&self) -> Option<Result<T, TryRecvError>> {
+        match self.word() {
+            // SAFETY: O1, and the caller's promise.
+            word if word & VALUE != 0 => Some(unsafe { take(&self.value) }.ok_or(TryRecvError::Closed)),
+            word if word & CLOSED != 0 => Some(Err(TryRecvError::Closed)),
+            _ => None,
+        }
+    }
+
+    fn rx(&self) -> (u8, &UnsafeCell<Option<Waker>>) {
+        (RX_WAITS, &self.rx_waker)
+    }
+
+    fn tx(&self) -> (u8, &UnsafeCell<Option<Waker>>) {
+        (TX_WAITS, &self.tx_waker)
+    }
+}
+
+/// # Safety
+/// The slot is the caller's (O1, O2).
+unsafe fn replace<V>(slot: &UnsafeCell<Option<V>>, value: Option<V>) -> Option<V> {
+    // SAFETY: the caller's promise.
+    slot.with_mut(|slot| std::mem::replace(unsafe { &mut *slot }, value))
+}
+
+/// # Safety
+/// The slot is the caller's (O1, O2).
+unsafe fn take<V>(slot: &UnsafeCell<Option<V>>) -> Option<V> {
+    // SAFETY: the caller's promise.
+    unsafe { replace(slot, None) }
 }
 
 /// A channel for one value.
@@ -37,13 +157,18 @@ enum State<T> {
 /// assert_eq!(rx.recv_blocking(), Ok("done"));
 /// ```
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
-    let shared = Arc::new(Crowd::new(State::Open));
-    (Sender { shared: Some(shared.clone()) }, Receiver { shared, key: None })
+    let shared = Arc::new(Shared {
+        word: AtomicU8::new(0),
+        value: UnsafeCell::new(None),
+        rx_waker: UnsafeCell::new(None),
+        tx_waker: UnsafeCell::new(None),
+    });
+    (Sender { shared: Some(shared.clone()) }, Receiver { shared })
 }
 
 /// The end that sends the one value.
 pub struct Sender<T> {
-    shared: Option<Arc<Crowd<State<T>>>>,
+    shared: Option<Arc<Shared<T>>>,
 }
 
 /// The end that receives the one value: a future of it.
@@ -52,8 +177,7 @@ pub struct Sender<T> {
 /// Dropping it closes the channel, and drops the value if it was sent. To wait for it within a `select!` in a loop, put `&mut rx` in the branch.
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Receiver<T> {
-    shared: Arc<Crowd<State<T>>>,
-    key: Option<Key>,
+    shared: Arc<Shared<T>>,
 }
 
 impl<T> Sender<T> {
@@ -62,21 +186,30 @@ impl<T> Sender<T> {
     /// # Errors
     /// The value, when the receiver is gone or closed.
     pub fn send(mut self, value: T) -> Result<(), T> {
-        match self.shared.take() {
-            Some(shared) => shared.change(|state| match state {
-                State::Open => {
-                    *state = State::Sent(value);
-                    (Ok(()), true)
-                }
-                _ => (Err(value), false),
-            }),
-            None => unreachable!("only `send` takes the channel out of its sender"),
+        let Some(shared) = self.shared.take() else {
+            unreachable!("only `send` takes the channel out of its sender")
+        };
+        if shared.word() & ENDED != 0 {
+            return Err(value);
         }
+        // SAFETY: O1: the sender's, until `VALUE` is set.
+        unsafe { replace(&shared.value, Some(value)) };
+        let before = shared.end(VALUE);
+        if before & ENDED != 0 {
+            // SAFETY: O1: the receiver closed it first, so `VALUE` will never be set.
+            return unsafe { take(&shared.value) }.map_or(Ok(()), Err);
+        }
+        if before & RX_WAITS != 0 {
+            // SAFETY: O2: this call ended the word, in which the bit was set.
+            let waker = unsafe { take(&shared.rx_waker) };
+            waker.into_iter().for_each(Waker::wake);
+        }
+        Ok(())
     }
 
     /// Whether the receiver is gone or closed.
     pub fn is_closed(&self) -> bool {
-        self.shared.as_ref().is_none_or(|shared| shared.with(|state| matches!(state, State::Done)))
+        self.shared.as_ref().is_none_or(|shared| shared.word() & ENDED != 0)
     }
 
     /// Waits until the receiver is gone or closed: nobody wants the value any more.
@@ -85,20 +218,14 @@ impl<T> Sender<T> {
     /// Dropping the future changes nothing.
     #[track_caller]
     pub fn closed(&mut self) -> Closed<'_, T> {
-        Closed { sender: self, key: None, at: Location::caller() }
+        Closed { sender: self, at: Location::caller() }
     }
 }
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.take() {
-            shared.change(|state| match state {
-                State::Open => {
-                    *state = State::Done;
-                    ((), true)
-                }
-                _ => ((), false),
-            });
+            shared.close(shared.rx(), shared.tx());
         }
     }
 }
@@ -109,7 +236,8 @@ impl<T> Receiver<T> {
     /// # Errors
     /// [`TryRecvError::Empty`] before it is sent, [`TryRecvError::Closed`] when it never will be or was taken.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        self.shared.with(|state| take(state)).unwrap_or(Err(TryRecvError::Empty))
+        // SAFETY: this is the receiver.
+        unsafe { self.shared.receive() }.unwrap_or(Err(TryRecvError::Empty))
     }
 
     /// Waits for the value on a plain thread: blocks it.
@@ -122,25 +250,7 @@ impl<T> Receiver<T> {
 
     /// Refuses the value from now on. One that was sent before can still be received.
     pub fn close(&mut self) {
-        self.shared.change(|state| match state {
-            State::Open => {
-                *state = State::Done;
-                ((), true)
-            }
-            _ => ((), false),
-        });
-    }
-}
-
-/// The value, if the channel is no longer open.
-fn take<T>(state: &mut State<T>) -> Option<Result<T, TryRecvError>> {
-    match std::mem::replace(state, State::Done) {
-        State::Sent(value) => Some(Ok(value)),
-        State::Done => Some(Err(TryRecvError::Closed)),
-        State::Open => {
-            *state = State::Open;
-            None
-        }
+        self.shared.close(self.shared.tx(), self.shared.rx());
     }
 }
 
@@ -148,23 +258,25 @@ impl<T> Future for Receiver<T> {
     type Output = Result<T, RecvError>;
 
     #[track_caller]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if host::poll_yield(cx).is_pending() {
             return Poll::Pending;
         }
-        let this = &mut *self;
-        let polled = this.shared.poll(&mut this.key, cx, take);
-        if polled.is_pending() {
+        let (bit, slot) = self.shared.rx();
+        if !self.shared.poll_end(bit, slot, cx) {
             host::waiting_on(WaitKind::Recv, Location::caller());
+            return Poll::Pending;
         }
-        polled.map_err(|_| RecvError)
+        // SAFETY: this is the receiver.
+        Poll::Ready(unsafe { self.shared.receive() }.and_then(Result::ok).ok_or(RecvError))
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        self.shared.leave(&mut self.key);
-        let unread = self.shared.change(|state| (std::mem::replace(state, State::Done), true));
+        self.close();
+        // SAFETY: this is the receiver.
+        let unread = unsafe { self.shared.receive() };
         drop(unread);
     }
 }
@@ -173,31 +285,34 @@ impl<T> Drop for Receiver<T> {
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Closed<'a, T> {
     sender: &'a Sender<T>,
-    key: Option<Key>,
     at: &'static Location<'static>,
 }
 
 impl<T> Future for Closed<'_, T> {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if host::poll_yield(cx).is_pending() {
             return Poll::Pending;
         }
-        let this = &mut *self;
-        let Some(shared) = &this.sender.shared else { return Poll::Ready(()) };
-        let polled = shared.poll(&mut this.key, cx, |state| matches!(state, State::Done).then_some(()));
-        if polled.is_pending() {
-            host::waiting_on(WaitKind::Send, this.at);
+        let Some(shared) = &self.sender.shared else { return Poll::Ready(()) };
+        let (bit, slot) = shared.tx();
+        if shared.poll_end(bit, slot, cx) {
+            return Poll::Ready(());
         }
-        polled
+        host::waiting_on(WaitKind::Send, self.at);
+        Poll::Pending
     }
 }
 
 impl<T> Drop for Closed<'_, T> {
     fn drop(&mut self) {
-        if let Some(shared) = &self.sender.shared {
-            shared.leave(&mut self.key);
+        let Some(shared) = &self.sender.shared else { return };
+        let (bit, slot) = shared.tx();
+        let word = shared.word.fetch_and(!bit, Ordering::AcqRel);
+        if word & ENDED == 0 && word & bit != 0 {
+            // SAFETY: O2: the bit was taken away before the word ended.
+            drop(unsafe { take(slot) });
         }
     }
 }
@@ -210,12 +325,16 @@ impl<T> fmt::Debug for Sender<T> {
 
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receiver").field("waiting", &self.key.is_some()).finish_non_exhaustive()
+        let waiting = self.shared.word() & RX_WAITS != 0;
+        f.debug_struct("Receiver").field("waiting", &waiting).finish_non_exhaustive()
     }
 }
 
 impl<T> fmt::Debug for Closed<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Closed").field("waiting", &self.key.is_some()).finish_non_exhaustive()
+        f.debug_struct("Closed").field("at", &self.at).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, loom))]
+mod loom;

@@ -1,7 +1,7 @@
 //! The receiving handle: [`Receiver`], its blocking iterators, and [`WeakReceiver`].
 //!
-//! A receiver is also a `Stream`. A stream has no future of its own to hold the waiter, so the handle holds
-//! its key: any other receive on the handle, and dropping it, ends that wait and passes on what it was given.
+//! A receiver is also a `Stream`, which waits in a box of the handle's (see [`stream`][crate::stream]): any other receive on the
+//! handle, and dropping it, ends that wait and passes on what it was given.
 
 use std::fmt;
 use std::panic::Location;
@@ -10,32 +10,29 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use pirn_sync::primitive::atomic::{AtomicU32, Ordering};
+use pirn_sync::primitive::atomic::Ordering;
 use pirn_sync::primitive::Arc;
 
 use crate::block;
 use crate::chan::Chan;
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::recv::{Recv, RecvMany};
-use crate::wait_queue::Key;
+use crate::stream::{Shared, StreamWait};
+use crate::wait::Op;
 use crate::waiter::Cargo;
-
-/// No stream poll waits.
-const IDLE: u32 = u32::MAX;
 
 /// The end that receives. Cloning it makes another receiver; each value goes to one of them.
 ///
 /// The channel closes when its last receiver is dropped; what is buffered is then dropped at once.
 pub struct Receiver<T> {
     pub(crate) chan: Arc<Chan<T>>,
-    /// The waiter of a pending stream poll. Only this handle's own calls touch it: `Relaxed` throughout, the
-    /// channel's lock orders the rest.
-    stream: AtomicU32,
+    /// The receive of a pending stream poll.
+    stream: StreamWait<T>,
 }
 
 impl<T> Receiver<T> {
     pub(crate) fn new(chan: Arc<Chan<T>>) -> Self {
-        Self { chan, stream: AtomicU32::new(IDLE) }
+        Self { chan, stream: StreamWait::new() }
     }
 
     /// Receives the next value, waiting while there is none.
@@ -94,7 +91,7 @@ impl<T> Receiver<T> {
         match block::block_on_for(recv.as_mut(), limit) {
             Some(Ok(value)) => Ok(value),
             Some(Err(RecvError)) => Err(RecvTimeoutError::Closed),
-            None => match recv.collect_late() {
+            None => match recv.as_mut().collect_late() {
                 Some(value) => Ok(value),
                 None => Err(RecvTimeoutError::Timeout),
             },
@@ -119,18 +116,14 @@ impl<T> Receiver<T> {
     /// Ends a stream poll's wait, passing on what it was given.
     #[inline]
     pub(crate) fn end_stream_wait(&self) {
-        if self.stream.load(Ordering::Relaxed) != IDLE {
+        if !self.stream.is_empty() {
             self.end_stream_wait_now();
         }
     }
 
     #[cold]
     fn end_stream_wait_now(&self) {
-        // Relaxed: it is a key alone; what it stands for is under the channel's lock.
-        let index = self.stream.swap(IDLE, Ordering::Relaxed);
-        if index != IDLE {
-            drop::<Cargo<T>>(self.chan.cancel(Key::from_index(index)));
-        }
+        drop(self.stream.take());
     }
 }
 
@@ -140,11 +133,12 @@ impl<T> Stream for Receiver<T> {
     #[track_caller]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let this = self.get_mut();
-        // Relaxed: a key alone, as in `end_stream_wait_now`; and `poll_next` has the handle to itself.
-        let index = this.stream.load(Ordering::Relaxed);
-        let mut key = (index != IDLE).then(|| Key::from_index(index));
-        let polled = this.chan.poll_recv(&mut key, cx, Location::caller());
-        this.stream.store(key.map_or(IDLE, Key::index), Ordering::Relaxed);
+        let mut op = match this.stream.take() {
+            Some(op) => op,
+            None => Box::pin(Op::new(Shared(this.chan.clone()), Cargo::Empty)),
+        };
+        let polled = op.as_mut().poll_recv(cx, Location::caller());
+        this.stream.put(op);
         polled.map(Result::ok)
     }
 }

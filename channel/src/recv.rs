@@ -13,89 +13,104 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::chan::Chan;
 use crate::error::{RecvError, TryRecvError};
 use crate::receiver::Receiver;
-use crate::wait::Seat;
-use crate::wait_queue::Key;
+use crate::wait::{Home, Op, Seat};
+use crate::wait_queue::Side;
 use crate::waiter::Cargo;
 
+/// The receiving side of a channel, as a place to wait.
+struct Rx<'a, T>(&'a Receiver<T>);
+
+// SAFETY: a receiver's channel never changes, and the reference does not either.
+unsafe impl<T> Home<T> for Rx<'_, T> {
+    const SIDE: Side = Side::Receivers;
+    #[inline]
+    fn chan(&self) -> &Chan<T> {
+        &self.0.chan
+    }
+}
+
 /// The future of [`Receiver::recv`].
+///
+/// Not `Unpin`: while it waits, a sender puts the value into it.
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Recv<'a, T> {
-    rx: &'a Receiver<T>,
-    key: Option<Key>,
+    op: Op<Rx<'a, T>, T>,
     at: &'static Location<'static>,
 }
 
 impl<'a, T> Recv<'a, T> {
+    #[inline]
     pub(crate) fn new(rx: &'a Receiver<T>, at: &'static Location<'static>) -> Self {
-        Self { rx, key: None, at }
+        Self { op: Op::new(Rx(rx), Cargo::Empty), at }
+    }
+
+    fn rx(&self) -> &'a Receiver<T> {
+        self.op.home.0
+    }
+
+    #[inline]
+    fn op(self: Pin<&mut Self>) -> Pin<&mut Op<Rx<'a, T>, T>> {
+        // SAFETY: a projection: `op` is pinned whenever `self` is, and nothing moves it out.
+        unsafe { self.map_unchecked_mut(|this| &mut this.op) }
     }
 
     /// Ends the wait, passing on a value that was handed over.
-    pub(crate) fn reset(&mut self) {
-        if let Some(key) = self.key.take() {
-            drop(self.rx.chan.cancel(key));
-        }
+    pub(crate) fn reset(self: Pin<&mut Self>) {
+        drop(self.op().cancel());
     }
 
-    pub(crate) fn seat(&mut self, seat: Seat<'_>) -> Option<Result<T, RecvError>> {
-        self.rx.chan.seat_recv(&mut self.key, seat)
+    pub(crate) fn seat(self: Pin<&mut Self>, seat: Seat<'_>, case: u32) -> Option<Result<T, RecvError>> {
+        self.op().seat_recv(seat, case)
     }
 
     /// Receives if that needs no waiting.
-    pub(crate) fn look(&mut self) -> Option<Result<T, RecvError>> {
-        match self.rx.try_recv() {
+    #[inline]
+    pub(crate) fn look(&self) -> Option<Result<T, RecvError>> {
+        match self.rx().try_recv() {
             Ok(value) => Some(Ok(value)),
             Err(TryRecvError::Closed) => Some(Err(RecvError)),
             Err(TryRecvError::Empty) => None,
         }
     }
 
-    pub(crate) fn collect(&mut self) -> Option<Result<T, RecvError>> {
-        match self.key.take().map(|key| self.rx.chan.collect(key)) {
-            Some(Cargo::Handed(_, value)) => Some(Ok(value)),
+    pub(crate) fn collect(mut self: Pin<&mut Self>) -> Option<Result<T, RecvError>> {
+        match self.as_mut().op().collect() {
+            Cargo::Handed(value) => Some(Ok(value)),
             _ => self.look(),
         }
     }
 
     /// After a wait that ran out of time: the value, if one was handed over in the last moment.
-    pub(crate) fn collect_late(&mut self) -> Option<T> {
-        match self.key.take().map(|key| self.rx.chan.collect(key)) {
-            Some(Cargo::Handed(_, value)) => Some(value),
+    pub(crate) fn collect_late(self: Pin<&mut Self>) -> Option<T> {
+        match self.op().collect() {
+            Cargo::Handed(value) => Some(value),
             _ => None,
         }
     }
 
     pub(crate) fn version(&self) -> u64 {
-        self.rx.chan.with(|state, _| state.version())
+        self.rx().chan.locked(|state| state.version())
     }
 }
-
-impl<T> Unpin for Recv<'_, T> {}
 
 impl<T> Future for Recv<'_, T> {
     type Output = Result<T, RecvError>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        this.rx.end_stream_wait();
-        this.rx.chan.poll_recv(&mut this.key, cx, this.at)
-    }
-}
-
-impl<T> Drop for Recv<'_, T> {
-    fn drop(&mut self) {
-        if self.key.is_some() {
-            self.reset();
-        }
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let at = self.at;
+        self.rx().end_stream_wait();
+        self.op().poll_recv(cx, at)
     }
 }
 
 impl<T> fmt::Debug for Recv<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recv")
-            .field("waiting", &self.key.is_some())
+            .field("waiting", &self.op.is_waiting())
             .field("at", &self.at)
             .finish_non_exhaustive()
     }
@@ -118,20 +133,24 @@ impl<'a, T> RecvMany<'a, T> {
 impl<T> Future for RecvMany<'_, T> {
     type Output = usize;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
-        let this = &mut *self;
-        if this.limit == 0 {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
+        // SAFETY: a projection: `first` is pinned whenever `self` is, and nothing moves it out; the rest never is.
+        let (mut first, into, limit) = unsafe {
+            let this = self.get_unchecked_mut();
+            (Pin::new_unchecked(&mut this.first), &mut *this.into, this.limit)
+        };
+        if limit == 0 {
             return Poll::Ready(0);
         }
-        match Pin::new(&mut this.first).poll(cx) {
+        match first.as_mut().poll(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(RecvError)) => Poll::Ready(0),
             Poll::Ready(Ok(value)) => {
-                this.into.push(value);
+                into.push(value);
                 let mut count = 1;
-                while count < this.limit {
-                    let Ok(value) = this.first.rx.try_recv() else { break };
-                    this.into.push(value);
+                while count < limit {
+                    let Ok(value) = first.rx().try_recv() else { break };
+                    into.push(value);
                     count += 1;
                 }
                 Poll::Ready(count)

@@ -1,9 +1,9 @@
 //! The futures that send: [`Send`], and [`Reserve`] with the [`Permit`] that it gives.
 //!
 //! ```text
-//!   unpolled: the value lies here ── poll ──► waiting: it lies in the waiter ──► taken, or closed: it comes back
-//!        │                                     │
-//!        └── drop: the value is dropped ◄──────┘ (not yet taken)
+//!   unpolled ── poll ──► waiting, the value within a partner's reach ──► taken, or closed: it comes back
+//!        │                  │
+//!        └── drop: the value is dropped (not yet taken)
 //! ```
 //! A partner that takes the value of a waiting send completes it at that moment, even if the future is never
 //! polled again. So dropping a `Send` either leaves the channel without the value, or the value had been sent.
@@ -16,91 +16,98 @@ use std::task::{Context, Poll};
 
 use crate::chan::Chan;
 use crate::error::SendError;
-use crate::wait::{sent, Seat};
-use crate::wait_queue::Key;
+use crate::wait::{Home, Op, Seat};
+use crate::wait_queue::Side;
 use crate::waiter::Cargo;
 
+/// The sending side of a channel, as a place to wait.
+struct Tx<'a, T>(&'a Chan<T>);
+
+// SAFETY: a reference that never changes.
+unsafe impl<T> Home<T> for Tx<'_, T> {
+    const SIDE: Side = Side::Senders;
+    #[inline]
+    fn chan(&self) -> &Chan<T> {
+        self.0
+    }
+}
+
 /// The future of [`Sender::send`][crate::Sender::send].
+///
+/// Not `Unpin`: while it waits, a receiver takes the value out of it.
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Send<'a, T> {
-    chan: &'a Chan<T>,
-    value: Option<T>,
-    key: Option<Key>,
+    op: Op<Tx<'a, T>, T>,
     at: &'static Location<'static>,
 }
 
 impl<'a, T> Send<'a, T> {
+    #[inline]
     pub(crate) fn new(chan: &'a Chan<T>, value: T, at: &'static Location<'static>) -> Self {
-        Self { chan, value: Some(value), key: None, at }
+        Self { op: Op::new(Tx(chan), Cargo::Offer(value)), at }
+    }
+
+    #[inline]
+    fn op(self: Pin<&mut Self>) -> Pin<&mut Op<Tx<'a, T>, T>> {
+        // SAFETY: a projection: `op` is pinned whenever `self` is, and nothing moves it out.
+        unsafe { self.map_unchecked_mut(|this| &mut this.op) }
     }
 
     /// Ends the wait and takes the value back; `None` if it has been sent.
-    pub(crate) fn withdraw(&mut self) -> Option<T> {
-        let waiting = match self.key.take().map(|key| self.chan.cancel(key)) {
-            Some(Cargo::Offer(value)) => Some(value),
+    pub(crate) fn withdraw(self: Pin<&mut Self>) -> Option<T> {
+        match self.op().cancel() {
+            Cargo::Offer(value) => Some(value),
             _ => None,
-        };
-        waiting.or_else(|| self.value.take())
-    }
-
-    pub(crate) fn seat(&mut self, seat: Seat<'_>) -> Option<Result<(), SendError<T>>> {
-        self.chan.seat_send(&mut self.value, &mut self.key, seat)
-    }
-
-    /// Sends if that needs no waiting.
-    pub(crate) fn look(&mut self) -> Option<Result<(), SendError<T>>> {
-        match self.chan.try_send(self.value.take()?) {
-            Ok(()) => Some(Ok(())),
-            Err(crate::TrySendError::Closed(value)) => Some(Err(SendError(value))),
-            Err(crate::TrySendError::Full(value)) => {
-                self.value = Some(value);
-                None
-            }
         }
     }
 
-    pub(crate) fn collect(&mut self) -> Option<Result<(), SendError<T>>> {
-        self.key.take().map(|key| sent(self.chan.collect(key)))
+    pub(crate) fn seat(self: Pin<&mut Self>, seat: Seat<'_>, case: u32) -> Option<Result<(), SendError<T>>> {
+        self.op().seat_send(seat, case)
     }
 
-    pub(crate) fn has_value(&self) -> bool {
-        self.value.is_some()
+    /// Sends if that needs no waiting.
+    #[inline]
+    pub(crate) fn look(self: Pin<&mut Self>) -> Option<Result<(), SendError<T>>> {
+        self.op().look_to_send_at_once()
+    }
+
+    pub(crate) fn collect(self: Pin<&mut Self>) -> Result<(), SendError<T>> {
+        match self.op().collect() {
+            Cargo::Offer(value) => Err(SendError(value)),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn version(&self) -> u64 {
-        self.chan.with(|state, _| state.version())
+        self.op.home.0.locked(|state| state.version())
     }
 
-    /// A value that waits no more goes back to where it was before the first poll.
-    pub(crate) fn reset(&mut self) {
-        self.value = self.withdraw();
+    /// Ends the wait; afterwards it is as before the first poll. False if it has been sent.
+    pub(crate) fn reset(mut self: Pin<&mut Self>) -> bool {
+        match self.as_mut().withdraw() {
+            Some(value) => {
+                self.op().load(Cargo::Offer(value));
+                true
+            }
+            None => false,
+        }
     }
 }
-
-// The value is never pinned: it moves into the channel.
-impl<T> Unpin for Send<'_, T> {}
 
 impl<T> Future for Send<'_, T> {
     type Output = Result<(), SendError<T>>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        this.chan.poll_send(&mut this.value, &mut this.key, cx, this.at)
-    }
-}
-
-impl<T> Drop for Send<'_, T> {
-    fn drop(&mut self) {
-        if self.key.is_some() {
-            drop(self.withdraw());
-        }
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let at = self.at;
+        self.op().poll_send(cx, at)
     }
 }
 
 impl<T> fmt::Debug for Send<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Send")
-            .field("waiting", &self.key.is_some())
+            .field("waiting", &self.op.is_waiting())
             .field("at", &self.at)
             .finish_non_exhaustive()
     }
@@ -109,38 +116,30 @@ impl<T> fmt::Debug for Send<'_, T> {
 /// The future of [`Sender::reserve`][crate::Sender::reserve].
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Reserve<'a, T> {
-    chan: &'a Chan<T>,
-    key: Option<Key>,
+    op: Op<Tx<'a, T>, T>,
     at: &'static Location<'static>,
 }
 
 impl<'a, T> Reserve<'a, T> {
     pub(crate) fn new(chan: &'a Chan<T>, at: &'static Location<'static>) -> Self {
-        Self { chan, key: None, at }
+        Self { op: Op::new(Tx(chan), Cargo::Empty), at }
     }
 }
 
 impl<'a, T> Future for Reserve<'a, T> {
     type Output = Result<Permit<'a, T>, SendError<()>>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let chan = this.chan;
-        chan.poll_reserve(&mut this.key, cx, this.at).map_ok(|()| Permit { chan: Some(chan) })
-    }
-}
-
-impl<T> Drop for Reserve<'_, T> {
-    fn drop(&mut self) {
-        if let Some(key) = self.key.take() {
-            self.chan.cancel(key);
-        }
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (at, chan) = (self.at, self.op.home.0);
+        // SAFETY: a projection: `op` is pinned whenever `self` is, and nothing moves it out.
+        let op = unsafe { self.map_unchecked_mut(|this| &mut this.op) };
+        op.poll_reserve(cx, at).map_ok(|()| Permit { chan: Some(chan) })
     }
 }
 
 impl<T> fmt::Debug for Reserve<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reserve").field("waiting", &self.key.is_some()).finish_non_exhaustive()
+        f.debug_struct("Reserve").field("waiting", &self.op.is_waiting()).finish_non_exhaustive()
     }
 }
 

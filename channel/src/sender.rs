@@ -99,7 +99,7 @@ impl<T> Sender<T> {
             Some(Ok(())) => Ok(()),
             Some(Err(SendError(value))) => Err(SendTimeoutError::Closed(value)),
             // A partner may have taken the value between the last look and now: then it is sent.
-            None => send.withdraw().map_or(Ok(()), |value| Err(SendTimeoutError::Timeout(value))),
+            None => send.as_mut().withdraw().map_or(Ok(()), |value| Err(SendTimeoutError::Timeout(value))),
         }
     }
 

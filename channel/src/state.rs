@@ -24,13 +24,11 @@
 //! Every function returns the parties to wake in a [`WakeList`] and every value or waker that must be dropped to its
 //! caller, who has to release the lock first.
 
-use pirn_sync::primitive::Arc;
-
 use crate::claim::Claim;
 use crate::error::{TryRecvError, TrySendError};
 use crate::ring::Ring;
-use crate::wait_queue::{Key, Side, WaitQueues};
-use crate::waiter::{Cargo, Party, WakeList};
+use crate::wait_queue::{Side, WaitQueues};
+use crate::waiter::{Cargo, Node, Party, Waiter, WakeList};
 
 /// The capacity of a channel without bound.
 pub(crate) const UNBOUNDED: usize = usize::MAX;
@@ -159,7 +157,7 @@ impl<T> State<T> {
     pub(crate) fn put(
         &mut self,
         value: T,
-        me: Option<&Arc<Claim>>,
+        me: Option<&Claim>,
         wakes: &mut WakeList,
     ) -> Result<(), TrySendError<T>> {
         if self.closed {
@@ -179,13 +177,13 @@ impl<T> State<T> {
     /// Gives a new value to the first receiver that waits. If none can be had, the value comes back, and the busy
     /// ones are told of it if there is room for it.
     #[inline]
-    fn hand_over(&mut self, value: T, me: Option<&Arc<Claim>>, wakes: &mut WakeList) -> Option<T> {
+    fn hand_over(&mut self, value: T, me: Option<&Claim>, wakes: &mut WakeList) -> Option<T> {
         while !self.waiters.is_empty(Side::Receivers) {
-            if let Some((key, party)) = self.waiters.claim_first(Side::Receivers) {
+            if let Some(claimed) = self.waiters.claim_first(Side::Receivers) {
                 debug_assert!(self.ring.is_empty(), "S1: a receiver waited beside a value");
-                self.hand(key, self.sent, value);
+                claimed.complete(wakes, |node| hand(node, self.sent, value));
                 self.sent += 1;
-                wakes.push(party);
+                self.events += 1;
                 return None;
             }
             if !self.has_room() || !self.waiters.flag_busy(Side::Receivers, me) {
@@ -204,11 +202,6 @@ impl<T> State<T> {
         }
     }
 
-    fn hand(&mut self, key: Key, number: u64, value: T) {
-        *self.waiters.cargo_mut(key) = Cargo::Handed(number, value);
-        self.events += 1;
-    }
-
     /// Receives without waiting.
     #[inline]
     pub(crate) fn take(&mut self, wakes: &mut WakeList) -> Result<T, TryRecvError> {
@@ -219,9 +212,8 @@ impl<T> State<T> {
             return Ok(value);
         }
         if self.may_meet() {
-            if let Some((key, party)) = self.waiters.claim_offer() {
-                let cargo = std::mem::replace(self.waiters.cargo_mut(key), Cargo::Sent);
-                wakes.push(party);
+            if let Some(claimed) = self.waiters.claim_offer() {
+                let cargo = claimed.complete(wakes, |node| std::mem::replace(&mut node.cargo, Cargo::Sent));
                 self.sent += 1;
                 self.events += 1;
                 match cargo {
@@ -237,21 +229,27 @@ impl<T> State<T> {
     #[cold]
     fn refill(&mut self, wakes: &mut WakeList) {
         while self.has_room() {
-            let Some((key, party)) = self.waiters.claim_first(Side::Senders) else {
+            let Some(claimed) = self.waiters.claim_first(Side::Senders) else {
                 if self.waiters.flag_busy(Side::Senders, None) {
                     continue;
                 }
                 break;
             };
-            wakes.push(party);
-            match std::mem::replace(self.waiters.cargo_mut(key), Cargo::Sent) {
-                Cargo::Offer(value) => {
+            let offered =
+                claimed.complete(wakes, |node| match std::mem::replace(&mut node.cargo, Cargo::Sent) {
+                    Cargo::Offer(value) => Some(value),
+                    _ => {
+                        node.cargo = Cargo::Granted;
+                        None
+                    }
+                });
+            match offered {
+                Some(value) => {
                     if let Some(value) = self.hand_over(value, None, wakes) {
                         self.store(value);
                     }
                 }
-                _ => {
-                    *self.waiters.cargo_mut(key) = Cargo::Granted;
+                None => {
                     self.reserved += 1;
                     self.events += 1;
                 }
@@ -289,7 +287,7 @@ impl<T> State<T> {
     /// meanwhile: then try again.
     ///
     /// A select that is flagged itself tells nobody: it will be back (see [`claim`][crate::claim]).
-    pub(crate) fn announce(&self, side: Side, me: Option<&Arc<Claim>>) -> bool {
+    pub(crate) fn announce(&self, side: Side, me: Option<&Claim>) -> bool {
         let other = match side {
             Side::Senders => Side::Receivers,
             Side::Receivers => Side::Senders,
@@ -301,18 +299,36 @@ impl<T> State<T> {
     }
 
     /// Begins to wait.
-    pub(crate) fn enlist(&mut self, side: Side, party: Party, cargo: Cargo<T>) -> Key {
+    ///
+    /// # Safety
+    /// As for [`WaitQueues::push`].
+    pub(crate) unsafe fn enlist(&mut self, side: Side, waiter: &Waiter<T>, party: Party, case: u32) {
         self.events += 1;
-        self.waiters.push(side, party, cargo)
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.waiters.push(side, waiter, party, case) };
     }
 
-    /// Ends a wait: frees the waiter, and passes on what it had been given. What is left to drop is returned.
-    pub(crate) fn dismiss(&mut self, key: Key, wakes: &mut WakeList) -> (Option<Party>, Cargo<T>) {
-        let (party, cargo) = self.waiters.remove(key);
+    /// Ends a wait: takes the waiter off its queue, and passes on what it had been given. What is left to drop is returned.
+    ///
+    /// # Safety
+    /// As for [`WaitQueues::leave`].
+    pub(crate) unsafe fn dismiss(
+        &mut self,
+        side: Side,
+        waiter: &Waiter<T>,
+        wakes: &mut WakeList,
+    ) -> (Party, Cargo<T>) {
         self.events += 1;
+        // SAFETY: the caller's promise, passed on; afterwards the waiter is in no queue and its owner calls (W1).
+        let (party, cargo, number) = unsafe {
+            let party = self.waiters.leave(side, waiter);
+            let (cargo, number) =
+                waiter.node(|node| (std::mem::replace(&mut node.cargo, Cargo::Empty), node.number()));
+            (party, cargo, number)
+        };
         let leftover = match cargo {
-            Cargo::Handed(number, value) => match self.give_back(number, value, wakes) {
-                Some(value) => Cargo::Handed(number, value),
+            Cargo::Handed(value) => match self.give_back(number, value, wakes) {
+                Some(value) => Cargo::Handed(value),
                 None => Cargo::Empty,
             },
             Cargo::Granted => {
@@ -330,9 +346,9 @@ impl<T> State<T> {
             return Some(value);
         }
         loop {
-            if let Some((key, party)) = self.waiters.claim_first(Side::Receivers) {
-                self.hand(key, number, value);
-                wakes.push(party);
+            if let Some(claimed) = self.waiters.claim_first(Side::Receivers) {
+                claimed.complete(wakes, |node| hand(node, number, value));
+                self.events += 1;
                 return None;
             }
             if !self.waiters.flag_busy(Side::Receivers, None) {
@@ -349,7 +365,7 @@ impl<T> State<T> {
             return Err(value);
         }
         self.store(value);
-        self.waiters.rouse_receivers(|party| wakes.push(party));
+        self.waiters.rouse_receivers(wakes);
         Ok(())
     }
 
@@ -366,8 +382,8 @@ impl<T> State<T> {
                 if wakes.len() >= batch {
                     return false;
                 }
-                if let Some((_, party)) = self.waiters.claim_first(side) {
-                    wakes.push(party);
+                if let Some(claimed) = self.waiters.claim_first(side) {
+                    claimed.complete(wakes, |_| ());
                 } else if !self.waiters.flag_busy(side, None) {
                     break;
                 }
@@ -401,4 +417,9 @@ impl<T> State<T> {
     pub(crate) fn name(&self) -> Option<std::sync::Arc<str>> {
         self.rare.as_ref().and_then(|rare| rare.name.clone())
     }
+}
+
+fn hand<T>(node: &mut Node<T>, number: u64, value: T) {
+    node.cargo = Cargo::Handed(value);
+    node.set_number(number);
 }

@@ -1,277 +1,374 @@
 //! How an operation waits on a channel: it begins, is polled, and ends.
 //!
 //! ```text
-//!   None ── first poll: look · enlist ──► Some(key) ── poll: done? ──► None, Ready
-//!    ▲                                       │
-//!    └─────────── drop: dismiss, pass on ────┘
+//!   IDLE ── first poll: look · enlist ──► LINKED ── completed ──► DONE ── poll ──► IDLE, Ready
+//!    ▲                                      │                      │
+//!    └─────────── drop: leave, pass on ─────┴──────────────────────┘
 //! ```
-//! The waiting future holds nothing but the key of its waiter. Looking and enlisting are one critical section: a partner
-//! that comes later finds the waiter, one that came earlier was found. The waker is cloned before that section and, if it is not
-//! needed, dropped after it (H1 of [`chan`][crate::chan]).
+//! Looking and enlisting are one critical section: a partner that comes later finds the waiter, one that came earlier was found.
+//! The waker is cloned before that section and, if it is not needed, dropped after it (H1 of [`chan`][crate::chan]). A wait that is
+//! done needs the lock no more: the node is its owner's again.
 //!
 //! # Invariants
-//! A1. A future whose key is `Some` stands in a queue, or its waiter is done and holds what it came to.
-//! A2. A poll asks the host for a yield before it takes anything that is ready.
-//! A3. A select's case waits under the select's claim (see [`claim`][crate::claim]); everything else about it is the same.
+//! A1. An [`Op`] names one channel for life, and its waiter waits on that side of that channel alone (W2 of
+//!     [`waiter`][crate::waiter]).
+//! A2. An `Op` begins to wait only when it is pinned, and its drop ends the wait (W3).
+//! A3. A poll asks the host for a yield before it takes anything that is ready.
+//! A4. A select's case waits under the select's claim (see [`claim`][crate::claim]); everything else about it is the same.
 
 use std::panic::Location;
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll, Waker};
 
 use pirn_sync::host::{self, WaitKind};
-use pirn_sync::primitive::Arc;
 
 use crate::chan::Chan;
 use crate::claim::Claim;
 use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
 use crate::state::State;
-use crate::wait_queue::{Key, Side};
-use crate::waiter::{Cargo, Party, WakeList};
+use crate::wait_queue::Side;
+use crate::waiter::{Cargo, Party, Waiter, WakeList};
 
-/// How a select looks at one of its channel cases.
+/// The claim under which the cases of a select wait.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seat<'a> {
-    pub(crate) claim: &'a Arc<Claim>,
-    pub(crate) case: u32,
-}
+pub struct Seat<'a>(&'a Claim);
 
-impl Seat<'_> {
-    fn party(self) -> Party {
-        Party::Select { claim: self.claim.clone(), case: self.case }
+impl<'a> Seat<'a> {
+    /// # Safety
+    /// The claim must stay where it is for as long as an operation that took this seat waits.
+    pub(crate) unsafe fn new(claim: &'a Claim) -> Self {
+        Self(claim)
     }
 }
 
-impl<T> Chan<T> {
-    /// Polls a receive; `key` is its waiter, if it has one.
+/// Where an operation waits.
+///
+/// # Safety
+/// `chan` returns the same channel every time.
+pub(crate) unsafe trait Home<T> {
+    /// Which queue of it.
+    const SIDE: Side;
+    fn chan(&self) -> &Chan<T>;
+}
+
+/// One operation, which may come to wait.
+#[derive(Debug)]
+pub(crate) struct Op<H: Home<T>, T> {
+    pub(crate) home: H,
+    waiter: Waiter<T>,
+}
+
+impl<H: Home<T>, T> Op<H, T> {
+    #[inline]
+    pub(crate) fn new(home: H, cargo: Cargo<T>) -> Self {
+        Self { home, waiter: Waiter::new(cargo) }
+    }
+
+    /// Whether it stands in a queue, or has come to something that was not looked at.
+    #[inline]
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiter.is_waiting()
+    }
+
+    /// Exchanges what it carries. Only for the owner, while it does not wait or is done.
+    #[inline]
+    fn exchange(&self, cargo: Cargo<T>) -> Cargo<T> {
+        debug_assert!(self.waiter.is_mine());
+        // SAFETY: W1: it is not linked, and its owner calls: every caller is a method that has the `Op` to itself.
+        unsafe { self.waiter.node(|node| std::mem::replace(&mut node.cargo, cargo)) }
+    }
+
+    /// Gives it back what it carried.
+    #[inline]
+    pub(crate) fn load(self: Pin<&mut Self>, cargo: Cargo<T>) {
+        drop(self.exchange(cargo));
+    }
+
+    /// What the wait has come to: the cargo if it is over, else the waker is brought up to date.
+    #[inline]
+    fn poll_wait(&self, cx: &mut Context<'_>) -> Option<Cargo<T>> {
+        if !self.waiter.is_mine() && !self.renew(cx) {
+            return None;
+        }
+        self.waiter.settle();
+        Some(self.exchange(Cargo::Empty))
+    }
+
+    /// Brings the waker up to date; true if the wait is over.
+    #[cold]
+    fn renew(&self, cx: &mut Context<'_>) -> bool {
+        let (waiter, chan) = (&self.waiter, self.home.chan());
+        let knows = |party: &Party| matches!(party, Party::Plain(old) if old.will_wake(cx.waker()));
+        // SAFETY: W1: under the lock.
+        if chan.locked(|_| waiter.is_linked() && unsafe { waiter.node(|node| knows(&node.party)) }) {
+            return false;
+        }
+        let mut party = Party::Plain(cx.waker().clone());
+        chan.locked(|_| {
+            if waiter.is_linked() {
+                // SAFETY: W1: under the lock.
+                unsafe { waiter.node(|node| std::mem::swap(&mut node.party, &mut party)) };
+            }
+        });
+        drop(party);
+        waiter.is_mine()
+    }
+
+    /// Ends the wait, if there is one, passing on what it had been given. Returns what is left of its cargo.
+    #[inline]
+    pub(crate) fn cancel(self: Pin<&mut Self>) -> Cargo<T> {
+        if self.waiter.is_waiting() {
+            self.dismiss()
+        } else {
+            self.exchange(Cargo::Empty)
+        }
+    }
+
+    #[cold]
+    fn dismiss(&self) -> Cargo<T> {
+        // SAFETY: A1.
+        let (party, cargo) =
+            self.home.chan().with(|state, wakes| unsafe { state.dismiss(H::SIDE, &self.waiter, wakes) });
+        drop(party);
+        cargo
+    }
+
+    /// Ends the wait without passing on: its cargo.
+    pub(crate) fn collect(self: Pin<&mut Self>) -> Cargo<T> {
+        if self.waiter.is_mine() {
+            self.waiter.settle();
+        } else {
+            // SAFETY: A1.
+            let party =
+                self.home.chan().locked(|state| unsafe { state.waiters.leave(H::SIDE, &self.waiter) });
+            drop(party);
+        }
+        self.exchange(Cargo::Empty)
+    }
+
+    /// Begins to wait, under the lock, unless it does.
+    #[inline]
+    fn enlist(self: Pin<&Self>, state: &mut State<T>, party: impl FnOnce() -> (Party, u32)) {
+        if !self.waiter.is_waiting() {
+            let (party, case) = party();
+            // SAFETY: A1 and A2: it is pinned, and does not wait yet.
+            unsafe { state.enlist(H::SIDE, &self.get_ref().waiter, party, case) };
+        }
+    }
+
+    /// Exchanges the cargo under the lock, where a waiter that is linked may be touched, too.
+    #[inline]
+    fn exchange_locked(&self, _: &mut State<T>, cargo: Cargo<T>) -> Cargo<T> {
+        // SAFETY: W1: linked and under the lock, or its owner calls.
+        unsafe { self.waiter.node(|node| std::mem::replace(&mut node.cargo, cargo)) }
+    }
+}
+
+// --- receiving ---------------------------------------------------------------------------------------------------
+
+impl<H: Home<T>, T> Op<H, T> {
+    /// Polls a receive.
     #[inline]
     pub(crate) fn poll_recv(
-        &self,
-        key: &mut Option<Key>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         at: &'static Location<'static>,
     ) -> Poll<Result<T, RecvError>> {
         if host::poll_yield(cx).is_pending() {
             return Poll::Pending;
         }
-        if let Some(waiter) = *key {
-            match self.poll_waiter(waiter, cx) {
+        let chan = self.home.chan();
+        if self.waiter.is_waiting() {
+            match self.poll_wait(cx) {
                 None => return pending(WaitKind::Recv, at),
-                Some(Cargo::Handed(_, value)) => {
-                    *key = None;
-                    return Poll::Ready(Ok(value));
-                }
-                Some(_) => *key = None,
+                Some(Cargo::Handed(value)) => return Poll::Ready(Ok(value)),
+                Some(_) => {}
             }
         }
-        match self.try_recv() {
+        match chan.try_recv() {
             Ok(value) => return Poll::Ready(Ok(value)),
             Err(TryRecvError::Closed) => return Poll::Ready(Err(RecvError)),
-            Err(TryRecvError::Empty) if self.never => return pending(WaitKind::Recv, at),
+            Err(TryRecvError::Empty) if chan.never => return pending(WaitKind::Recv, at),
             Err(TryRecvError::Empty) => {}
         }
-        let mut party = Some(Party::Plain(cx.waker().clone()));
-        let looked = self.with(|state, wakes| look_to_recv(state, None, wakes, || party.take(), key));
-        drop(party);
-        match looked {
-            Some(result) => Poll::Ready(result),
-            None => pending(WaitKind::Recv, at),
-        }
+        let mut waker = Some(cx.waker().clone());
+        let this = self.as_ref();
+        let looked = chan.with(|state, wakes| this.look_to_recv(state, None, wakes, || plain(&mut waker)));
+        drop(waker);
+        looked.map_or_else(|| pending(WaitKind::Recv, at), Poll::Ready)
     }
 
-    /// Polls a send; `value` is there until it is sent or waits.
+    /// Looks for a select, and enlists it unless it stands in the queue already.
+    pub(crate) fn seat_recv(self: Pin<&mut Self>, seat: Seat<'_>, case: u32) -> Option<Result<T, RecvError>> {
+        let (chan, this) = (self.home.chan(), self.as_ref());
+        if chan.never {
+            return None;
+        }
+        chan.with(|state, wakes| this.look_to_recv(state, Some(seat), wakes, || (seat.party(), case)))
+    }
+
+    /// Receives, or begins to wait; `None` when it waits.
+    #[inline]
+    fn look_to_recv(
+        self: Pin<&Self>,
+        state: &mut State<T>,
+        seat: Option<Seat<'_>>,
+        wakes: &mut WakeList,
+        party: impl FnOnce() -> (Party, u32),
+    ) -> Option<Result<T, RecvError>> {
+        loop {
+            match state.take(wakes) {
+                Ok(value) => return Some(Ok(value)),
+                Err(TryRecvError::Closed) => return Some(Err(RecvError)),
+                Err(TryRecvError::Empty) if state.announce(H::SIDE, seat.map(|seat| seat.0)) => {}
+                Err(TryRecvError::Empty) => break,
+            }
+        }
+        self.enlist(state, party);
+        None
+    }
+}
+
+// --- sending -----------------------------------------------------------------------------------------------------
+
+impl<H: Home<T>, T> Op<H, T> {
+    /// Polls a send.
     #[inline]
     pub(crate) fn poll_send(
-        &self,
-        value: &mut Option<T>,
-        key: &mut Option<Key>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         at: &'static Location<'static>,
     ) -> Poll<Result<(), SendError<T>>> {
         if host::poll_yield(cx).is_pending() {
             return Poll::Pending;
         }
-        if let Some(waiter) = *key {
-            return match self.poll_waiter(waiter, cx) {
+        if self.waiter.is_waiting() {
+            return match self.poll_wait(cx) {
                 None => pending(WaitKind::Send, at),
-                Some(cargo) => {
-                    *key = None;
-                    Poll::Ready(sent(cargo))
-                }
+                Some(Cargo::Offer(value)) => Poll::Ready(Err(SendError(value))),
+                Some(_) => Poll::Ready(Ok(())),
             };
         }
-        let Some(unsent) = value.take() else { panic!("a send was polled after it had completed") };
-        match self.try_send(unsent) {
-            Ok(()) => return Poll::Ready(Ok(())),
-            Err(TrySendError::Closed(unsent)) => return Poll::Ready(Err(SendError(unsent))),
-            Err(TrySendError::Full(unsent)) => *value = Some(unsent),
+        if let Some(result) = self.as_mut().look_to_send_at_once() {
+            return Poll::Ready(result);
         }
-        let mut party = Some(Party::Plain(cx.waker().clone()));
-        let looked = self.with(|state, wakes| look_to_send(state, None, wakes, || party.take(), value, key));
-        drop(party);
-        match looked {
-            Some(result) => Poll::Ready(result),
-            None => pending(WaitKind::Send, at),
+        let mut waker = Some(cx.waker().clone());
+        let (chan, this) = (self.home.chan(), self.as_ref());
+        let looked = chan.with(|state, wakes| this.look_to_send(state, None, wakes, || plain(&mut waker)));
+        drop(waker);
+        looked.map_or_else(|| pending(WaitKind::Send, at), Poll::Ready)
+    }
+
+    /// Sends if that needs no waiting.
+    ///
+    /// # Panics
+    /// If it has sent its value before.
+    #[inline]
+    pub(crate) fn look_to_send_at_once(self: Pin<&mut Self>) -> Option<Result<(), SendError<T>>> {
+        let Cargo::Offer(value) = self.exchange(Cargo::Sent) else {
+            panic!("a send was polled after it had completed")
+        };
+        match self.home.chan().try_send(value) {
+            Ok(()) => Some(Ok(())),
+            Err(TrySendError::Closed(value)) => Some(Err(SendError(value))),
+            Err(TrySendError::Full(value)) => {
+                self.exchange(Cargo::Offer(value));
+                None
+            }
         }
+    }
+
+    /// Looks for a select, and enlists it unless it stands in the queue already.
+    pub(crate) fn seat_send(
+        self: Pin<&mut Self>,
+        seat: Seat<'_>,
+        case: u32,
+    ) -> Option<Result<(), SendError<T>>> {
+        let (chan, this) = (self.home.chan(), self.as_ref());
+        chan.with(|state, wakes| this.look_to_send(state, Some(seat), wakes, || (seat.party(), case)))
+    }
+
+    /// Sends, or begins to wait; `None` when it waits.
+    #[inline]
+    fn look_to_send(
+        self: Pin<&Self>,
+        state: &mut State<T>,
+        seat: Option<Seat<'_>>,
+        wakes: &mut WakeList,
+        party: impl FnOnce() -> (Party, u32),
+    ) -> Option<Result<(), SendError<T>>> {
+        let me = seat.map(|seat| seat.0);
+        let Cargo::Offer(mut value) = self.exchange_locked(state, Cargo::Sent) else {
+            unreachable!("a send has its value until it is sent")
+        };
+        loop {
+            match state.put(value, me, wakes) {
+                Ok(()) => return Some(Ok(())),
+                Err(TrySendError::Closed(value)) => return Some(Err(SendError(value))),
+                Err(TrySendError::Full(back)) => value = back,
+            }
+            if !state.announce(H::SIDE, me) {
+                break;
+            }
+        }
+        self.exchange_locked(state, Cargo::Offer(value));
+        self.enlist(state, party);
+        None
     }
 
     /// Polls for a slot.
     pub(crate) fn poll_reserve(
-        &self,
-        key: &mut Option<Key>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         at: &'static Location<'static>,
     ) -> Poll<Result<(), SendError<()>>> {
         if host::poll_yield(cx).is_pending() {
             return Poll::Pending;
         }
-        if let Some(waiter) = *key {
-            return match self.poll_waiter(waiter, cx) {
+        if self.waiter.is_waiting() {
+            return match self.poll_wait(cx) {
                 None => pending(WaitKind::Send, at),
-                Some(cargo) => {
-                    *key = None;
-                    Poll::Ready(if matches!(cargo, Cargo::Granted) { Ok(()) } else { Err(SendError(())) })
-                }
+                Some(Cargo::Granted) => Poll::Ready(Ok(())),
+                Some(_) => Poll::Ready(Err(SendError(()))),
             };
         }
-        let mut party = Some(Party::Plain(cx.waker().clone()));
-        let taken = self.with(|state, _| {
+        let mut waker = Some(cx.waker().clone());
+        let (chan, this) = (self.home.chan(), self.as_ref());
+        let taken = chan.with(|state, _| {
             if state.is_closed() {
                 return Some(Err(SendError(())));
             }
             if state.reserve() {
                 return Some(Ok(()));
             }
-            *key = party.take().map(|party| state.enlist(Side::Senders, party, Cargo::Slot));
+            this.exchange_locked(state, Cargo::Slot);
+            this.enlist(state, || plain(&mut waker));
             None
         });
-        drop(party);
+        drop(waker);
         taken.map_or_else(|| pending(WaitKind::Send, at), Poll::Ready)
     }
+}
 
-    /// What a waiter has come to: its cargo if it is done (then it is freed), else its waker is brought up to date.
+impl<H: Home<T>, T> Drop for Op<H, T> {
     #[inline]
-    fn poll_waiter(&self, key: Key, cx: &mut Context<'_>) -> Option<Cargo<T>> {
-        let (cargo, stale) = self.state.with(|state| match state.waiters.party_mut(key) {
-            None => (Some(state.waiters.remove(key).1), false),
-            Some(Party::Plain(old)) => (None, !old.will_wake(cx.waker())),
-            Some(Party::Select { .. }) => (None, true),
-        });
-        if !stale {
-            return cargo;
+    fn drop(&mut self) {
+        if self.waiter.is_waiting() {
+            drop(self.dismiss());
         }
-        let mut party = Party::Plain(cx.waker().clone());
-        let cargo = self.state.with(|state| match state.waiters.party_mut(key) {
-            None => Some(state.waiters.remove(key).1),
-            Some(old) => {
-                std::mem::swap(old, &mut party);
-                None
-            }
-        });
-        drop(party);
-        cargo
-    }
-
-    /// Ends a wait, passing on what it had been given.
-    #[cold]
-    pub(crate) fn cancel(&self, key: Key) -> Cargo<T> {
-        let (party, cargo) = self.with(|state, wakes| state.dismiss(key, wakes));
-        drop(party);
-        cargo
-    }
-
-    /// Looks for a select, and enlists it unless it stands in the queue already.
-    pub(crate) fn seat_recv(&self, key: &mut Option<Key>, seat: Seat<'_>) -> Option<Result<T, RecvError>> {
-        if self.never {
-            return None;
-        }
-        self.with(|state, wakes| look_to_recv(state, Some(seat), wakes, || Some(seat.party()), key))
-    }
-
-    /// The same for a send. A value that waits lies in the waiter.
-    pub(crate) fn seat_send(
-        &self,
-        value: &mut Option<T>,
-        key: &mut Option<Key>,
-        seat: Seat<'_>,
-    ) -> Option<Result<(), SendError<T>>> {
-        self.with(|state, wakes| look_to_send(state, Some(seat), wakes, || Some(seat.party()), value, key))
-    }
-
-    /// Frees the waiter of a case that was claimed, and returns its cargo.
-    pub(crate) fn collect(&self, key: Key) -> Cargo<T> {
-        let (party, cargo) = self.locked(|state| state.waiters.remove(key));
-        drop(party);
-        cargo
     }
 }
 
-/// Receives, or begins to wait as `party`; `None` when it waits.
-fn look_to_recv<T>(
-    state: &mut State<T>,
-    seat: Option<Seat<'_>>,
-    wakes: &mut WakeList,
-    party: impl FnOnce() -> Option<Party>,
-    key: &mut Option<Key>,
-) -> Option<Result<T, RecvError>> {
-    let me = seat.map(|seat| seat.claim);
-    loop {
-        match state.take(wakes) {
-            Ok(value) => return Some(Ok(value)),
-            Err(TryRecvError::Closed) => return Some(Err(RecvError)),
-            Err(TryRecvError::Empty) if state.announce(Side::Receivers, me) => {}
-            Err(TryRecvError::Empty) => break,
-        }
+impl Seat<'_> {
+    fn party(self) -> Party {
+        Party::Select(Some(NonNull::from(self.0)))
     }
-    if key.is_none() {
-        *key = party().map(|party| state.enlist(Side::Receivers, party, Cargo::Empty));
-    }
-    None
 }
 
-/// Sends, or begins to wait as `party`; `None` when it waits. The value of one that waits already lies in its waiter.
-fn look_to_send<T>(
-    state: &mut State<T>,
-    seat: Option<Seat<'_>>,
-    wakes: &mut WakeList,
-    party: impl FnOnce() -> Option<Party>,
-    value: &mut Option<T>,
-    key: &mut Option<Key>,
-) -> Option<Result<(), SendError<T>>> {
-    let me = seat.map(|seat| seat.claim);
-    let mut unsent = match *key {
-        None => value.take()?,
-        Some(waiter) => match std::mem::replace(state.waiters.cargo_mut(waiter), Cargo::Empty) {
-            Cargo::Offer(value) => value,
-            _ => unreachable!("a send that waits has its value in its waiter"),
-        },
-    };
-    loop {
-        match state.put(unsent, me, wakes) {
-            Ok(()) => {
-                if let Some(waiter) = *key {
-                    *state.waiters.cargo_mut(waiter) = Cargo::Sent;
-                }
-                return Some(Ok(()));
-            }
-            Err(TrySendError::Closed(value)) => return Some(Err(SendError(value))),
-            Err(TrySendError::Full(value)) => unsent = value,
-        }
-        if !state.announce(Side::Senders, me) {
-            break;
-        }
-    }
-    match *key {
-        Some(waiter) => *state.waiters.cargo_mut(waiter) = Cargo::Offer(unsent),
-        None => *key = party().map(|party| state.enlist(Side::Senders, party, Cargo::Offer(unsent))),
-    }
-    None
-}
-
-/// The result of a send whose waiter is done.
-pub(crate) fn sent<T>(cargo: Cargo<T>) -> Result<(), SendError<T>> {
-    match cargo {
-        Cargo::Offer(value) => Err(SendError(value)),
-        _ => Ok(()),
-    }
+/// The party of a single operation.
+fn plain(waker: &mut Option<Waker>) -> (Party, u32) {
+    (waker.take().map_or(Party::NOBODY, Party::Plain), 0)
 }
 
 #[inline]

@@ -1,46 +1,26 @@
-//! The waiters of one channel: a slab of nodes, and two first-in-first-out queues threaded through it.
+//! The waiters of one channel: two first-in-first-out queues threaded through the futures that wait.
 //!
 //! ```text
-//!   nodes   [0: R1] [1: S1] [2: free] [3: R2] [4: done]       index = key, held by the waiting future
-//!   receivers  head 0 ⇄ 3 tail          senders  head 1 tail       free list  2
+//!   receivers  head ──► [R1] ⇄ [R2] ⇄ [R3] ◄── tail        each in the future of a task or on the stack of a thread
+//!   senders    head ──► [S1] ◄── tail
 //! ```
-//!
-//! A linked list because a waiter leaves from the middle when its future is dropped or its select goes elsewhere; indices
-//! instead of pointers because then it is safe code, and one allocation serves all waiters of a channel.
+//! A linked list because a waiter leaves from the middle when its future is dropped or its select goes elsewhere.
 //!
 //! # Invariants
-//! Q1. A linked node has a party. A node whose party was taken (done) or whose select was lost is not linked.
-//! Q2. A node is linked in at most one queue; queues are in order of arrival.
-//! Q3. When the last waiter goes, a slab larger than [`KEEP`] nodes is freed: a burst of waiters leaves
-//!     nothing behind.
+//! Q1. A linked waiter is alive and where it was when it was linked (W3 of [`waiter`][crate::waiter]); all links are between
+//!     linked waiters, and are followed only under the lock, which a `&mut` to these queues stands for.
+//! Q2. A waiter is linked in at most one queue; queues are in order of arrival.
 //!
 //! # Rejected
-//! Nodes inside the futures (intrusive, no slab): it needs `unsafe` and pinned futures, and saves one
-//! write of a cache line that the lock has just brought.
+//! *A slab of nodes in the channel, and its index in the future*: all safe code, and futures that may move. A task that waits then cost
+//! some 60 bytes beyond its future, more than the rest of its bookkeeping had left of the hundred that a task may cost, and
+//! every wait copied a node in and out.
 
-use pirn_sync::primitive::Arc;
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
 
 use crate::claim::{Attempt, Claim, Flag};
-use crate::waiter::{Cargo, Party};
-
-const NIL: u32 = u32::MAX;
-
-/// How many nodes an idle slab may keep.
-const KEEP: usize = 32;
-
-/// Where a waiter lies in its channel's slab.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key(u32);
-
-impl Key {
-    pub(crate) fn from_index(index: u32) -> Self {
-        Self(index)
-    }
-
-    pub(crate) fn index(self) -> u32 {
-        self.0
-    }
-}
+use crate::waiter::{Cargo, Link, Node, Party, Waiter, WakeList};
 
 /// Which of the two queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,161 +32,173 @@ pub(crate) enum Side {
 }
 
 #[derive(Debug)]
-struct Node<T> {
-    party: Option<Party>,
-    cargo: Cargo<T>,
-    side: Side,
-    linked: bool,
-    prev: u32,
-    next: u32,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Ends {
-    head: u32,
-    tail: u32,
+struct Ends<T> {
+    head: Link<T>,
+    tail: Link<T>,
 }
 
 /// All waiters of one channel.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct WaitQueues<T> {
-    senders: Ends,
-    receivers: Ends,
-    free: u32,
-    used: u32,
-    nodes: Vec<Node<T>>,
+    receivers: Ends<T>,
+    senders: Ends<T>,
+}
+
+// SAFETY: pointers to waiters, whose content may be sent to whoever holds the lock (Q1); nothing else.
+unsafe impl<T: Send> Send for WaitQueues<T> {}
+
+/// A waiter that was just taken off its queue, to be completed before the lock is released.
+#[must_use]
+pub(crate) struct Claimed<'q, T> {
+    waiter: NonNull<Waiter<T>>,
+    locked: PhantomData<&'q mut WaitQueues<T>>,
+}
+
+impl<T> Claimed<'_, T> {
+    /// Settles what became of it, and has its party woken.
+    #[inline]
+    pub(crate) fn complete<R>(self, wakes: &mut WakeList, f: impl FnOnce(&mut Node<T>) -> R) -> R {
+        // SAFETY: Q1: it was linked a moment ago, and its owner cannot have left since: that takes the lock.
+        let waiter = unsafe { self.waiter.as_ref() };
+        // SAFETY: under the lock, and still LINKED to its owner (W1).
+        let (result, party) = unsafe {
+            waiter.node(|node| {
+                let party = std::mem::replace(&mut node.party, Party::NOBODY);
+                (f(node), party)
+            })
+        };
+        let waker = match party {
+            Party::Plain(waker) => Some(waker),
+            // SAFETY: the claim lives as long as a waiter of its select is linked (F3), and this one was claimed by us.
+            Party::Select(claim) => claim.and_then(|claim| unsafe { claim.as_ref().take_waker() }),
+        };
+        waiter.release(true);
+        if let Some(waker) = waker {
+            wakes.push(waker);
+        }
+        result
+    }
 }
 
 impl<T> WaitQueues<T> {
     pub(crate) const fn new() -> Self {
-        let empty = Ends { head: NIL, tail: NIL };
-        Self { nodes: Vec::new(), free: NIL, used: 0, senders: empty, receivers: empty }
+        Self { receivers: Ends { head: None, tail: None }, senders: Ends { head: None, tail: None } }
     }
 
-    fn ends(&mut self, side: Side) -> &mut Ends {
+    #[inline]
+    fn ends(&mut self, side: Side) -> &mut Ends<T> {
         match side {
             Side::Senders => &mut self.senders,
             Side::Receivers => &mut self.receivers,
         }
     }
 
+    #[inline]
+    fn head(&self, side: Side) -> Link<T> {
+        match side {
+            Side::Senders => self.senders.head,
+            Side::Receivers => self.receivers.head,
+        }
+    }
+
     /// Whether nobody is linked on `side`.
     #[inline]
     pub(crate) fn is_empty(&self, side: Side) -> bool {
-        match side {
-            Side::Senders => self.senders.head == NIL,
-            Side::Receivers => self.receivers.head == NIL,
-        }
+        self.head(side).is_none()
     }
 
     /// Puts a waiter at the end of a queue.
-    pub(crate) fn push(&mut self, side: Side, party: Party, cargo: Cargo<T>) -> Key {
-        let tail = self.ends(side).tail;
-        let node = Node { party: Some(party), cargo, side, linked: true, prev: tail, next: NIL };
-        let key = if self.free == NIL {
-            assert!(self.nodes.len() < NIL as usize, "more than 2³² operations wait on one channel");
-            if self.nodes.capacity() == 0 {
-                // Most channels never have a second waiter at once.
-                self.nodes.reserve_exact(1);
-            }
-            self.nodes.push(node);
-            (self.nodes.len() - 1) as u32
-        } else {
-            let key = self.free;
-            self.free = self.nodes[key as usize].next;
-            self.nodes[key as usize] = node;
-            key
-        };
-        self.used += 1;
-        if tail == NIL {
-            self.ends(side).head = key;
-        } else {
-            self.nodes[tail as usize].next = key;
-        }
-        self.ends(side).tail = key;
-        Key(key)
-    }
-
-    fn unlink(&mut self, key: u32) {
-        let node = &mut self.nodes[key as usize];
-        if !node.linked {
-            return;
-        }
-        node.linked = false;
-        let (side, prev, next) = (node.side, node.prev, node.next);
-        match prev {
-            NIL => self.ends(side).head = next,
-            prev => self.nodes[prev as usize].next = next,
-        }
-        match next {
-            NIL => self.ends(side).tail = prev,
-            next => self.nodes[next as usize].prev = prev,
-        }
-    }
-
-    /// Frees a waiter, wherever it stands, and returns what it held.
-    pub(crate) fn remove(&mut self, key: Key) -> (Option<Party>, Cargo<T>) {
-        self.unlink(key.0);
-        let node = &mut self.nodes[key.0 as usize];
-        let held = (node.party.take(), std::mem::replace(&mut node.cargo, Cargo::Empty));
-        node.next = self.free;
-        self.free = key.0;
-        self.used -= 1;
-        if self.used == 0 && self.nodes.len() > KEEP {
-            self.nodes = Vec::new();
-            self.free = NIL;
-        }
-        held
-    }
-
-    /// The party of a waiter; `None` when a partner has completed it.
-    #[inline]
-    pub(crate) fn party_mut(&mut self, key: Key) -> Option<&mut Party> {
-        self.nodes[key.0 as usize].party.as_mut()
-    }
-
-    pub(crate) fn cargo_mut(&mut self, key: Key) -> &mut Cargo<T> {
-        &mut self.nodes[key.0 as usize].cargo
-    }
-
-    /// Takes the first waiter of `side` that can be had: unlinks it and returns its party, which makes it done.
     ///
-    /// A select that is busy keeps its place and is passed by; one that was claimed elsewhere is unlinked (its
-    /// owner frees the node).
+    /// # Safety
+    /// The waiter is idle and this channel's (W2), and from now on W3 holds for it.
+    pub(crate) unsafe fn push(&mut self, side: Side, waiter: &Waiter<T>, party: Party, case: u32) {
+        let ends = self.ends(side);
+        let tail = ends.tail.replace(NonNull::from(waiter));
+        match tail {
+            None => ends.head = Some(NonNull::from(waiter)),
+            // SAFETY: Q1, and W1: under the lock.
+            Some(tail) => unsafe { tail.as_ref().node(|node| node.next = Some(NonNull::from(waiter))) },
+        }
+        // SAFETY: it is idle, so it is still its owner's, who calls (W1).
+        unsafe {
+            waiter.node(|node| (node.prev, node.next, node.party, node.case) = (tail, None, party, case));
+        }
+        waiter.link();
+    }
+
+    /// Takes a linked waiter out of its queue, wherever it stands. It must then be released or settled.
+    ///
+    /// # Safety
+    /// It is linked, in this queue.
     #[inline]
-    pub(crate) fn claim_first(&mut self, side: Side) -> Option<(Key, Party)> {
+    unsafe fn unlink(&mut self, side: Side, waiter: &Waiter<T>) {
+        // SAFETY: W1: linked, and under the lock; so are its neighbours (Q1).
+        unsafe {
+            let (prev, next) = waiter.node(|node| (node.prev, node.next));
+            match prev {
+                None => self.ends(side).head = next,
+                Some(prev) => prev.as_ref().node(|node| node.next = next),
+            }
+            match next {
+                None => self.ends(side).tail = prev,
+                Some(next) => next.as_ref().node(|node| node.prev = prev),
+            }
+        }
+    }
+
+    /// The owner leaves: its waiter is idle again. Returns the party, whose waker must not be dropped under the lock.
+    ///
+    /// # Safety
+    /// The caller owns the waiter, which belongs to this queue if it is linked at all (W2).
+    pub(crate) unsafe fn leave(&mut self, side: Side, waiter: &Waiter<T>) -> Party {
+        if waiter.is_linked() {
+            // SAFETY: linked, and here, by the caller's promise.
+            unsafe { self.unlink(side, waiter) };
+        }
+        waiter.settle();
+        // SAFETY: W1: it is not linked, and the caller owns it.
+        unsafe { waiter.node(|node| std::mem::replace(&mut node.party, Party::NOBODY)) }
+    }
+
+    /// Takes the first waiter of `side` that can be had off its queue.
+    ///
+    /// A select that is busy keeps its place and is passed by; one that was claimed elsewhere is taken out as well.
+    #[inline]
+    pub(crate) fn claim_first(&mut self, side: Side) -> Option<Claimed<'_, T>> {
         self.claim(side, false)
     }
 
     /// The same for the first sender that offers a value, passing by those who wait for a slot.
     #[inline]
-    pub(crate) fn claim_offer(&mut self) -> Option<(Key, Party)> {
+    pub(crate) fn claim_offer(&mut self) -> Option<Claimed<'_, T>> {
         self.claim(Side::Senders, true)
     }
 
     #[inline]
-    fn claim(&mut self, side: Side, only_offers: bool) -> Option<(Key, Party)> {
-        let mut at = self.ends(side).head;
-        while at != NIL {
-            let node = &self.nodes[at as usize];
-            let next = node.next;
-            if only_offers && !matches!(node.cargo, Cargo::Offer(_)) {
-                at = next;
-                continue;
-            }
-            let attempt = match &node.party {
-                Some(Party::Select { claim, case }) => claim.try_claim(*case),
-                _ => Attempt::Won,
+    fn claim(&mut self, side: Side, only_offers: bool) -> Option<Claimed<'_, T>> {
+        let mut at = self.head(side);
+        while let Some(pointer) = at {
+            // SAFETY: Q1.
+            let waiter = unsafe { pointer.as_ref() };
+            let try_it = |node: &mut Node<T>| {
+                let attempt = match &node.party {
+                    _ if only_offers && !matches!(node.cargo, Cargo::Offer(_)) => Attempt::Busy,
+                    // SAFETY: the claim lives as long as a waiter of its select is linked (F3).
+                    Party::Select(Some(claim)) => unsafe { claim.as_ref() }.try_claim(node.case),
+                    _ => Attempt::Won,
+                };
+                (node.next, attempt)
             };
-            match attempt {
-                Attempt::Won => {
-                    self.unlink(at);
-                    let party = self.nodes[at as usize].party.take();
-                    return party.map(|party| (Key(at), party));
+            // SAFETY: W1: linked, and under the lock.
+            let (next, attempt) = unsafe { waiter.node(try_it) };
+            if attempt != Attempt::Busy {
+                // SAFETY: it was found in this queue.
+                unsafe { self.unlink(side, waiter) };
+                if attempt == Attempt::Won {
+                    return Some(Claimed { waiter: pointer, locked: PhantomData });
                 }
-                Attempt::Busy => {}
-                Attempt::Lost => self.unlink(at),
+                waiter.release(false);
             }
             at = next;
         }
@@ -215,36 +207,54 @@ impl<T> WaitQueues<T> {
 
     /// Flags every busy select on `side` but `me` (C4 of [`claim`][crate::claim]). True if one of them has begun to wait
     /// meanwhile: then claim again.
-    pub(crate) fn flag_busy(&self, side: Side, me: Option<&Arc<Claim>>) -> bool {
-        let mut at = match side {
-            Side::Senders => self.senders.head,
-            Side::Receivers => self.receivers.head,
-        };
-        while at != NIL {
-            let node = &self.nodes[at as usize];
-            if let Some(Party::Select { claim, .. }) = &node.party {
-                let own = me.is_some_and(|me| Arc::ptr_eq(me, claim));
-                if !own && claim.flag() == Flag::Waiting {
+    pub(crate) fn flag_busy(&self, side: Side, me: Option<&Claim>) -> bool {
+        let mut at = self.head(side);
+        while let Some(pointer) = at {
+            let look = |node: &mut Node<T>| {
+                let claim = match node.party {
+                    Party::Select(claim) => claim,
+                    Party::Plain(_) => None,
+                };
+                (node.next, claim)
+            };
+            // SAFETY: Q1, and W1: linked, and under the lock.
+            let (next, claim) = unsafe { pointer.as_ref().node(look) };
+            // SAFETY: the claim lives as long as a waiter of its select is linked (F3).
+            let claim = claim.map(|claim| unsafe { claim.as_ref() });
+            if let Some(claim) = claim.filter(|claim| !me.is_some_and(|me| ptr::eq(me, *claim))) {
+                if claim.flag() == Flag::Waiting {
                     return true;
                 }
             }
-            at = node.next;
+            at = next;
         }
         false
     }
 
-    /// Takes out, for a pull, whoever waits to receive: plain waiters are done, selects stay and are flagged.
-    pub(crate) fn rouse_receivers(&mut self, mut wake: impl FnMut(Party)) {
-        let mut at = self.receivers.head;
-        while at != NIL {
-            let next = self.nodes[at as usize].next;
-            if let Some(Party::Select { claim, case }) = &self.nodes[at as usize].party {
-                claim.flag_waiting();
-                wake(Party::Select { claim: claim.clone(), case: *case });
-            } else {
-                self.unlink(at);
-                if let Some(party) = self.nodes[at as usize].party.take() {
-                    wake(party);
+    /// Has everybody woken who waits to receive, for a pull: plain waiters are done, selects stay and look again.
+    pub(crate) fn rouse_receivers(&mut self, wakes: &mut WakeList) {
+        let mut at = self.head(Side::Receivers);
+        while let Some(pointer) = at {
+            // SAFETY: Q1.
+            let waiter = unsafe { pointer.as_ref() };
+            let look = |node: &mut Node<T>| {
+                let claim = match node.party {
+                    Party::Select(claim) => claim,
+                    Party::Plain(_) => None,
+                };
+                (node.next, claim)
+            };
+            // SAFETY: W1: linked, and under the lock.
+            let (next, claim) = unsafe { waiter.node(look) };
+            match claim {
+                // SAFETY: the claim lives as long as a waiter of its select is linked (F3).
+                Some(claim) => {
+                    unsafe { claim.as_ref() }.rouse().into_iter().for_each(|waker| wakes.push(waker))
+                }
+                None => {
+                    // SAFETY: it was found in this queue.
+                    unsafe { self.unlink(Side::Receivers, waiter) };
+                    Claimed { waiter: pointer, locked: PhantomData }.complete(wakes, |_| ());
                 }
             }
             at = next;

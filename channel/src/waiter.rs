@@ -1,43 +1,83 @@
-//! One waiting operation: whom to wake, and what it carries.
-//!
-//! A waiter is plain data in its channel's slab, touched only under the channel's lock. The future that waits
-//! holds its key; partners find it through the queue. A waiter is *done* when its party has been taken.
+//! One waiting operation: whom to wake, and what it carries. It lies inside the future that waits.
 //!
 //! ```text
-//!             waits                    done: party taken
-//!   receive   Empty ──────────────►    Handed(number, value)   or Empty: look again (closed, or a pull)
-//!   send      Offer(value) ───────►    Sent                    or Offer(value): closed, have it back
-//!   reserve   Slot ───────────────►    Granted                 or Slot: closed
+//!             waits                    done
+//!   receive   Empty ──────────────►    Handed(value)   or Empty: look again (closed, or a pull)
+//!   send      Offer(value) ───────►    Sent            or Offer(value): closed, have it back
+//!   reserve   Slot ───────────────►    Granted         or Slot: closed
 //! ```
+//! A task that waits on a channel costs nothing beyond its own future: no node is allocated, and none is copied. The price is
+//! that such a future must not move while it waits, so it is not `Unpin`, and that partners reach it through a pointer.
 //!
+//! # Who may touch the node
+//! ```text
+//!               push, by the owner                 complete, by a partner
+//!      IDLE ───────────────────────► LINKED ───────────────────────────────► DONE
+//!       ▲  ▲                        │      │  a select that was claimed elsewhere
+//!       │  └── leave, by the owner ─┘      └───────────────────────────────► OUT
+//!       └──────────────────── settle, by the owner ◄──────────────────────────┘
+//! ```
 //! # Invariants
-//! W1. Whoever takes the party sets the cargo in the same critical section, and wakes the party after it.
-//! W2. The key belongs to one future alone; only that future frees the waiter.
-//! W3. Neither a waker nor a value is dropped, cloned or called here: both leave the lock with the caller.
+//! W1. While the stage is LINKED the node is touched only under the lock of its channel. In every other stage it is its
+//!     owner's alone. The owner makes it LINKED under the lock; whoever takes it off the queue stores the new stage last of all.
+//! W2. A waiter is linked in the queues of one channel only: the one that its [`Op`][crate::wait::Op] names.
+//! W3. A linked waiter neither moves nor is freed: it is pinned, and its owner takes it off the queue before it is dropped.
+//! W4. Neither a waker nor a value is dropped, cloned or called here: both leave the lock with the caller.
+//!
+//! # Orderings
+//! | # | access | order | with | why | weakened, fails in |
+//! |---|---|---|---|---|---|
+//! | 1 | [`release`][Waiter::release]: store | `Release` | 2 | what the partner did to the node is done | `chan::loom::receive_drop_against_try_send` |
+//! | 2 | [`is_mine`][Waiter::is_mine]: load | `Acquire` | 1 | the owner goes on without the lock | `chan::loom::receive_drop_against_try_send` |
+//! | 3 | the owner's own stores and looks | `Relaxed` | – | made by the owner, or under the lock | – |
 
+use std::marker::PhantomPinned;
+use std::ptr::{self, NonNull};
 use std::task::Waker;
 
-use pirn_sync::primitive::Arc;
+use pirn_sync::primitive::atomic::{AtomicU8, Ordering};
+use pirn_sync::primitive::UnsafeCell;
 
 use crate::claim::Claim;
+
+const IDLE: u8 = 0;
+const LINKED: u8 = 1;
+const DONE: u8 = 2;
+const OUT: u8 = 3;
+
+/// A waiting operation.
+#[derive(Debug)]
+pub(crate) struct Waiter<T> {
+    stage: AtomicU8,
+    node: UnsafeCell<Node<T>>,
+    _pinned: PhantomPinned,
+}
+
+/// What a waiter and its neighbours know of it.
+#[derive(Debug)]
+pub(crate) struct Node<T> {
+    pub(crate) prev: Link<T>,
+    pub(crate) next: Link<T>,
+    pub(crate) party: Party,
+    /// Which case of its select it is.
+    pub(crate) case: u32,
+    pub(crate) cargo: Cargo<T>,
+}
+
+/// The next waiter in a queue.
+pub(crate) type Link<T> = Option<NonNull<Waiter<T>>>;
 
 /// Who is to be woken when a waiter is done.
 #[derive(Debug)]
 pub(crate) enum Party {
     /// A single operation.
     Plain(Waker),
-    /// One case of a select; it may be completed only by whoever claims it.
-    Select { claim: Arc<Claim>, case: u32 },
+    /// One case of a select, which is completed only by whoever claims it. `None` for nobody: not yet, or no more.
+    Select(Option<NonNull<Claim>>),
 }
 
 impl Party {
-    /// Wakes whoever waits. Never call it with a channel's lock held.
-    pub(crate) fn wake(self) {
-        match self {
-            Self::Plain(waker) => waker.wake(),
-            Self::Select { claim, .. } => claim.wake(),
-        }
-    }
+    pub(crate) const NOBODY: Self = Self::Select(None);
 }
 
 /// What a waiter carries.
@@ -49,31 +89,108 @@ pub(crate) enum Cargo<T> {
     Offer(T),
     /// A reserve that has no slot yet.
     Slot,
-    /// A receive's value, and its number in the order of sending.
-    Handed(u64, T),
+    /// A receive's value. Its number in the order of sending is in the node: see [`Node::number`].
+    Handed(T),
     /// A send whose value has been taken.
     Sent,
     /// A reserve that holds a slot.
     Granted,
 }
 
-/// The parties to wake once the lock is released: almost always none or one.
+// SAFETY: what it holds are values of T, a waker, and pointers that are followed only as W1 says.
+unsafe impl<T: Send> Send for Waiter<T> {}
+// SAFETY: a shared reference gives nothing away but the stage: the node is reached through `unsafe` alone, under W1.
+unsafe impl<T: Send> Sync for Waiter<T> {}
+
+impl<T> Waiter<T> {
+    /// A waiter that stands in no queue.
+    #[inline]
+    pub(crate) fn new(cargo: Cargo<T>) -> Self {
+        let node = Node { prev: None, next: None, party: Party::NOBODY, case: 0, cargo };
+        Self { stage: AtomicU8::new(IDLE), node: UnsafeCell::new(node), _pinned: PhantomPinned }
+    }
+
+    /// Whether it has begun to wait and has not been settled. For the owner.
+    #[inline]
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.stage.load(Ordering::Relaxed) != IDLE
+    }
+
+    /// Whether it stands in no queue, so that the node is its owner's without the lock.
+    #[inline]
+    pub(crate) fn is_mine(&self) -> bool {
+        self.stage.load(Ordering::Acquire) != LINKED
+    }
+
+    /// Whether it stands in a queue. Under the lock.
+    #[inline]
+    pub(crate) fn is_linked(&self) -> bool {
+        // Relaxed: every change to and from LINKED is made under the lock.
+        self.stage.load(Ordering::Relaxed) == LINKED
+    }
+
+    /// The owner, under the lock: it stands in a queue from now on.
+    pub(crate) fn link(&self) {
+        // Relaxed: partners come under the lock, and the owner knows it.
+        self.stage.store(LINKED, Ordering::Relaxed);
+    }
+
+    /// A partner, as the very last thing that it does to this waiter: it is the owner's again.
+    #[inline]
+    pub(crate) fn release(&self, done: bool) {
+        self.stage.store(if done { DONE } else { OUT }, Ordering::Release);
+    }
+
+    /// The owner: the wait is over.
+    #[inline]
+    pub(crate) fn settle(&self) {
+        // Relaxed: nobody else knows this waiter any more.
+        self.stage.store(IDLE, Ordering::Relaxed);
+    }
+
+    /// Lends out the node.
+    ///
+    /// # Safety
+    /// W1: the caller holds the lock of its channel, or is the owner and the waiter is not linked.
+    #[inline]
+    pub(crate) unsafe fn node<R>(&self, f: impl FnOnce(&mut Node<T>) -> R) -> R {
+        // SAFETY: exclusive, by the caller's promise.
+        self.node.with_mut(|node| f(unsafe { &mut *node }))
+    }
+}
+
+impl<T> Node<T> {
+    /// The number of a value that was handed over. It lies where the links were, which a waiter that is done needs no more.
+    pub(crate) fn number(&self) -> u64 {
+        let half = |link: Link<T>| link.map_or(0, |link| link.addr().get() as u64);
+        half(self.prev) << 32 | half(self.next)
+    }
+
+    pub(crate) fn set_number(&mut self, number: u64) {
+        let half = |half: u64| NonNull::new(ptr::without_provenance_mut(half as u32 as usize));
+        (self.prev, self.next) = (half(number >> 32), half(number));
+    }
+}
+
+/// Those to wake once the lock is released: almost always none or one.
 #[derive(Debug, Default)]
 pub(crate) struct WakeList {
-    first: Option<Party>,
-    more: Vec<Party>,
+    first: Option<Waker>,
+    more: Vec<Waker>,
 }
 
 impl WakeList {
+    #[inline]
     pub(crate) const fn new() -> Self {
         Self { first: None, more: Vec::new() }
     }
 
-    pub(crate) fn push(&mut self, party: Party) {
+    #[inline]
+    pub(crate) fn push(&mut self, waker: Waker) {
         if self.first.is_none() {
-            self.first = Some(party);
+            self.first = Some(waker);
         } else {
-            self.more.push(party);
+            self.more.push(waker);
         }
     }
 
@@ -86,21 +203,21 @@ impl WakeList {
     /// resumed at the end.
     #[inline]
     pub(crate) fn wake_all(self) {
-        if self.more.is_empty() {
-            if let Some(party) = self.first {
-                party.wake();
+        if let Some(first) = self.first {
+            if self.more.is_empty() {
+                first.wake();
+            } else {
+                wake_each(first, self.more);
             }
-        } else {
-            wake_each(self.first.into_iter().chain(self.more));
         }
     }
 }
 
 #[cold]
-fn wake_each(parties: impl Iterator<Item = Party>) {
+fn wake_each(first: Waker, more: Vec<Waker>) {
     let mut panicked = None;
-    for party in parties {
-        let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| party.wake()));
+    for waker in std::iter::once(first).chain(more) {
+        let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
         panicked = panicked.or(woken.err());
     }
     if let Some(panic) = panicked {

@@ -23,9 +23,8 @@ use parking_lot::{RwLock, RwLockReadGuard};
 use pirn_sync::host::{self, WaitKind};
 
 use crate::block;
-use crate::crowd::Crowd;
+use crate::crowd::{Crowd, Key};
 use crate::error::{RecvError, SendError};
-use crate::wait_queue::Key;
 
 #[derive(Debug)]
 struct Shared<T> {

@@ -1,7 +1,6 @@
 //! Models of one channel: hand-off, drops and close against each. A waiter that nobody wakes is a deadlock, which loom
 //! reports; a value that is lost or doubled fails an assertion.
 
-use std::pin::Pin;
 
 use ::loom::thread;
 
@@ -61,8 +60,8 @@ fn receive_drop_against_send() {
     model(|| {
         let (tx, rx) = bounded(0);
         let sender = thread::spawn(move || (tx.try_send(7).is_ok(), tx));
-        let mut recv = rx.recv();
-        let got = poll_once(Pin::new(&mut recv));
+        let mut recv = Box::pin(rx.recv());
+        let got = poll_once(recv.as_mut());
         drop(recv);
         let (sent, _tx) = sender.join().unwrap();
         let got: Vec<u32> = got.into_iter().flatten().chain(rest(&rx)).collect();
@@ -80,8 +79,8 @@ fn receive_drop_against_send_wakes_the_next_receiver() {
             tx
         });
         let other = thread::spawn(move || block_on(rx2.recv()));
-        let mut recv = rx.recv();
-        let got = poll_once(Pin::new(&mut recv));
+        let mut recv = Box::pin(rx.recv());
+        let got = poll_once(recv.as_mut());
         drop(recv);
         // The channel stays open until the value has found its receiver.
         let tx = sender.join().unwrap();
@@ -99,8 +98,8 @@ fn send_drop_against_receive() {
     model(|| {
         let (tx, rx) = bounded(0);
         let receiver = thread::spawn(move || (rx.try_recv(), rx));
-        let mut send = tx.send(7);
-        let sent = poll_once(Pin::new(&mut send));
+        let mut send = Box::pin(tx.send(7));
+        let sent = poll_once(send.as_mut());
         assert!(sent.is_none(), "nobody waits to receive");
         drop(send);
         let (got, rx) = receiver.join().unwrap();
@@ -117,8 +116,8 @@ fn send_drop_frees_its_place_for_the_next_sender() {
         let tx2 = tx.clone();
         let next = thread::spawn(move || block_on(tx2.send(3)).unwrap());
         let taker = thread::spawn(move || (block_on(rx.recv()), rx));
-        let mut send = tx.send(2);
-        let _ = poll_once(Pin::new(&mut send));
+        let mut send = Box::pin(tx.send(2));
+        let _ = poll_once(send.as_mut());
         drop(send);
         let (first, rx) = taker.join().unwrap();
         assert_eq!(first, Ok(1));
@@ -208,8 +207,8 @@ fn reserve_drop_against_receive() {
         let (tx, rx) = bounded(1);
         tx.try_send(1).unwrap();
         let taker = thread::spawn(move || (block_on(rx.recv()), rx));
-        let mut reserve = tx.reserve();
-        let permit = poll_once(Pin::new(&mut reserve));
+        let mut reserve = Box::pin(tx.reserve());
+        let permit = poll_once(reserve.as_mut());
         drop(reserve);
         drop(permit);
         let (first, rx) = taker.join().unwrap();

@@ -1,5 +1,7 @@
 //! Models of the claim word alone.
 
+use std::task::Waker;
+
 use ::loom::model;
 use ::loom::thread;
 use pirn_sync::primitive::{Arc, Mutex};
@@ -23,6 +25,7 @@ fn two_claimers_one_winner() {
         match found {
             Begin::Claimed(case) => assert_eq!((attempts[case as usize], winners), (Attempt::Won, 1)),
             Begin::Busy { .. } => assert_eq!(winners, 0, "the owner commits alone"),
+            Begin::Roused => unreachable!("nobody rouses"),
         }
     });
 }
@@ -46,5 +49,49 @@ fn busy_partner_is_flagged() {
         }
         partner.join().unwrap();
         assert_eq!(found, *left.lock(), "it went to sleep beside what was left for it");
+    });
+}
+
+#[test]
+fn the_waker_goes_to_the_claimer() {
+    model(|| {
+        let claim = Arc::new(Claim::new());
+        let other = claim.clone();
+        let partner =
+            thread::spawn(move || other.try_claim(0) == Attempt::Won && other.take_waker().is_some());
+        claim.set_waker(Waker::noop());
+        assert!(claim.settle());
+        let claimed = matches!(claim.begin(), Begin::Claimed(0));
+        if !claimed {
+            claim.set_waker(Waker::noop());
+        }
+        assert_eq!(partner.join().unwrap(), claimed, "claimed, and with a waker to wake");
+    });
+}
+
+#[test]
+fn the_waker_goes_to_the_rouser() {
+    model(|| {
+        let claim = Arc::new(Claim::new());
+        let other = claim.clone();
+        let partner = thread::spawn(move || other.rouse().is_some());
+        claim.set_waker(Waker::noop());
+        let waited = claim.settle();
+        let found = claim.begin();
+        if let Begin::Busy { .. } = found {
+            claim.set_waker(Waker::noop());
+        }
+        let woken = partner.join().unwrap();
+        match found {
+            Begin::Busy { look: true } | Begin::Roused => assert!(waited && woken),
+            Begin::Busy { look: false } => {
+                assert!(!woken);
+                assert!(
+                    !waited || matches!(claim.begin(), Begin::Busy { look: true }),
+                    "flagged for the next look"
+                );
+            }
+            Begin::Claimed(_) => unreachable!("nobody claims"),
+        }
     });
 }

@@ -12,9 +12,6 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use pirn_sync::primitive::Arc;
-
-use crate::claim::Claim;
 use crate::error::{RecvError, SendError};
 use crate::recv::Recv;
 use crate::send::Send;
@@ -28,7 +25,7 @@ pub enum Pass<'a> {
     /// Only plain futures: poll.
     Poll,
     /// Only channel cases: complete, or stand in the queue under this claim.
-    Seat(&'a Arc<Claim>),
+    Seat(Seat<'a>),
     /// Only the case that a partner claimed: hand over the result.
     Collect,
     /// Leave the queue; as before the first look.
@@ -100,11 +97,8 @@ impl RecvCase {
         true
     }
 
-    /// A receive that waited already begins anew: its place in the queue cannot be shared with a select.
-    pub fn prepare<'a, T>(self, mut op: Option<Recv<'a, T>>) -> Option<Recv<'a, T>> {
-        if let Some(recv) = &mut op {
-            recv.reset();
-        }
+    /// The operation itself.
+    pub fn prepare<'a, T>(self, op: Option<Recv<'a, T>>) -> Option<Recv<'a, T>> {
         op
     }
 
@@ -117,10 +111,10 @@ impl RecvCase {
         case: u32,
         _: &mut Context<'_>,
     ) -> Poll<Result<T, RecvError>> {
-        let Some(recv) = op.get_mut() else { return Poll::Pending };
+        let Some(recv) = op.as_pin_mut() else { return Poll::Pending };
         match pass {
             Pass::Look => recv.look(),
-            Pass::Seat(claim) => recv.seat(Seat { claim, case }),
+            Pass::Seat(seat) => recv.seat(seat, case),
             Pass::Collect => recv.collect(),
             Pass::Poll => None,
             Pass::Reset => {
@@ -142,11 +136,8 @@ impl SendCase {
         true
     }
 
-    /// As for [`RecvCase::prepare`].
-    pub fn prepare<'a, T>(self, mut op: Option<Send<'a, T>>) -> Option<Send<'a, T>> {
-        if let Some(send) = &mut op {
-            send.reset();
-        }
+    /// The operation itself.
+    pub fn prepare<'a, T>(self, op: Option<Send<'a, T>>) -> Option<Send<'a, T>> {
         op
     }
 
@@ -159,11 +150,11 @@ impl SendCase {
         case: u32,
         _: &mut Context<'_>,
     ) -> Poll<Result<(), SendError<T>>> {
-        let Some(send) = op.get_mut() else { return Poll::Pending };
+        let Some(send) = op.as_pin_mut() else { return Poll::Pending };
         match pass {
             Pass::Look => send.look(),
-            Pass::Seat(claim) => send.seat(Seat { claim, case }),
-            Pass::Collect => send.collect(),
+            Pass::Seat(seat) => send.seat(seat, case),
+            Pass::Collect => Some(send.collect()),
             Pass::Poll => None,
             Pass::Reset => {
                 send.reset();

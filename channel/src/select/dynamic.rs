@@ -38,9 +38,10 @@ pub struct Select<'a, T> {
     order: Vec<u32>,
 }
 
+/// An operation has a box of its own, because it must not move while it waits and the list may grow.
 enum Case<'a, T> {
-    Recv(Option<Recv<'a, T>>),
-    Send(Option<Send<'a, T>>),
+    Recv(Pin<Box<Option<Recv<'a, T>>>>),
+    Send(Pin<Box<Option<Send<'a, T>>>>),
 }
 
 /// Which case of a [`Select`] happened, by the number that adding it returned, and its result.
@@ -61,13 +62,13 @@ impl<'a, T> Select<'a, T> {
     /// Adds a receive; returns its number.
     #[track_caller]
     pub fn recv(&mut self, rx: &'a Receiver<T>) -> usize {
-        self.add(Case::Recv(Some(rx.recv())))
+        self.add(Case::Recv(Box::pin(Some(rx.recv()))))
     }
 
     /// Adds a send; returns its number. Its value is dropped with the select, unless it is sent.
     #[track_caller]
     pub fn send(&mut self, tx: &'a Sender<T>, value: T) -> usize {
-        self.add(Case::Send(Some(tx.send(value))))
+        self.add(Case::Send(Box::pin(Some(tx.send(value)))))
     }
 
     fn add(&mut self, case: Case<'a, T>) -> usize {
@@ -96,7 +97,7 @@ impl<'a, T> Select<'a, T> {
     #[track_caller]
     pub fn try_ready(&mut self) -> Option<Selected<T>> {
         assert!(self.live() > 0, "a Select without cases would wait for ever");
-        let mut ready = self.start(true, Location::caller());
+        let ready = pin!(self.start(true, Location::caller()));
         match ready.poll_ready(&mut Context::from_waker(std::task::Waker::noop())) {
             Poll::Ready(selected) => selected,
             Poll::Pending => None,
@@ -121,22 +122,45 @@ impl<'a, T> Select<'a, T> {
         let mut ready = pin!(self.ready());
         match block::block_on_for(ready.as_mut(), limit) {
             Some(selected) => Some(selected),
-            None => ready.give_up(),
+            None => ready.as_mut().give_up(),
         }
     }
 
     fn live(&self) -> usize {
-        self.cases.iter().filter(|case| !matches!(case, Case::Send(None))).count()
+        self.cases.iter().filter(|case| case.is_live()).count()
     }
 
     fn start(&mut self, default: bool, at: &'static Location<'static>) -> Ready<'_, 'a, T> {
-        let mut frame = Frame::new(&mut self.order, false, default, at);
-        for (number, case) in self.cases.iter().enumerate() {
-            if !matches!(case, Case::Send(None)) {
-                frame.admit(number as u32, true);
+        // None waits any more, unless an earlier `Ready` was forgotten: then they wait under its claim.
+        self.cases.iter_mut().for_each(Case::reset);
+        let live = self.cases.iter().map(Case::is_live);
+        let frame = Frame::with(&mut self.order, live, default, at);
+        Ready { cases: &mut self.cases, frame }
+    }
+}
+
+impl<T> Case<'_, T> {
+    fn is_live(&self) -> bool {
+        match self {
+            Self::Recv(op) => op.is_some(),
+            Self::Send(op) => op.is_some(),
+        }
+    }
+
+    /// Leaves the queue. A send that a partner took in the last moment has happened, and is out.
+    fn reset(&mut self) {
+        match self {
+            Self::Recv(op) => {
+                if let Some(recv) = op.as_mut().as_pin_mut() {
+                    recv.reset();
+                }
+            }
+            Self::Send(op) => {
+                if op.as_mut().as_pin_mut().is_some_and(|send| !send.reset()) {
+                    op.set(None);
+                }
             }
         }
-        Ready { cases: &mut self.cases, frame }
     }
 }
 
@@ -159,15 +183,23 @@ pub struct Ready<'s, 'a, T> {
     frame: Frame<'s>,
 }
 
-impl<T> Ready<'_, '_, T> {
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Option<Selected<T>>> {
-        let Self { cases, frame } = self;
+impl<'s, 'a, T> Ready<'s, 'a, T> {
+    fn parts(self: Pin<&mut Self>) -> (&mut [Case<'a, T>], Pin<&mut Frame<'s>>) {
+        // SAFETY: a projection: `frame` is pinned whenever `self` is, and nothing moves it out; the list never is.
+        unsafe {
+            let this = self.get_unchecked_mut();
+            (&mut *this.cases, Pin::new_unchecked(&mut this.frame))
+        }
+    }
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Selected<T>>> {
+        let (cases, frame) = self.parts();
         frame.poll(cx, |number, pass, cx| step(&mut cases[number as usize], number, pass, cx))
     }
 
     /// The time is up: what a partner completed in the last moment still counts.
-    fn give_up(&mut self) -> Option<Selected<T>> {
-        let Self { cases, frame } = self;
+    fn give_up(self: Pin<&mut Self>) -> Option<Selected<T>> {
+        let (cases, frame) = self.parts();
         let cx = &mut Context::from_waker(std::task::Waker::noop());
         frame.give_up(cx, |number, pass, cx| step(&mut cases[number as usize], number, pass, cx))
     }
@@ -176,13 +208,13 @@ impl<T> Ready<'_, '_, T> {
 fn step<T>(case: &mut Case<'_, T>, number: u32, pass: Pass<'_>, cx: &mut Context<'_>) -> Step<Selected<T>> {
     let place = number as usize;
     match case {
-        Case::Recv(op) => match RecvCase.step(Pin::new(op), pass, number, cx) {
+        Case::Recv(op) => match RecvCase.step(op.as_mut(), pass, number, cx) {
             Poll::Ready(result) => Step::Won(Selected::Recv(place, result)),
             Poll::Pending => Step::Pending,
         },
-        Case::Send(op) => match SendCase.step(Pin::new(op), pass, number, cx) {
+        Case::Send(op) => match SendCase.step(op.as_mut(), pass, number, cx) {
             Poll::Ready(result) => {
-                *op = None;
+                op.set(None);
                 Step::Won(Selected::Send(place, result))
             }
             Poll::Pending => Step::Pending,
@@ -193,25 +225,15 @@ fn step<T>(case: &mut Case<'_, T>, number: u32, pass: Pass<'_>, cx: &mut Context
 impl<T> Future for Ready<'_, '_, T> {
     type Output = Selected<T>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Selected<T>> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Selected<T>> {
         self.poll_ready(cx).map(|selected| selected.expect("a select without default ends with a case"))
     }
 }
 
-impl<T> Unpin for Ready<'_, '_, T> {}
-
 impl<T> Drop for Ready<'_, '_, T> {
     fn drop(&mut self) {
-        for case in &mut *self.cases {
-            match case {
-                Case::Recv(op) => op.iter_mut().for_each(Recv::reset),
-                Case::Send(op) => {
-                    op.iter_mut().for_each(Send::reset);
-                    // A send that a partner took in the last moment has happened, and is out.
-                    *op = op.take().filter(Send::has_value);
-                }
-            }
-        }
+        // Before the frame goes (F3 of [`frame`][crate::select::frame]).
+        self.cases.iter_mut().for_each(Case::reset);
     }
 }
 

@@ -20,7 +20,8 @@
 //! F1. While anything is looked at or polled the claim is BUSY, so whatever this side finds it may commit alone: a partner
 //!     never completes a case of a select that has won or is about to.
 //! F2. Before the select returns `Pending` every live channel case stands in its queue and the claim is WAITING.
-//! F3. The frame outlives the branches: they leave their queues, passing on what they were given, before the claim is recycled.
+//! F3. The claim lies in the frame, which is pinned and outlives every wait under it: `select!` drops its branches before its frame, a
+//!     [`Ready`][crate::select::Ready] resets its cases before it goes, and a frame that is to begin anew has all of them leave first.
 //! F4. A branch whose pattern did not match is retired: it leaves its queue and is asked nothing more.
 //!
 //! # `default` sees one moment
@@ -33,15 +34,17 @@
 //! likely. `biased` keeps the order written.
 
 use std::cell::Cell;
+use std::marker::PhantomPinned;
 use std::panic::Location;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pirn_sync::host::{self, WaitKind};
-use pirn_sync::primitive::Arc;
 use pirn_sync::random;
 
 use crate::claim::{Begin, Claim};
 use crate::select::case::{Pass, Step};
+use crate::wait::Seat;
 
 /// The state of one select while it waits.
 #[derive(Debug)]
@@ -52,9 +55,11 @@ pub struct Frame<'o> {
     channels: usize,
     biased: bool,
     default: bool,
-    /// Present while cases stand in queues.
-    claim: Option<Arc<Claim>>,
+    /// Cases may stand in queues, under the claim.
+    waiting: bool,
+    claim: Claim,
     at: &'static Location<'static>,
+    _pinned: PhantomPinned,
 }
 
 /// What one turn of the algorithm came to.
@@ -67,37 +72,65 @@ enum Turn<O> {
 impl<'o> Frame<'o> {
     /// A frame with room for `order.len()` cases.
     pub fn new(order: &'o mut [u32], biased: bool, default: bool, at: &'static Location<'static>) -> Self {
-        Self { order, live: 0, channels: 0, biased, default, claim: None, at }
+        Self {
+            order,
+            live: 0,
+            channels: 0,
+            biased,
+            default,
+            waiting: false,
+            claim: Claim::new(),
+            at,
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// A frame in which the channel cases that are `live` take part.
+    pub(crate) fn with(
+        order: &'o mut [u32],
+        live: impl Iterator<Item = bool>,
+        default: bool,
+        at: &'static Location<'static>,
+    ) -> Self {
+        let mut frame = Self::new(order, false, default, at);
+        for (case, _) in live.enumerate().filter(|(_, live)| *live) {
+            frame.order[frame.live] = case as u32;
+            frame.live += 1;
+            frame.channels += 1;
+        }
+        frame
     }
 
     /// Lets a case take part.
-    pub fn admit(&mut self, case: u32, is_channel: bool) {
-        self.order[self.live] = case;
-        self.live += 1;
-        self.channels += usize::from(is_channel);
+    pub fn admit(self: Pin<&mut Self>, case: u32, is_channel: bool) {
+        // SAFETY: the frame is not moved, nor the claim out of it.
+        let this = unsafe { self.get_unchecked_mut() };
+        this.order[this.live] = case;
+        this.live += 1;
+        this.channels += usize::from(is_channel);
     }
 
     /// Polls the select. `step` runs one branch and applies its pattern. `Ready(None)` is the default.
     ///
     /// # Panics
     /// If no case takes part, or is left, and there is no default.
+    #[inline]
     pub fn poll<O>(
-        &mut self,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         mut step: impl FnMut(u32, Pass<'_>, &mut Context<'_>) -> Step<O>,
     ) -> Poll<Option<O>> {
         if host::poll_yield(cx).is_pending() {
             return Poll::Pending;
         }
-        let turn = match self.claim.take() {
-            None => self.begin(cx, &mut step),
-            Some(claim) => self.resume(claim, cx, &mut step),
-        };
+        // SAFETY: the frame is not moved, nor the claim out of it.
+        let this = unsafe { self.get_unchecked_mut() };
+        let turn = if this.waiting { this.resume(cx, &mut step) } else { this.begin(cx, &mut step) };
         match turn {
             Turn::Won(output) => Poll::Ready(Some(output)),
             Turn::Default => Poll::Ready(None),
             Turn::Wait => {
-                host::waiting_on(WaitKind::Select, self.at);
+                host::waiting_on(WaitKind::Select, this.at);
                 Poll::Pending
             }
         }
@@ -105,16 +138,16 @@ impl<'o> Frame<'o> {
 
     /// Ends the wait: what a partner completed by now still counts, and nobody can claim the select any more.
     pub fn give_up<O>(
-        &mut self,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         mut step: impl FnMut(u32, Pass<'_>, &mut Context<'_>) -> Step<O>,
     ) -> Option<O> {
-        match self.claim.as_ref()?.begin() {
+        match self.claim.begin() {
             Begin::Claimed(case) => match step(case, Pass::Collect, cx) {
                 Step::Won(output) => Some(output),
                 Step::Pending | Step::Out => None,
             },
-            Begin::Busy { .. } => None,
+            Begin::Busy { .. } | Begin::Roused => None,
         }
     }
 
@@ -141,64 +174,70 @@ impl<'o> Frame<'o> {
         if self.channels == 0 {
             return Turn::Wait;
         }
-        let claim = Claim::obtain();
-        claim.set_waker(cx.waker());
-        self.seat(claim, cx, step)
+        self.waiting = true;
+        self.claim.set_waker(cx.waker());
+        self.seat(cx, step)
     }
 
     /// Stands in every queue, looking once more under each lock, until nothing was missed.
     fn seat<O>(
         &mut self,
-        claim: Arc<Claim>,
         cx: &mut Context<'_>,
         step: &mut impl FnMut(u32, Pass<'_>, &mut Context<'_>) -> Step<O>,
     ) -> Turn<O> {
-        let won = loop {
-            if let Some(output) = self.round(Pass::Seat(&claim), cx, step) {
-                break Turn::Won(output);
+        loop {
+            self.shuffle();
+            let (mut place, claim) = (0, &raw const self.claim);
+            while place < self.live {
+                // SAFETY: F3; and the claim is only ever shared. It is not `self` that is lent out, which `retire` changes.
+                let seat = unsafe { Seat::new(&*claim) };
+                match step(self.order[place], Pass::Seat(seat), cx) {
+                    Step::Pending => place += 1,
+                    Step::Won(output) => return Turn::Won(output),
+                    Step::Out => self.retire(place, cx, step),
+                }
             }
             self.insist_on_a_branch();
-            if claim.settle() {
-                break Turn::Wait;
+            if self.claim.settle() {
+                return Turn::Wait;
             }
-        };
-        self.claim = Some(claim);
-        won
+        }
     }
 
     /// A later poll: collects what a partner completed, or polls the plain futures.
     fn resume<O>(
         &mut self,
-        claim: Arc<Claim>,
         cx: &mut Context<'_>,
         step: &mut impl FnMut(u32, Pass<'_>, &mut Context<'_>) -> Step<O>,
     ) -> Turn<O> {
-        match claim.begin() {
+        match self.claim.begin() {
             Begin::Claimed(case) => {
                 if let Step::Won(output) = step(case, Pass::Collect, cx) {
-                    self.claim = Some(claim);
                     return Turn::Won(output);
                 }
                 for &case in &self.order[..self.live] {
                     step(case, Pass::Reset, cx);
                 }
-                Claim::recycle(claim);
+                self.waiting = false;
+                self.claim.reset();
                 let place = self.order[..self.live].iter().position(|&other| other == case);
                 self.retire(place.expect("a claimed case is live"), cx, step);
                 self.begin(cx, step)
             }
+            Begin::Roused => {
+                cx.waker().wake_by_ref();
+                Turn::Wait
+            }
             Begin::Busy { look } => {
-                claim.set_waker(cx.waker());
+                self.claim.set_waker(cx.waker());
                 if let Some(output) = self.round(Pass::Poll, cx, step) {
-                    self.claim = Some(claim);
                     return Turn::Won(output);
                 }
                 self.insist_on_a_branch();
-                if !look && claim.settle() {
-                    self.claim = Some(claim);
+                if !look && self.claim.settle() {
                     return Turn::Wait;
                 }
-                self.seat(claim, cx, step)
+                self.seat(cx, step)
             }
         }
     }
@@ -264,14 +303,6 @@ impl<'o> Frame<'o> {
             "all branches of the select! at {} are disabled and it has no default: it would wait for ever",
             self.at
         );
-    }
-}
-
-impl Drop for Frame<'_> {
-    fn drop(&mut self) {
-        if let Some(claim) = self.claim.take() {
-            Claim::recycle(claim);
-        }
     }
 }
 

@@ -200,12 +200,12 @@ macro_rules! __select_emit {
         let won = match ($($crate::__select_operand!($guard $op),)+) {
             ($($name,)+) => {
                 let mut order = [$($number),+];
-                let mut frame = $crate::__private::Frame::new(
+                let mut frame = ::core::pin::pin!($crate::__private::Frame::new(
                     &mut order,
                     $biased,
                     $crate::__select_has_default!($($default)?),
                     ::core::panic::Location::caller(),
-                );
+                ));
                 $(
                     let $kind = {
                         #[allow(unused_imports)]
@@ -213,12 +213,12 @@ macro_rules! __select_emit {
                         (&$name).select_kind()
                     };
                     if ::core::option::Option::is_some(&$name) {
-                        frame.admit($number, $kind.is_channel());
+                        frame.as_mut().admit($number, $kind.is_channel());
                     }
                     let mut $name = ::core::pin::pin!($kind.prepare($name));
                 )+
                 ::core::future::poll_fn(|cx| {
-                    frame.poll(cx, |case, pass, cx| match case {
+                    frame.as_mut().poll(cx, |case, pass, cx| match case {
                         $(
                             $number => match $kind.step($name.as_mut(), pass, $number, cx) {
                                 ::core::task::Poll::Pending => $crate::__private::Step::Pending,

@@ -1,6 +1,7 @@
 //! *Channels*: the ends, their getters, and what happens at the edges.
 
 use std::marker::PhantomPinned;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -110,9 +111,9 @@ fn an_unbuffered_channel_is_empty_and_full() {
     assert!(tx.is_empty() && tx.is_full() && rx.is_empty() && rx.is_full());
     assert_eq!(tx.try_send(1), Err(TrySendError::Full(1)));
     assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
-    let mut receiving = rx.recv();
+    let mut receiving = pin!(rx.recv());
     assert!(poll(&mut receiving).is_pending());
-    let mut sending = tx.send(2);
+    let mut sending = pin!(tx.send(2));
     assert_eq!(poll(&mut sending), Poll::Ready(Ok(())), "a receiver has been claimed for it");
     assert_eq!(poll(&mut receiving), Poll::Ready(Ok(2)));
 }
@@ -122,14 +123,14 @@ fn never_is_never_ready_and_never_closed() {
     let rx: Receiver<u8> = never();
     assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
     assert!(!rx.close() && !rx.is_closed());
-    assert!(poll(&mut rx.recv()).is_pending());
+    assert!(poll(&mut pin!(rx.recv())).is_pending());
 }
 
 #[test]
 fn closed_gives_the_value_back_and_lets_receivers_drain() {
     let (tx, rx) = bounded::<u8>(1);
     tx.try_send(1).unwrap();
-    let mut blocked = tx.send(2);
+    let mut blocked = pin!(tx.send(2));
     assert!(poll(&mut blocked).is_pending());
     assert!(rx.close(), "true for the call that closed it");
     assert!(!tx.close() && !rx.close());
@@ -265,7 +266,7 @@ fn a_pending_stream_poll_waits_and_is_cancelled_without_loss() {
 fn a_freed_slot_belongs_to_the_first_waiting_sender() {
     let (tx, rx) = bounded::<u8>(1);
     tx.try_send(1).unwrap();
-    let mut sending = tx.send(2);
+    let mut sending = pin!(tx.send(2));
     assert!(poll(&mut sending).is_pending());
     assert_eq!(rx.try_recv(), Ok(1));
     assert_eq!(tx.try_send(3), Err(TrySendError::Full(3)));
@@ -276,8 +277,7 @@ fn a_freed_slot_belongs_to_the_first_waiting_sender() {
 #[test]
 fn a_value_handed_to_a_waiter_is_out_of_reach_and_comes_back_first() {
     let (tx, rx) = bounded::<u8>(2);
-    let mut first = rx.recv();
-    let mut second = rx.recv();
+    let (mut first, mut second) = (Box::pin(rx.recv()), Box::pin(rx.recv()));
     assert!(poll(&mut first).is_pending() && poll(&mut second).is_pending());
     tx.try_send(1).unwrap();
     tx.try_send(2).unwrap();
@@ -294,7 +294,7 @@ fn a_value_handed_to_a_waiter_is_out_of_reach_and_comes_back_first() {
 #[test]
 fn a_value_handed_to_a_dropped_receive_goes_to_the_next_waiter() {
     let (tx, rx) = bounded::<u8>(1);
-    let (mut first, mut second) = (rx.recv(), rx.recv());
+    let (mut first, mut second) = (Box::pin(rx.recv()), Box::pin(rx.recv()));
     assert!(poll(&mut first).is_pending() && poll(&mut second).is_pending());
     tx.try_send(1).unwrap();
     drop(first);
@@ -304,7 +304,7 @@ fn a_value_handed_to_a_dropped_receive_goes_to_the_next_waiter() {
 #[test]
 fn a_dropped_send_has_not_happened() {
     let (tx, rx) = bounded::<u8>(0);
-    let mut sending = tx.send(1);
+    let mut sending = Box::pin(tx.send(1));
     assert!(poll(&mut sending).is_pending());
     drop(sending);
     assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));

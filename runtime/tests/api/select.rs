@@ -260,7 +260,7 @@ async fn a_dynamic_select_dropped_loses_nothing() {
     let mut cases = Select::new();
     cases.recv(&rx);
     {
-        let mut ready = cases.ready();
+        let mut ready = std::pin::pin!(cases.ready());
         assert!(matches!(crate::poll(&mut ready), Poll::Pending));
         tx.try_send(1).unwrap();
     }
