@@ -12,6 +12,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::future::{Future, pending};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// The system's allocator, counting the bytes that live.
 struct Counting;
@@ -49,6 +50,9 @@ fn cost_beyond_the_future<F>(what: &str, make: impl Fn() -> F, end: impl FnOnce(
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    // The bytes are counted for the whole program, so one test at a time.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let runtime = Builder::new().procs(2).build().unwrap();
     let future = size_of::<F>();
     let (live, pages) = (LIVE.load(Ordering::Relaxed), resident());
@@ -74,16 +78,15 @@ where
 
 #[test]
 fn a_blocked_task_costs_a_hundred_bytes_beyond_its_future() {
-    within(120, || {
+    within(240, || {
         let asked = cost_beyond_the_future("a task that waits", pending::<()>, || ());
         assert!(asked <= 100.0, "{asked} bytes");
     });
 }
 
 #[test]
-#[ignore = "falls short: the channel's record of the waiter takes some 60 bytes more; and it counts alone"]
 fn a_task_blocked_on_a_channel_costs_a_hundred_bytes_beyond_its_future() {
-    within(120, || {
+    within(240, || {
         let (tx, rx) = bounded::<()>(1);
         let wait = move || {
             let rx = rx.clone();

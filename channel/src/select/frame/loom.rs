@@ -3,9 +3,9 @@
 //! All are `biased`: loom replays schedules, so the branches must come in the same order each time.
 
 use std::cell::Cell;
-use std::future::{poll_fn, Future};
-use std::pin::{pin, Pin};
-use std::task::{Context, Poll, Waker};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 
 use ::loom::thread;
 
