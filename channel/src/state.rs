@@ -28,7 +28,7 @@ use crate::claim::Claim;
 use crate::error::{TryRecvError, TrySendError};
 use crate::ring::Ring;
 use crate::wait_queue::{Side, WaitQueues};
-use crate::waiter::{Cargo, Node, Party, Waiter, WakeList};
+use crate::waiter::{Cargo, Party, Place, Waiter, WakeList};
 
 /// The capacity of a channel without bound.
 pub(crate) const UNBOUNDED: usize = usize::MAX;
@@ -181,7 +181,7 @@ impl<T> State<T> {
         while !self.waiters.is_empty(Side::Receivers) {
             if let Some(claimed) = self.waiters.claim_first(Side::Receivers) {
                 debug_assert!(self.ring.is_empty(), "S1: a receiver waited beside a value");
-                claimed.complete(wakes, |node| hand(node, self.sent, value));
+                claimed.complete(wakes, |place, cargo| hand(place, cargo, self.sent, value));
                 self.sent += 1;
                 self.events += 1;
                 return None;
@@ -213,7 +213,7 @@ impl<T> State<T> {
         }
         if self.may_meet() {
             if let Some(claimed) = self.waiters.claim_offer() {
-                let cargo = claimed.complete(wakes, |node| std::mem::replace(&mut node.cargo, Cargo::Sent));
+                let cargo = claimed.complete(wakes, |_, cargo| std::mem::replace(cargo, Cargo::Sent));
                 self.sent += 1;
                 self.events += 1;
                 match cargo {
@@ -235,14 +235,13 @@ impl<T> State<T> {
                 }
                 break;
             };
-            let offered =
-                claimed.complete(wakes, |node| match std::mem::replace(&mut node.cargo, Cargo::Sent) {
-                    Cargo::Offer(value) => Some(value),
-                    _ => {
-                        node.cargo = Cargo::Granted;
-                        None
-                    }
-                });
+            let offered = claimed.complete(wakes, |_, cargo| match std::mem::replace(cargo, Cargo::Sent) {
+                Cargo::Offer(value) => Some(value),
+                _ => {
+                    *cargo = Cargo::Granted;
+                    None
+                }
+            });
             match offered {
                 Some(value) => {
                     if let Some(value) = self.hand_over(value, None, wakes) {
@@ -322,8 +321,10 @@ impl<T> State<T> {
         // SAFETY: the caller's promise, passed on; afterwards the waiter is in no queue and its owner calls (W1).
         let (party, cargo, number) = unsafe {
             let party = self.waiters.leave(side, waiter);
-            let (cargo, number) =
-                waiter.node(|node| (std::mem::replace(&mut node.cargo, Cargo::Empty), node.number()));
+            let ended = |place: &mut Place<T>, cargo: &mut Cargo<T>| {
+                (std::mem::replace(cargo, Cargo::Empty), place.number())
+            };
+            let (cargo, number) = waiter.place(ended);
             (party, cargo, number)
         };
         let leftover = match cargo {
@@ -347,7 +348,7 @@ impl<T> State<T> {
         }
         loop {
             if let Some(claimed) = self.waiters.claim_first(Side::Receivers) {
-                claimed.complete(wakes, |node| hand(node, number, value));
+                claimed.complete(wakes, |place, cargo| hand(place, cargo, number, value));
                 self.events += 1;
                 return None;
             }
@@ -383,7 +384,7 @@ impl<T> State<T> {
                     return false;
                 }
                 if let Some(claimed) = self.waiters.claim_first(side) {
-                    claimed.complete(wakes, |_| ());
+                    claimed.complete(wakes, |_, _| ());
                 } else if !self.waiters.flag_busy(side, None) {
                     break;
                 }
@@ -419,7 +420,7 @@ impl<T> State<T> {
     }
 }
 
-fn hand<T>(node: &mut Node<T>, number: u64, value: T) {
-    node.cargo = Cargo::Handed(value);
-    node.set_number(number);
+fn hand<T>(place: &mut Place<T>, cargo: &mut Cargo<T>, number: u64, value: T) {
+    *cargo = Cargo::Handed(value);
+    place.set_number(number);
 }

@@ -101,14 +101,14 @@ impl<H: Home<T>, T> Op<H, T> {
         let (waiter, chan) = (&self.waiter, self.home.chan());
         let knows = |party: &Party| matches!(party, Party::Plain(old) if old.will_wake(cx.waker()));
         // SAFETY: W1: under the lock.
-        if chan.locked(|_| waiter.is_linked() && unsafe { waiter.node(|node| knows(&node.party)) }) {
+        if chan.locked(|_| waiter.is_linked() && unsafe { waiter.place(|place, _| knows(&place.party)) }) {
             return false;
         }
         let mut party = Party::Plain(cx.waker().clone());
         chan.locked(|_| {
             if waiter.is_linked() {
                 // SAFETY: W1: under the lock.
-                unsafe { waiter.node(|node| std::mem::swap(&mut node.party, &mut party)) };
+                unsafe { waiter.place(|place, _| std::mem::swap(&mut place.party, &mut party)) };
             }
         });
         drop(party);

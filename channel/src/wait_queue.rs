@@ -17,10 +17,11 @@
 //! every wait copied a node in and out.
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use crate::claim::{Attempt, Claim, Flag};
-use crate::waiter::{Cargo, Link, Node, Party, Waiter, WakeList};
+use crate::waiter::{Cargo, Link, Party, Place, Waiter, WakeList};
 
 /// Which of the two queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,14 +59,18 @@ pub(crate) struct Claimed<'q, T> {
 impl<T> Claimed<'_, T> {
     /// Settles what became of it, and has its party woken.
     #[inline]
-    pub(crate) fn complete<R>(self, wakes: &mut WakeList, f: impl FnOnce(&mut Node<T>) -> R) -> R {
+    pub(crate) fn complete<R>(
+        self,
+        wakes: &mut WakeList,
+        f: impl FnOnce(&mut Place<T>, &mut Cargo<T>) -> R,
+    ) -> R {
         // SAFETY: Q1: it was linked a moment ago, and its owner cannot have left since: that takes the lock.
         let waiter = unsafe { self.waiter.as_ref() };
         // SAFETY: under the lock, and still LINKED to its owner (W1).
         let (result, party) = unsafe {
-            waiter.node(|node| {
-                let party = std::mem::replace(&mut node.party, Party::NOBODY);
-                (f(node), party)
+            waiter.place(|place, cargo| {
+                let party = std::mem::replace(&mut place.party, Party::NOBODY);
+                (f(place, cargo), party)
             })
         };
         let waker = match party {
@@ -118,11 +123,11 @@ impl<T> WaitQueues<T> {
         match tail {
             None => ends.head = Some(NonNull::from(waiter)),
             // SAFETY: Q1, and W1: under the lock.
-            Some(tail) => unsafe { tail.as_ref().node(|node| node.next = Some(NonNull::from(waiter))) },
+            Some(tail) => unsafe { tail.as_ref().place(|place, _| place.next = Some(NonNull::from(waiter))) },
         }
         // SAFETY: it is idle, so it is still its owner's, who calls (W1).
         unsafe {
-            waiter.node(|node| (node.prev, node.next, node.party, node.case) = (tail, None, party, case));
+            waiter.node(|node| node.place = MaybeUninit::new(Place { prev: tail, next: None, party, case }));
         }
         waiter.link();
     }
@@ -135,14 +140,14 @@ impl<T> WaitQueues<T> {
     unsafe fn unlink(&mut self, side: Side, waiter: &Waiter<T>) {
         // SAFETY: W1: linked, and under the lock; so are its neighbours (Q1).
         unsafe {
-            let (prev, next) = waiter.node(|node| (node.prev, node.next));
+            let (prev, next) = waiter.place(|place, _| (place.prev, place.next));
             match prev {
                 None => self.ends(side).head = next,
-                Some(prev) => prev.as_ref().node(|node| node.next = next),
+                Some(prev) => prev.as_ref().place(|place, _| place.next = next),
             }
             match next {
                 None => self.ends(side).tail = prev,
-                Some(next) => next.as_ref().node(|node| node.prev = prev),
+                Some(next) => next.as_ref().place(|place, _| place.prev = prev),
             }
         }
     }
@@ -152,13 +157,17 @@ impl<T> WaitQueues<T> {
     /// # Safety
     /// The caller owns the waiter, which belongs to this queue if it is linked at all (W2).
     pub(crate) unsafe fn leave(&mut self, side: Side, waiter: &Waiter<T>) -> Party {
-        if waiter.is_linked() {
+        let linked = waiter.is_linked();
+        if linked {
             // SAFETY: linked, and here, by the caller's promise.
             unsafe { self.unlink(side, waiter) };
         }
         waiter.settle();
-        // SAFETY: W1: it is not linked, and the caller owns it.
-        unsafe { waiter.node(|node| std::mem::replace(&mut node.party, Party::NOBODY)) }
+        if !linked {
+            return Party::NOBODY;
+        }
+        // SAFETY: W1, W4: it was linked until now, and the caller owns it.
+        unsafe { waiter.place(|place, _| std::mem::replace(&mut place.party, Party::NOBODY)) }
     }
 
     /// Takes the first waiter of `side` that can be had off its queue.
@@ -181,17 +190,17 @@ impl<T> WaitQueues<T> {
         while let Some(pointer) = at {
             // SAFETY: Q1.
             let waiter = unsafe { pointer.as_ref() };
-            let try_it = |node: &mut Node<T>| {
-                let attempt = match &node.party {
-                    _ if only_offers && !matches!(node.cargo, Cargo::Offer(_)) => Attempt::Busy,
+            let try_it = |place: &mut Place<T>, cargo: &mut Cargo<T>| {
+                let attempt = match &place.party {
+                    _ if only_offers && !matches!(cargo, Cargo::Offer(_)) => Attempt::Busy,
                     // SAFETY: the claim lives as long as a waiter of its select is linked (F3).
-                    Party::Select(Some(claim)) => unsafe { claim.as_ref() }.try_claim(node.case),
+                    Party::Select(Some(claim)) => unsafe { claim.as_ref() }.try_claim(place.case),
                     _ => Attempt::Won,
                 };
-                (node.next, attempt)
+                (place.next, attempt)
             };
             // SAFETY: W1: linked, and under the lock.
-            let (next, attempt) = unsafe { waiter.node(try_it) };
+            let (next, attempt) = unsafe { waiter.place(try_it) };
             if attempt != Attempt::Busy {
                 // SAFETY: it was found in this queue.
                 unsafe { self.unlink(side, waiter) };
@@ -210,15 +219,9 @@ impl<T> WaitQueues<T> {
     pub(crate) fn flag_busy(&self, side: Side, me: Option<&Claim>) -> bool {
         let mut at = self.head(side);
         while let Some(pointer) = at {
-            let look = |node: &mut Node<T>| {
-                let claim = match node.party {
-                    Party::Select(claim) => claim,
-                    Party::Plain(_) => None,
-                };
-                (node.next, claim)
-            };
             // SAFETY: Q1, and W1: linked, and under the lock.
-            let (next, claim) = unsafe { pointer.as_ref().node(look) };
+            let (next, claim) =
+                unsafe { pointer.as_ref().place(|place, _| (place.next, place.party.claim())) };
             // SAFETY: the claim lives as long as a waiter of its select is linked (F3).
             let claim = claim.map(|claim| unsafe { claim.as_ref() });
             if let Some(claim) = claim.filter(|claim| !me.is_some_and(|me| ptr::eq(me, *claim))) {
@@ -237,15 +240,8 @@ impl<T> WaitQueues<T> {
         while let Some(pointer) = at {
             // SAFETY: Q1.
             let waiter = unsafe { pointer.as_ref() };
-            let look = |node: &mut Node<T>| {
-                let claim = match node.party {
-                    Party::Select(claim) => claim,
-                    Party::Plain(_) => None,
-                };
-                (node.next, claim)
-            };
             // SAFETY: W1: linked, and under the lock.
-            let (next, claim) = unsafe { waiter.node(look) };
+            let (next, claim) = unsafe { waiter.place(|place, _| (place.next, place.party.claim())) };
             match claim {
                 // SAFETY: the claim lives as long as a waiter of its select is linked (F3).
                 Some(claim) => {
@@ -254,7 +250,7 @@ impl<T> WaitQueues<T> {
                 None => {
                     // SAFETY: it was found in this queue.
                     unsafe { self.unlink(Side::Receivers, waiter) };
-                    Claimed { waiter: pointer, locked: PhantomData }.complete(wakes, |_| ());
+                    Claimed { waiter: pointer, locked: PhantomData }.complete(wakes, |_, _| ());
                 }
             }
             at = next;

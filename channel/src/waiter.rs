@@ -22,16 +22,20 @@
 //!     owner's alone. The owner makes it LINKED under the lock; whoever takes it off the queue stores the new stage last of all.
 //! W2. A waiter is linked in the queues of one channel only: the one that its [`Op`][crate::wait::Op] names.
 //! W3. A linked waiter neither moves nor is freed: it is pinned, and its owner takes it off the queue before it is dropped.
-//! W4. Neither a waker nor a value is dropped, cloned or called here: both leave the lock with the caller.
+//! W4. The links and the party are initialised when it is linked, and only then are they looked at; the party is taken out before or
+//!     as it leaves. An operation that need not wait never writes them: to copy half a cache line that has just been written in
+//!     parts, as every move of a fresh future does, costs as much as the lock.
+//! W5. Neither a waker nor a value is dropped, cloned or called here: both leave the lock with the caller.
 //!
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
 //! |---|---|---|---|---|---|
-//! | 1 | [`release`][Waiter::release]: store | `Release` | 2 | what the partner did to the node is done | `chan::loom::receive_drop_against_try_send` |
-//! | 2 | [`is_mine`][Waiter::is_mine]: load | `Acquire` | 1 | the owner goes on without the lock | `chan::loom::receive_drop_against_try_send` |
+//! | 1 | [`release`][Waiter::release]: store | `Release` | 2 | what the partner did to the node is done | `chan::loom::unbuffered_hand_off` |
+//! | 2 | [`is_mine`][Waiter::is_mine]: load | `Acquire` | 1 | the owner goes on without the lock | `chan::loom::unbuffered_hand_off` |
 //! | 3 | the owner's own stores and looks | `Relaxed` | – | made by the owner, or under the lock | – |
 
 use std::marker::PhantomPinned;
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::task::Waker;
 
@@ -56,12 +60,18 @@ pub(crate) struct Waiter<T> {
 /// What a waiter and its neighbours know of it.
 #[derive(Debug)]
 pub(crate) struct Node<T> {
+    pub(crate) place: MaybeUninit<Place<T>>,
+    pub(crate) cargo: Cargo<T>,
+}
+
+/// Where a waiter stands, and for whom.
+#[derive(Debug)]
+pub(crate) struct Place<T> {
     pub(crate) prev: Link<T>,
     pub(crate) next: Link<T>,
     pub(crate) party: Party,
     /// Which case of its select it is.
     pub(crate) case: u32,
-    pub(crate) cargo: Cargo<T>,
 }
 
 /// The next waiter in a queue.
@@ -78,6 +88,14 @@ pub(crate) enum Party {
 
 impl Party {
     pub(crate) const NOBODY: Self = Self::Select(None);
+
+    /// The claim of the select whose case it is.
+    pub(crate) fn claim(&self) -> Option<NonNull<Claim>> {
+        match self {
+            Self::Select(claim) => *claim,
+            Self::Plain(_) => None,
+        }
+    }
 }
 
 /// What a waiter carries.
@@ -106,8 +124,8 @@ impl<T> Waiter<T> {
     /// A waiter that stands in no queue.
     #[inline]
     pub(crate) fn new(cargo: Cargo<T>) -> Self {
-        let node = Node { prev: None, next: None, party: Party::NOBODY, case: 0, cargo };
-        Self { stage: AtomicU8::new(IDLE), node: UnsafeCell::new(node), _pinned: PhantomPinned }
+        let node = UnsafeCell::new(Node { place: MaybeUninit::uninit(), cargo });
+        Self { stage: AtomicU8::new(IDLE), node, _pinned: PhantomPinned }
     }
 
     /// Whether it has begun to wait and has not been settled. For the owner.
@@ -148,6 +166,16 @@ impl<T> Waiter<T> {
         self.stage.store(IDLE, Ordering::Relaxed);
     }
 
+    /// Lends out its place, and what it carries.
+    ///
+    /// # Safety
+    /// As for [`node`][Self::node]; and the waiter is linked, or was and has not been linked since (W4).
+    #[inline]
+    pub(crate) unsafe fn place<R>(&self, f: impl FnOnce(&mut Place<T>, &mut Cargo<T>) -> R) -> R {
+        // SAFETY: by the caller's promise, and W4.
+        unsafe { self.node(|node| f(node.place.assume_init_mut(), &mut node.cargo)) }
+    }
+
     /// Lends out the node.
     ///
     /// # Safety
@@ -159,7 +187,7 @@ impl<T> Waiter<T> {
     }
 }
 
-impl<T> Node<T> {
+impl<T> Place<T> {
     /// The number of a value that was handed over. It lies where the links were, which a waiter that is done needs no more.
     pub(crate) fn number(&self) -> u64 {
         let half = |link: Link<T>| link.map_or(0, |link| link.addr().get() as u64);

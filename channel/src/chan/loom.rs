@@ -1,7 +1,6 @@
 //! Models of one channel: hand-off, drops and close against each. A waiter that nobody wakes is a deadlock, which loom
 //! reports; a value that is lost or doubled fails an assertion.
 
-
 use ::loom::thread;
 
 use crate::model::{block_on, poll_once};

@@ -31,7 +31,7 @@ const FLOORS: [(&str, &[&[&str]]); 4] = [
             &["wait_queue", "waiter"],
             &["crowd", "state"],
             &["broadcast", "chan", "oneshot", "watch"],
-            &["handle", "recv", "send", "stats", "wait"],
+            &["handle", "recv", "send", "stats", "stream", "wait"],
             &["receiver", "sender"],
             &["pull", "select"],
         ],
