@@ -243,9 +243,10 @@ impl<T> WaitQueues<T> {
             // SAFETY: W1: linked, and under the lock.
             let (next, claim) = unsafe { waiter.place(|place, _| (place.next, place.party.claim())) };
             match claim {
-                // SAFETY: the claim lives as long as a waiter of its select is linked (F3).
                 Some(claim) => {
-                    unsafe { claim.as_ref() }.rouse().into_iter().for_each(|waker| wakes.push(waker))
+                    // SAFETY: the claim lives as long as a waiter of its select is linked (F3).
+                    let claim = unsafe { claim.as_ref() };
+                    claim.rouse().into_iter().for_each(|waker| wakes.push(waker));
                 }
                 None => {
                     // SAFETY: it was found in this queue.
