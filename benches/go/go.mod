@@ -1,0 +1,3 @@
+module pirn-benches
+
+go 1.23

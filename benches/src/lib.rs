@@ -1,1 +1,0 @@
-//! Benchmarks of `pirn` beside std threads and its peers.
