@@ -161,12 +161,13 @@ func selectTimeoutReuse(int) figures {
 func sieve(int) figures {
 	const primes, expected = 2000, 17_389
 	begun := time.Now()
-	numbers := make(chan int)
+	source := make(chan int)
 	go func() {
 		for number := 2; ; number++ {
-			numbers <- number
+			source <- number
 		}
 	}()
+	numbers := source
 	last := 0
 	for range primes {
 		last = <-numbers

@@ -89,7 +89,7 @@ macro_rules! on_channel {
             $crate::contender::Contender::Pirn => $work::<$crate::exec::Pirn, $crate::chan::Pirn>($setup),
             $crate::contender::Contender::Tokio => $work::<$crate::exec::Tokio, $crate::chan::Tokio>($setup),
             $crate::contender::Contender::Smol => {
-                $work::<$crate::exec::Smol, $crate::chan::AsyncChannel>($setup)
+                $work::<$crate::exec::ParkedSmol, $crate::chan::AsyncChannel>($setup)
             }
             $crate::contender::Contender::Std => {
                 $work::<$crate::exec::Threads, $crate::chan::Crossbeam>($setup)

@@ -16,7 +16,7 @@ use std::future::Future;
 use std::time::Duration;
 
 pub(crate) use on_pirn::Pirn;
-pub(crate) use on_smol::Smol;
+pub(crate) use on_smol::{ParkedSmol, Smol};
 pub(crate) use on_tokio::Tokio;
 pub(crate) use threads::Threads;
 

@@ -122,11 +122,18 @@ fn read(pipe: &mut impl Read) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// What a panic said: the line after the one that names its place.
+/// What a panic said: in Rust the line after the one that names its place, in Go what follows a word on its line.
 fn reason(err: &str) -> Option<String> {
-    let mut lines = err.lines().skip_while(|line| !line.contains("panicked at"));
-    lines.next()?;
-    lines.next().map(str::to_owned)
+    let mut lines = err.lines();
+    while let Some(line) = lines.next() {
+        if line.contains("panicked at") {
+            return lines.next().map(str::to_owned);
+        }
+        if let Some(said) = ["panic: ", "fatal error: "].iter().find_map(|word| line.strip_prefix(word)) {
+            return Some(said.to_owned());
+        }
+    }
+    None
 }
 
 /// Says what is going on, if somebody watches.
@@ -157,6 +164,8 @@ mod tests {
     #[test]
     fn a_process_that_panics_gives_the_reason() {
         let script = "echo \"thread 'main' panicked at x.rs:1:1:\" >&2; echo 'a value is lost' >&2; exit 101";
+        assert_eq!(finish(&mut shell(script), PATIENCE), Err("a value is lost".to_owned()));
+        let script = "echo 'panic: a value is lost' >&2; exit 2";
         assert_eq!(finish(&mut shell(script), PATIENCE), Err("a value is lost".to_owned()));
         assert!(finish(&mut shell("exit 3"), PATIENCE).unwrap_err().contains('3'));
     }

@@ -1,7 +1,9 @@
 //! smol: `async-executor` with worker threads of its own, `async-io` for timers and sockets.
 //!
-//! The executor is a static one, which it documents as its fastest form. Each worker blocks in `async_io::block_on`,
-//! as those of the `smol` crate do, so that it turns the reactor while it has nothing to run.
+//! The executor is a static one, which it documents as its fastest form. A worker may wait in one of two ways, and
+//! each row uses the one that serves it better: [`Smol`]'s turn the reactor while they have nothing to run, as those
+//! of the `smol` crate do, which is best for sockets and timers; [`ParkedSmol`]'s only sleep, and leave the reactor
+//! to the thread that `async-io` has for it, which is best where tasks wake each other.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +18,13 @@ use super::Exec;
 static EXECUTOR: StaticExecutor = StaticExecutor::new();
 
 /// The workers of the static executor.
-pub(crate) struct Smol;
+pub(crate) struct Workers<const TURN_REACTOR: bool>;
+
+/// Workers that turn the reactor.
+pub(crate) type Smol = Workers<true>;
+
+/// Workers that only sleep.
+pub(crate) type ParkedSmol = Workers<false>;
 
 /// A task of which no handle is left is cancelled, unless it is detached.
 pub(crate) struct Join<T>(Option<Task<T>>);
@@ -37,12 +45,16 @@ impl<T> Drop for Join<T> {
     }
 }
 
-impl Exec for Smol {
+impl<const TURN_REACTOR: bool> Exec for Workers<TURN_REACTOR> {
     type Join<T: Send + 'static> = Join<T>;
 
     fn start(procs: usize) -> Self {
         for _ in 0..procs {
-            thread::spawn(|| async_io::block_on(EXECUTOR.run(std::future::pending::<()>())));
+            let work = EXECUTOR.run(std::future::pending::<()>());
+            thread::spawn(move || match TURN_REACTOR {
+                true => async_io::block_on(work),
+                false => futures_lite::future::block_on(work),
+            });
         }
         Self
     }

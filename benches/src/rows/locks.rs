@@ -121,7 +121,7 @@ fn with_lock(setup: Setup, work: Work) -> Measured {
     match setup.contender {
         Contender::Pirn => share::<exec::Pirn, PirnLocks>(setup, work),
         Contender::Tokio => share::<exec::Tokio, TokioLocks>(setup, work),
-        Contender::Smol => share::<exec::Smol, SmolLocks>(setup, work),
+        Contender::Smol => share::<exec::ParkedSmol, SmolLocks>(setup, work),
         Contender::Std => share::<exec::Threads, StdLocks>(setup, work),
         Contender::StdParkingLot => share::<exec::Threads, ParkingLot>(setup, work),
         other => panic!("{} takes no part in this row", other.name()),

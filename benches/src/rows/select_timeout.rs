@@ -46,7 +46,7 @@ fn fresh(setup: Setup) -> Measured {
     use Contender::*;
     match setup.contender {
         Pirn => stream::<exec::Pirn, chan::Pirn, _>(setup, pirn_fresh),
-        Smol => stream::<exec::Smol, chan::AsyncChannel, _>(setup, smol_fresh),
+        Smol => stream::<exec::ParkedSmol, chan::AsyncChannel, _>(setup, smol_fresh),
         Std => stream::<exec::Threads, chan::Crossbeam, _>(setup, std_fresh),
         Tokio => stream::<exec::Tokio, chan::Tokio, _>(setup, tokio_fresh::<chan::Tokio>),
         TokioKanal => stream::<exec::Tokio, chan::Kanal, _>(setup, tokio_fresh::<chan::Kanal>),
@@ -65,7 +65,7 @@ fn kept(setup: Setup) -> Measured {
     use Contender::*;
     match setup.contender {
         Pirn => stream::<exec::Pirn, chan::Pirn, _>(setup, pirn_kept),
-        Smol => stream::<exec::Smol, chan::AsyncChannel, _>(setup, smol_kept),
+        Smol => stream::<exec::ParkedSmol, chan::AsyncChannel, _>(setup, smol_kept),
         Tokio => stream::<exec::Tokio, chan::Tokio, _>(setup, tokio_kept::<chan::Tokio>),
         TokioKanal => stream::<exec::Tokio, chan::Kanal, _>(setup, tokio_kept::<chan::Kanal>),
         TokioFlume => stream::<exec::Tokio, chan::Flume, _>(setup, tokio_kept::<chan::Flume>),
