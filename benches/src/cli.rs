@@ -28,6 +28,9 @@ pub(crate) struct Cli {
     /// Print JSON instead of the table
     #[arg(long)]
     pub(crate) json: bool,
+    /// Show what earlier runs have printed with `--json`, instead of measuring
+    #[arg(long, value_name = "FILE.json,…", value_delimiter = ',')]
+    pub(crate) load: Vec<PathBuf>,
     /// Also draw the ratios
     #[arg(long, value_name = "FILE.svg")]
     pub(crate) plot: Option<PathBuf>,

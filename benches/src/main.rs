@@ -26,13 +26,15 @@ mod scaling;
 mod summary;
 mod table;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use cli::{Cli, Hidden};
-use row::Setup;
+use row::{Row, Setup};
 use runner::Runner;
+use summary::Summary;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -66,12 +68,16 @@ fn report(cli: &Cli) -> Result<(), String> {
         return Ok(());
     }
     let contenders = cli.contenders();
-    let runner = Runner::new(&contenders, cli.rounds)?;
-    if cli.scaling {
-        print!("{}", scaling::report(&runner, &rows, &contenders));
-        return Ok(());
-    }
-    let summaries = runner.run(&rows, &contenders, cli.procs());
+    let summaries = if cli.load.is_empty() {
+        let runner = Runner::new(&contenders, cli.rounds)?;
+        if cli.scaling {
+            print!("{}", scaling::report(&runner, &rows, &contenders));
+            return Ok(());
+        }
+        runner.run(&rows, &contenders, cli.procs())
+    } else {
+        load(&cli.load, &rows)?
+    };
     let contenders = summary::present(&summaries, &contenders);
     if cli.json {
         println!("{}", json::report(&summaries, cli.procs(), cli.rounds));
@@ -80,8 +86,22 @@ fn report(cli: &Cli) -> Result<(), String> {
     }
     match &cli.plot {
         Some(path) => {
-            plot::write(path, &summaries, &contenders).map_err(|error| format!("{path:?}: {error}"))
+            plot::write(path, &summaries, &contenders).map_err(|error| format!("{}: {error}", path.display()))
         }
         None => Ok(()),
     }
+}
+
+/// The rows in earlier reports, in the order of the table; of one that is in several, the last.
+fn load(paths: &[PathBuf], rows: &[&'static Row]) -> Result<Vec<Summary>, String> {
+    let mut summaries = Vec::new();
+    for path in paths {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let report = json::read(&text).ok_or_else(|| format!("{} is no report", path.display()))?;
+        summaries.extend(report);
+    }
+    let last = |row: &&'static Row| summaries.iter().rposition(|summary| summary.row.name == row.name);
+    let places: Vec<usize> = rows.iter().filter_map(last).collect();
+    let mut summaries: Vec<Option<Summary>> = summaries.into_iter().map(Some).collect();
+    Ok(places.into_iter().filter_map(|place| summaries[place].take()).collect())
 }

@@ -70,6 +70,23 @@ pub(crate) enum Size {
     Smaller,
 }
 
+impl Size {
+    /// As in what a run prints.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::PerOperation => "per-operation",
+            Self::Smaller => "smaller",
+        }
+    }
+
+    /// The one of that name; of full size unless told.
+    pub(crate) fn named(name: &str) -> Self {
+        let others = [Self::PerOperation, Self::Smaller];
+        others.into_iter().find(|size| size.name() == name).unwrap_or_default()
+    }
+}
+
 /// What a run yields: a value for each of its row's figures, in their order.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Measured {
@@ -100,10 +117,8 @@ impl Measured {
     pub(crate) fn lines(&self, row: &Row) -> String {
         let values = row.figures.iter().zip(&self.values);
         let mut text: String = values.map(|(figure, value)| format!("{} {value}\n", figure.name)).collect();
-        match self.size {
-            Size::Full => {}
-            Size::PerOperation => text.push_str("size per-operation\n"),
-            Size::Smaller => text.push_str("size smaller\n"),
+        if self.size != Size::Full {
+            text.push_str(&format!("size {}\n", self.size.name()));
         }
         text
     }
@@ -116,11 +131,7 @@ impl Measured {
                 .map(|(_, value)| value.trim())
         };
         let values = row.figures.iter().map(|figure| said(figure.name)?.parse().ok());
-        let size = match said("size") {
-            None => Size::Full,
-            Some("per-operation") => Size::PerOperation,
-            Some(_) => Size::Smaller,
-        };
+        let size = Size::named(said("size").unwrap_or_default());
         Some(Self { values: values.collect::<Option<_>>()?, size })
     }
 }

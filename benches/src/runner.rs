@@ -22,8 +22,8 @@ use crate::go::Go;
 use crate::row::{Measured, Row, Setup};
 use crate::summary::{Outcome, Summary};
 
-/// How long one run may take. The slowest that succeeds takes a tenth of it.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long one run may take: more than twice as long as the slowest that succeeds.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Why a run gave no figure.
 type Failure = String;

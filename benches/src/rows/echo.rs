@@ -165,14 +165,15 @@ fn echo<E: Net>(setup: Setup, connections: usize) -> Measured {
         let end = Instant::now() + TIME;
         let ask = |stream| E::spawn(async move { ask::<E>(stream, end).await.expect("no error") });
         let clients: Vec<_> = streams.into_iter().map(ask).collect();
-        let mut trips = Durations::new();
+        let mut trips = Durations::default();
         for client in clients {
             trips.add(&client.await);
         }
         trips
     });
     assert!(trips.count() >= connections as u64, "every client was answered");
-    Measured::new([trips.count() as f64 / TIME.as_secs_f64(), trips.quantile_us(0.99)])
+    let [p99] = trips.quantiles_us([0.99]);
+    Measured::new([trips.count() as f64 / TIME.as_secs_f64(), p99])
 }
 
 async fn serve<E: Net>(mut stream: E::Stream) -> io::Result<()> {
@@ -187,7 +188,7 @@ async fn serve<E: Net>(mut stream: E::Stream) -> io::Result<()> {
 }
 
 async fn ask<E: Net>(mut stream: E::Stream, end: Instant) -> io::Result<Durations> {
-    let mut trips = Durations::new();
+    let mut trips = Durations::default();
     let (mut message, mut answer) = ([0_u8; SIZE], [0_u8; SIZE]);
     while Instant::now() < end {
         message = [message[0].wrapping_add(1); SIZE];

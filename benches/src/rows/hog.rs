@@ -81,19 +81,19 @@ fn lateness<E: Exec>(setup: Setup, hogs: usize, keep: fn()) -> Measured {
                 }
             });
         }
-        let mut late = Durations::new();
+        let mut late = Durations::default();
         for sleeper in sleepers {
             late.add(&sleeper.await);
         }
         late
     });
     assert!(late.count() >= TASKS as u64, "every task has slept");
-    Measured::new([late.quantile_us(0.99), late.quantile_us(0.5), late.quantile_us(1.0)])
+    Measured::new(late.quantiles_us([0.99, 0.5, 1.0]))
 }
 
 /// Sleeps again and again; by how much each sleep was late.
 async fn sleep_until<E: Exec>(end: Instant) -> Durations {
-    let mut late = Durations::new();
+    let mut late = Durations::default();
     while Instant::now() < end {
         let begun = Instant::now();
         E::sleep(NAP).await;

@@ -25,7 +25,7 @@ fn wake_latency<E: Exec, C: Chan>(setup: Setup) -> Measured {
     let executor = E::start(setup.procs);
     let (mut tx, mut rx) = C::bounded::<Instant>(16);
     let task = executor.spawn_from_outside(async move {
-        let mut ages = Durations::new();
+        let mut ages = Durations::default();
         while let Some(sent) = C::recv(&mut rx).await {
             ages.record(sent.elapsed());
         }
@@ -39,5 +39,5 @@ fn wake_latency<E: Exec, C: Chan>(setup: Setup) -> Measured {
     let ages = executor.block_on(task);
     std::mem::forget(executor);
     assert_eq!(ages.count(), SENDS);
-    Measured::new([ages.quantile_us(0.5), ages.quantile_us(0.99)])
+    Measured::new(ages.quantiles_us([0.5, 0.99]))
 }

@@ -56,7 +56,7 @@ fn sleep_accuracy<E: Exec>(setup: Setup) -> Measured {
     const SLEEPS: u64 = 1_000;
     const DURATION: Duration = Duration::from_millis(1);
     let late = E::run(setup.procs, async {
-        let mut late = Durations::new();
+        let mut late = Durations::default();
         for _ in 0..SLEEPS {
             let begun = Instant::now();
             E::sleep(DURATION).await;
@@ -65,5 +65,5 @@ fn sleep_accuracy<E: Exec>(setup: Setup) -> Measured {
         late
     });
     assert_eq!(late.count(), SLEEPS);
-    Measured::new([late.quantile_us(0.5), late.quantile_us(0.99)])
+    Measured::new(late.quantiles_us([0.5, 0.99]))
 }
