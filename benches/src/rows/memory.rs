@@ -4,7 +4,6 @@
 //! tokio's own channel has one receiver, so its tasks wait on its `watch` channel.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -39,7 +38,10 @@ fn mem_idle(setup: Setup) -> Measured {
             let (tx, rx) = tokio::sync::watch::channel(0_u64);
             crowd::<exec::Tokio, _, _>(setup, tx, move || {
                 let mut rx = rx.clone();
-                async move { rx.changed().await.is_err() }
+                async move {
+                    arrive();
+                    leave(rx.changed().await.is_err());
+                }
             })
         }
         StdParkingLot | Go => panic!("takes no part in this row"),
@@ -50,44 +52,50 @@ fn on_channel<E: Exec, C: Chan>(setup: Setup) -> Measured {
     let (tx, rx) = C::bounded::<u64>(1);
     crowd::<E, _, _>(setup, tx, move || {
         let mut rx = C::another_rx(&rx);
-        async move { C::recv(&mut rx).await.is_none() }
+        async move {
+            arrive();
+            leave(C::recv(&mut rx).await.is_none());
+        }
     })
 }
 
-/// Starts tasks that each wait for what `wait` makes, until dropping `gate` ends it with `true`.
-fn crowd<E, G, F>(setup: Setup, gate: G, wait: impl Fn() -> F + Send + 'static) -> Measured
+/// How many tasks have begun, and how many have seen the channel close. Statics, because a counter in each task
+/// would be part of what is measured; and Relaxed, because they are read until they are full, and publish nothing.
+static ARRIVED: AtomicU64 = AtomicU64::new(0);
+static LEFT: AtomicU64 = AtomicU64::new(0);
+
+fn arrive() {
+    ARRIVED.fetch_add(1, Ordering::Relaxed);
+}
+
+fn leave(closed: bool) {
+    LEFT.fetch_add(u64::from(closed), Ordering::Relaxed);
+}
+
+/// Starts tasks that `task` makes, which [`arrive`], wait until `gate` is dropped, and [`leave`].
+fn crowd<E, G, F>(setup: Setup, gate: G, task: impl Fn() -> F + Send + 'static) -> Measured
 where
     E: Exec,
     G: Send + 'static,
-    F: Future<Output = bool> + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
 {
     let is_std = setup.contender == Contender::Std;
     let tasks = if is_std { THREADS } else { TASKS };
-    let arrived = Arc::new(AtomicU64::new(0));
-    let left = Arc::new(AtomicU64::new(0));
-    let (bytes, time, left) = E::run(setup.procs, async move {
+    let (bytes, time) = E::run(setup.procs, async move {
         let before = resident_bytes();
         let begun = Instant::now();
-        for _ in 0..tasks {
-            let (arrived, left, wait) = (Arc::clone(&arrived), Arc::clone(&left), wait());
-            E::detach(async move {
-                // Relaxed, all of them: the counters are read until they are full, and publish nothing else.
-                arrived.fetch_add(1, Ordering::Relaxed);
-                let closed = wait.await;
-                left.fetch_add(u64::from(closed), Ordering::Relaxed);
-            });
-        }
-        until_full::<E>(&arrived, tasks).await;
+        (0..tasks).for_each(|_| E::detach(task()));
+        until_full::<E>(&ARRIVED, tasks).await;
         let spawned = begun.elapsed();
         // The last that arrived may not be asleep yet.
         E::sleep(Duration::from_millis(100)).await;
         let bytes = resident_bytes().saturating_sub(before);
         let begun = Instant::now();
         drop(gate);
-        until_full::<E>(&left, tasks).await;
-        (bytes, spawned + begun.elapsed(), left.load(Ordering::Relaxed))
+        until_full::<E>(&LEFT, tasks).await;
+        (bytes, spawned + begun.elapsed())
     });
-    assert_eq!(left, tasks, "every task has seen the channel close");
+    assert_eq!(LEFT.load(Ordering::Relaxed), tasks, "every task has seen the channel close");
     Measured::new([bytes as f64 / tasks as f64, time.as_secs_f64() * 1e3 * (TASKS / tasks) as f64])
         .sized(is_std, Size::PerOperation)
 }
