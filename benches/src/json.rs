@@ -29,7 +29,8 @@ fn figures(summary: &Summary) -> Vec<Value> {
             };
             contenders.insert(contender.name().to_owned(), value);
         }
-        json!({ "name": figure.name, "unit": figure.unit, "better": better, "contenders": contenders })
+        json!({ "name": figure.name, "unit": figure.unit, "better": better, "contenders": contenders,
+                "disturbance": summary.disturbance })
     };
     (0..summary.row.figures.len()).map(figure).collect()
 }
@@ -58,7 +59,7 @@ fn summary(row: &'static Row, figures: &[Value]) -> Option<Summary> {
         }
         outcomes.push((contender, Outcome { runs, failure: first["failure"].as_str().map(str::to_owned) }));
     }
-    Some(Summary { row, outcomes })
+    Some(Summary { row, outcomes, disturbance: figures[0]["disturbance"].as_f64().unwrap_or(0.0) })
 }
 
 #[cfg(test)]
@@ -84,7 +85,7 @@ mod tests {
         let row = rows::named("tcp_echo").expect("there is such a row");
         let lost = Outcome { failure: Some("a value is lost".to_owned()), runs: Vec::new() };
         let outcomes = vec![(Contender::Pirn, runs(&[[9.0, 1.0], [8.0, 2.0]])), (Tokio, lost)];
-        let written = report(&[Summary { row, outcomes }], 2, 3);
+        let written = report(&[Summary { row, outcomes, disturbance: 0.5 }], 2, 3);
         let read = read(&written).expect("it is a report");
         assert_eq!(report(&read, 2, 3), written);
         assert!(super::read("{}").is_none());

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use crate::contender::Contender;
 use crate::go::Go;
+use crate::process::{cpu_time_of_children, cpu_time_of_machine};
 use crate::row::{Measured, Row, Setup};
 use crate::summary::{Outcome, Summary};
 
@@ -55,6 +56,7 @@ impl Runner {
         let takes_part = |contender: &&Contender| row.contenders.contains(contender) && is_here(contender);
         let contenders: Vec<_> = contenders.iter().filter(takes_part).copied().collect();
         let mut outcomes: Vec<Outcome> = contenders.iter().map(|_| Outcome::default()).collect();
+        let mut disturbance: f64 = 0.0;
         for round in 0..self.rounds as usize {
             for turn in 0..contenders.len() {
                 let index = (round + turn) % contenders.len();
@@ -62,15 +64,17 @@ impl Runner {
                 if outcome.failure.is_none() {
                     let setup = Setup { contender: contenders[index], procs };
                     progress(&format!("{} · {} · round {}", row.name, setup.contender.name(), round + 1));
+                    let watch = Watch::begin();
                     match self.process(row, setup) {
                         Ok(measured) => outcome.runs.push(measured),
                         Err(failure) => outcome.failure = Some(failure),
                     }
+                    disturbance = watch.others().max(disturbance);
                 }
             }
         }
         progress("");
-        Summary { row, outcomes: contenders.into_iter().zip(outcomes).collect() }
+        Summary { row, outcomes: contenders.into_iter().zip(outcomes).collect(), disturbance }
     }
 
     /// One run.
@@ -86,6 +90,26 @@ impl Runner {
         };
         let text = finish(&mut command, PATIENCE)?;
         Measured::read(&text, row).ok_or_else(|| format!("it printed no figure: {text}"))
+    }
+}
+
+/// Sees what the machine does beside a run.
+struct Watch {
+    begun: Instant,
+    machine: Duration,
+    ours: Duration,
+}
+
+impl Watch {
+    fn begin() -> Self {
+        Self { begun: Instant::now(), machine: cpu_time_of_machine(), ours: cpu_time_of_children() }
+    }
+
+    /// Which part of a core others have used meanwhile.
+    fn others(&self) -> f64 {
+        let machine = cpu_time_of_machine().saturating_sub(self.machine);
+        let ours = cpu_time_of_children().saturating_sub(self.ours);
+        machine.saturating_sub(ours).as_secs_f64() / self.begun.elapsed().as_secs_f64()
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Outcome {
 pub(crate) struct Summary {
     pub(crate) row: &'static Row,
     pub(crate) outcomes: Vec<(Contender, Outcome)>,
+    /// Which part of a core others have used during a run, at worst.
+    pub(crate) disturbance: f64,
 }
 
 /// What stands in a cell of the table.

@@ -9,7 +9,7 @@ use crate::contender::Contender;
 use crate::row::{Better, Figure, Size};
 use crate::summary::{Cell, Summary, behind, mean_lead};
 
-/// Everything: the table, the means, where pirn is behind, and who failed.
+/// Everything: the table, the means, where pirn is behind, who failed, and when the machine was not quiet.
 pub(crate) fn report(summaries: &[Summary], contenders: &[Contender]) -> String {
     let mut rows = vec![heading(contenders)];
     for summary in summaries {
@@ -27,6 +27,7 @@ pub(crate) fn report(summaries: &[Summary], contenders: &[Contender]) -> String 
     text.push_str("\n↑: more is better, else less. (n): pirn is n times better; bold: pirn is behind. †: a smaller run, per operation; ‡: a smaller run, not comparable.\n");
     gaps(&mut text, summaries);
     failures(&mut text, summaries);
+    disturbances(&mut text, summaries);
     text
 }
 
@@ -155,6 +156,19 @@ fn failures(text: &mut String, summaries: &[Summary]) {
     }
 }
 
+/// Above this part of a core, what others did may have decided a figure. An idle system needs less.
+const QUIET: f64 = 0.15;
+
+fn disturbances(text: &mut String, summaries: &[Summary]) {
+    for summary in summaries.iter().filter(|summary| summary.disturbance > QUIET) {
+        let part = summary.disturbance * 100.0;
+        text.push_str(&format!(
+            "\nDISTURBED {}: others used up to {part:.0} % of a core\n",
+            summary.row.name
+        ));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,16 +193,18 @@ mod tests {
     }
 
     #[test]
-    fn the_report_names_means_gaps_and_failures() {
+    fn the_report_names_means_gaps_failures_and_disturbances() {
         let mut failed = runs(&[]);
         failed.failure = Some("a value is lost".to_owned());
-        let summaries = [summary(vec![(Tokio, runs(&[[400.0, 10.0]])), (Smol, failed)])];
+        let mut summaries = [summary(vec![(Tokio, runs(&[[400.0, 10.0]])), (Smol, failed)])];
+        summaries[0].disturbance = 0.5;
         let text = report(&summaries, &[Pirn, Tokio, Smol]);
         let line = |beginning: &str| text.lines().find(|line| line.starts_with(beginning)).expect(beginning);
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(words(line("| echo ")).contains("| 200 | **400 (0.50)** |"));
         assert!(line("| mean lead ").contains("(0.71)"));
         assert_eq!(line("- echo"), "- echo: tokio is 2.00 times better");
+        assert_eq!(line("DISTURBED"), "DISTURBED echo: others used up to 50 % of a core");
         assert_eq!(line("FAIL"), "FAIL echo: smol: a value is lost");
     }
 

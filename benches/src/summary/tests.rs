@@ -12,7 +12,7 @@ pub(crate) static ROW: Row = Row {
 pub(crate) fn summary(others: Vec<(Contender, Outcome)>) -> Summary {
     let mut outcomes = vec![(Pirn, runs(&[[100.0, 10.0], [200.0, 30.0], [900.0, 1.0]]))];
     outcomes.extend(others);
-    Summary { row: &ROW, outcomes }
+    Summary { row: &ROW, outcomes, disturbance: 0.0 }
 }
 
 pub(crate) fn runs(values: &[[f64; 2]]) -> Outcome {
