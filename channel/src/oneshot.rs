@@ -20,8 +20,8 @@
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
 //! |---|---|---|---|---|---|
-//! | 1 | [`end`][Shared::end]: exchange | `AcqRel` | 2, 3 | publishes the value; sees the other side's waker | `loom::send_against_receive` |
-//! | 2 | [`word`][Shared::word]: load | `Acquire` | 1 | sees the value | `loom::send_against_receive` |
+//! | 1 | `Shared::end`: exchange | `AcqRel` | 2, 3 | publishes the value; sees the other side's waker | `loom::send_against_a_poll_that_nobody_woke` |
+//! | 2 | `Shared::word`: load | `Acquire` | 1 | sees the value | `loom::send_against_a_poll_that_nobody_woke` |
 //! | 3 | setting and taking away a `WAITS` bit | `AcqRel` | 1 | publishes the waker; sees the value, if it is there | `loom::send_against_another_waker` |
 
 use std::fmt;

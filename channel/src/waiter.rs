@@ -30,8 +30,8 @@
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
 //! |---|---|---|---|---|---|
-//! | 1 | [`release`][Waiter::release]: store | `Release` | 2 | what the partner did to the node is done | `chan::loom::unbuffered_hand_off` |
-//! | 2 | [`is_mine`][Waiter::is_mine]: load | `Acquire` | 1 | the owner goes on without the lock | `chan::loom::unbuffered_hand_off` |
+//! | 1 | [`release`][Waiter::release]: store | `Release` | 2 | what the partner did to the node is done | `chan::loom::hand_over_against_a_poll_that_nobody_woke` |
+//! | 2 | [`is_mine`][Waiter::is_mine]: load | `Acquire` | 1 | the owner goes on without the lock | `chan::loom::hand_over_against_a_poll_that_nobody_woke` |
 //! | 3 | the owner's own stores and looks | `Relaxed` | – | made by the owner, or under the lock | – |
 
 use std::marker::PhantomPinned;
@@ -107,7 +107,7 @@ pub(crate) enum Cargo<T> {
     Offer(T),
     /// A reserve that has no slot yet.
     Slot,
-    /// A receive's value. Its number in the order of sending is in the node: see [`Node::number`].
+    /// A receive's value. Its number in the order of sending is in the node: see [`Place::number`].
     Handed(T),
     /// A send whose value has been taken.
     Sent,

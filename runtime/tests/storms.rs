@@ -3,6 +3,8 @@
 //!
 //! `PIRN_STORM_SECS` says how long each of them blows.
 
+// Formatted with its own crate, whose edition orders imports differently.
+#[rustfmt::skip]
 #[path = "../../channel/tests/storm/mod.rs"]
 mod storm;
 

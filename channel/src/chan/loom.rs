@@ -93,6 +93,20 @@ fn receive_drop_against_send_wakes_the_next_receiver() {
 }
 
 #[test]
+fn hand_over_against_a_poll_that_nobody_woke() {
+    model(|| {
+        let (tx, rx) = bounded(0);
+        let mut recv = Box::pin(rx.recv());
+        assert!(poll_once(recv.as_mut()).is_none());
+        let sender = thread::spawn(move || (tx.try_send(7), tx));
+        let got = poll_once(recv.as_mut());
+        let (sent, _tx) = sender.join().unwrap();
+        assert_eq!(sent, Ok(()), "a receiver waited");
+        assert_eq!(got.or_else(|| poll_once(recv.as_mut())), Some(Ok(7)));
+    });
+}
+
+#[test]
 fn send_drop_against_receive() {
     model(|| {
         let (tx, rx) = bounded(0);

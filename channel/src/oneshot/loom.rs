@@ -34,6 +34,17 @@ fn send_against_receive() {
 }
 
 #[test]
+fn send_against_a_poll_that_nobody_woke() {
+    model(|| {
+        let (tx, mut rx) = channel();
+        let sender = thread::spawn(move || tx.send(7));
+        let got = poll_once(Pin::new(&mut rx));
+        assert_eq!(sender.join().unwrap(), Ok(()));
+        assert_eq!(got.or_else(|| poll_once(Pin::new(&mut rx))), Some(Ok(7)));
+    });
+}
+
+#[test]
 fn send_against_another_waker() {
     model(|| {
         let (tx, mut rx) = channel();

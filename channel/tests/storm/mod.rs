@@ -3,12 +3,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use pirn_channel::{Receiver, Select, Selected, Sender, bounded, select, unbounded};
+use pirn_channel::{bounded, select, unbounded, Receiver, Select, Selected, Sender};
 
 /// Runs rounds of a storm for as long as `PIRN_STORM_SECS` says, by default 3 seconds. A round that takes a minute has left
 /// somebody asleep.
