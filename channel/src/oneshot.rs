@@ -20,8 +20,8 @@
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
 //! |---|---|---|---|---|---|
-//! | 1 | `Shared::end`: exchange | `AcqRel` | 2, 3 | publishes the value; sees the other side's waker | `loom::send_against_a_poll_that_nobody_woke` |
-//! | 2 | `Shared::word`: load | `Acquire` | 1 | sees the value | `loom::send_against_a_poll_that_nobody_woke` |
+//! | 1 | `Shared::end`: exchange | `AcqRel` | 2, 3 | publishes the value; sees the other side's waker | argued: the receiver goes on unwoken |
+//! | 2 | `Shared::word`: load | `Acquire` | 1 | sees the value | argued: the receiver goes on unwoken |
 //! | 3 | setting and taking away a `WAITS` bit | `AcqRel` | 1 | publishes the waker; sees the value, if it is there | `loom::send_against_another_waker` |
 
 use std::fmt;
