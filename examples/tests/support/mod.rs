@@ -117,6 +117,11 @@ impl Running {
         self.stdout.wait_for(what);
     }
 
+    /// Waits for a line that begins so on standard output; what else is in it.
+    pub(crate) fn line_with(&self, begin: &str) -> String {
+        self.stdout.wait_for_line(begin)
+    }
+
     pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", signal, &pid]).status().expect("kill is there");
@@ -176,6 +181,18 @@ impl Pipe {
         let absent = |bytes: &mut Vec<u8>| !String::from_utf8_lossy(bytes).contains(what);
         let (bytes, late) = self.text.more.wait_timeout_while(bytes, TIME_LIMIT, absent).unwrap();
         assert!(!late.timed_out(), "no {what:?} in {}", String::from_utf8_lossy(&bytes));
+    }
+
+    fn wait_for_line(&self, begin: &str) -> String {
+        let found = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+            lines.find_map(|line| line.strip_prefix(begin).map(str::to_owned))
+        };
+        let bytes = self.text.bytes.lock().unwrap();
+        let absent = |bytes: &mut Vec<u8>| found(bytes).is_none();
+        let (bytes, _) = self.text.more.wait_timeout_while(bytes, TIME_LIMIT, absent).unwrap();
+        found(&bytes).unwrap_or_else(|| panic!("no {begin:?} in {}", String::from_utf8_lossy(&bytes)))
     }
 
     /// What has been written by the end; or soon after it, where somebody else holds the pipe open.

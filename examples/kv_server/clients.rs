@@ -1,0 +1,127 @@
+//! Who is connected.
+//!
+//! A list for `CLIENT LIST`, for the bound on how many there may be, and for the end: [`Clients::hang_up`] shuts the
+//! reading side of every socket. What the kernel had received by then can still be read, and behind it comes the end
+//! of the stream. So each connection answers what it was sent and then ends by itself, on the same way by which it
+//! ends when its client goes.
+
+use std::fmt::Write as _;
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use pirn::net::TcpStream;
+
+/// One connection, as others see it.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) id: u64,
+    pub(crate) stream: TcpStream,
+    address: SocketAddr,
+    since: Instant,
+    name: Mutex<Option<Box<str>>>,
+}
+
+impl Client {
+    pub(crate) fn name(&self) -> Option<Box<str>> {
+        self.name.lock().clone()
+    }
+
+    /// An empty name takes the name away.
+    pub(crate) fn set_name(&self, name: &str) {
+        *self.name.lock() = (!name.is_empty()).then(|| name.into());
+    }
+
+    /// Its line in `CLIENT LIST`.
+    pub(crate) fn describe(&self, into: &mut String) {
+        let Self { id, address, .. } = self;
+        let (name, age) = (self.name().unwrap_or_default(), self.since.elapsed().as_secs());
+        // Writing into a string cannot fail.
+        let _ =
+            writeln!(into, "id={id} addr={address} name={name} age={age} flags=N db=0 resp=2 user=default");
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Clients {
+    list: Mutex<List>,
+    max: usize,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    connected: HashMap<u64, Arc<Client>>,
+    /// The id given out last.
+    last: u64,
+    is_ending: bool,
+}
+
+impl Clients {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { list: Mutex::default(), max }
+    }
+
+    /// Enters a new connection; gives it back if there are too many.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        address: SocketAddr,
+    ) -> Result<Entered, TcpStream> {
+        let mut list = self.list.lock();
+        if list.connected.len() >= self.max {
+            return Err(stream);
+        }
+        list.last += 1;
+        let id = list.last;
+        if list.is_ending {
+            let _ = stream.shutdown(Shutdown::Read);
+        }
+        let client = Arc::new(Client { id, stream, address, since: Instant::now(), name: Mutex::new(None) });
+        list.connected.insert(id, client.clone());
+        Ok(Entered { clients: self.clone(), client })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.lock().connected.len()
+    }
+
+    pub(crate) fn max(&self) -> usize {
+        self.max
+    }
+
+    /// How many have ever been here.
+    pub(crate) fn total(&self) -> u64 {
+        self.list.lock().last
+    }
+
+    /// Everybody, in the order in which they came.
+    pub(crate) fn all(&self) -> Vec<Arc<Client>> {
+        let mut all: Vec<_> = self.list.lock().connected.values().cloned().collect();
+        all.sort_unstable_by_key(|client| client.id);
+        all
+    }
+
+    /// Lets nobody send anything more, also those who come later. What has arrived can still be read.
+    pub(crate) fn hang_up(&self) {
+        self.list.lock().is_ending = true;
+        for client in self.all() {
+            // It may be gone already.
+            let _ = client.stream.shutdown(Shutdown::Read);
+        }
+    }
+}
+
+/// A place in the list, given up when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    clients: Arc<Clients>,
+    pub(crate) client: Arc<Client>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.clients.list.lock().connected.remove(&self.client.id);
+    }
+}

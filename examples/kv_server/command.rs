@@ -1,0 +1,215 @@
+//! Commands: a table that says of each what it is called, how many arguments it takes and what it does.
+//!
+//! ```text
+//!   name ─► table ─► arity right? ─► may it grow memory now? ─► may a subscriber? ─► run ─► reply, or the error
+//! ```
+//!
+//! What can be said as data is said as data: the table answers `COMMAND` too, which client libraries ask to learn
+//! where keys stand among the arguments.
+
+use std::sync::LazyLock;
+
+use hashbrown::HashMap;
+
+use crate::db::clock::Moment;
+use crate::db::{Place, Several};
+use crate::error::{Done, Error};
+use crate::frame::Args;
+use crate::integer;
+use crate::reply::Reply;
+use crate::server::Server;
+use crate::session::Session;
+
+mod connection;
+mod hashes;
+mod introspection;
+mod keys;
+mod lists;
+mod pubsub;
+mod server;
+mod sets;
+mod strings;
+
+/// A row of the table.
+pub(crate) struct Command {
+    /// In lower case.
+    name: &'static str,
+    /// How many arguments there are, with the name; a negative number says how many at least.
+    arity: i32,
+    flags: &'static [Flag],
+    keys: Keys,
+    summary: &'static str,
+    run: fn(&mut Call<'_>) -> Done,
+}
+
+/// What is worth knowing of a command before it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flag {
+    /// It changes keys.
+    Write,
+    /// It looks at keys.
+    ReadOnly,
+    /// It may need more memory, and is refused when there is none.
+    DenyOom,
+    /// It takes the same time whatever there is.
+    Fast,
+    /// It is about channels, not keys.
+    PubSub,
+    /// A subscriber may use it.
+    Subscriber,
+}
+
+impl Flag {
+    /// What `COMMAND` calls it.
+    fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Write => Some("write"),
+            Self::ReadOnly => Some("readonly"),
+            Self::DenyOom => Some("denyoom"),
+            Self::Fast => Some("fast"),
+            Self::PubSub => Some("pubsub"),
+            Self::Subscriber => None,
+        }
+    }
+}
+
+/// Which arguments are keys: the first, the last (counted from the end when negative), and the step between them.
+struct Keys(i32, i32, i32);
+
+const NONE: Keys = Keys(0, 0, 0);
+const FIRST: Keys = Keys(1, 1, 1);
+const ALL: Keys = Keys(1, -1, 1);
+const EVERY_OTHER: Keys = Keys(1, -1, 2);
+
+/// Every command, by group.
+const GROUPS: [(&str, &[Command]); 8] = [
+    ("string", strings::TABLE),
+    ("generic", keys::TABLE),
+    ("list", lists::TABLE),
+    ("set", sets::TABLE),
+    ("hash", hashes::TABLE),
+    ("pubsub", pubsub::TABLE),
+    ("connection", connection::TABLE),
+    ("server", server::TABLE),
+];
+
+/// The longest name there is.
+const LONGEST_NAME: usize = 16;
+
+static BY_NAME: LazyLock<HashMap<&'static [u8], &'static Command>> = LazyLock::new(|| {
+    let all = GROUPS.iter().flat_map(|(_, table)| table.iter());
+    all.map(|command| (command.name.as_bytes(), command)).collect()
+});
+
+fn find(name: &[u8]) -> Option<&'static Command> {
+    let mut lower = [0; LONGEST_NAME];
+    let lower = lower.get_mut(..name.len())?;
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    BY_NAME.get(&*lower).copied()
+}
+
+/// Executes a request, which has at least a name, and writes its reply.
+pub(crate) fn execute(
+    server: &Server,
+    session: &mut Session,
+    args: Args<'_>,
+    now: Moment,
+    out: &mut Vec<u8>,
+) {
+    let mut call = Call { server, session, args, now, reply: Reply::new(out) };
+    if let Err(error) = call.execute() {
+        call.reply.error(error);
+    }
+}
+
+/// A command on its way, with all it may touch.
+struct Call<'a> {
+    server: &'a Server,
+    session: &'a mut Session,
+    args: Args<'a>,
+    now: Moment,
+    reply: Reply<'a>,
+}
+
+impl<'a> Call<'a> {
+    fn execute(&mut self) -> Done {
+        let command = find(self.args.at(0)).ok_or_else(|| Error::unknown_command(self.args))?;
+        let (found, arity) = (self.args.len() as i32, command.arity);
+        if if arity < 0 { found < -arity } else { found != arity } {
+            return Err(Error::wrong_arity(command.name));
+        }
+        if command.flags.contains(&Flag::DenyOom) && self.server.is_full() {
+            return Err(Error::OutOfMemory);
+        }
+        if self.session.subscriptions.is_some() && !command.flags.contains(&Flag::Subscriber) {
+            return Err(Error::OnlySubscriber(command.name));
+        }
+        (command.run)(self)
+    }
+
+    /// Does something at the place of the key at `index`, and writes the reply there: what is read need not be copied
+    /// twice.
+    fn at(&mut self, index: usize, f: impl FnOnce(&mut Place<'_>, &mut Reply<'a>) -> Done) -> Done {
+        let Self { server, args, now, reply, .. } = self;
+        server.db.at(*now, args.at(index), |place| f(place, reply))
+    }
+
+    /// Does something with several keys at once.
+    fn all<'k>(
+        &mut self,
+        keys: impl Iterator<Item = &'k [u8]>,
+        f: impl FnOnce(&mut Several<'_>, &mut Reply<'a>) -> Done,
+    ) -> Done {
+        let Self { server, now, reply, .. } = self;
+        server.db.all(*now, keys, |several| f(several, reply))
+    }
+
+    fn integer(&self, index: usize) -> Result<i64, Error> {
+        integer::parse(self.args.at(index)).ok_or(Error::NotInteger)
+    }
+
+    /// Whether the argument is this word, in any case.
+    fn is(&self, index: usize, word: &str) -> bool {
+        self.args.at(index).eq_ignore_ascii_case(word.as_bytes())
+    }
+}
+
+/// The indices from `begin` to `end` of a sequence, where negative ones count from its end and both ends belong to
+/// the range; as a range that lies within it.
+fn range(begin: i64, end: i64, length: usize) -> std::ops::Range<usize> {
+    let from_end = |index: i64| if index < 0 { index.saturating_add(length as i64) } else { index };
+    let begin = from_end(begin).clamp(0, length as i64) as usize;
+    let end = from_end(end).saturating_add(1).clamp(0, length as i64) as usize;
+    begin..end.max(begin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BY_NAME, GROUPS, LONGEST_NAME, find, range};
+
+    #[test]
+    fn every_command_is_found_by_its_name_in_any_case() {
+        let all: Vec<_> = GROUPS.iter().flat_map(|(_, table)| table.iter()).collect();
+        assert_eq!(all.len(), BY_NAME.len(), "a name stands in the table twice");
+        for command in all {
+            assert!(command.name.len() <= LONGEST_NAME);
+            assert_eq!(command.name, command.name.to_ascii_lowercase());
+            assert!(find(command.name.to_ascii_uppercase().as_bytes()).is_some());
+        }
+        assert!(find(b"").is_none());
+        assert!(find(b"get ").is_none());
+        assert!(find(&[b'x'; 1000]).is_none());
+    }
+
+    #[test]
+    fn a_range_lies_within_its_sequence() {
+        assert_eq!(range(0, -1, 5), 0..5);
+        assert_eq!(range(-3, -2, 5), 2..4);
+        assert_eq!(range(-100, 100, 5), 0..5);
+        assert_eq!(range(3, 1, 5), 3..3);
+        assert_eq!(range(9, 12, 5), 5..5);
+        assert_eq!(range(i64::MIN, i64::MAX, 5), 0..5);
+        assert_eq!(range(0, -1, 0), 0..0);
+    }
+}

@@ -1,0 +1,157 @@
+//! The connection itself: greeting, names, leaving.
+
+use super::Flag::{Fast, Subscriber};
+use super::{Call, Command, NONE};
+use crate::error::{Done, Error};
+
+#[rustfmt::skip]
+pub(super) const TABLE: &[Command] = &[
+    Command { name: "ping", arity: -1, flags: &[Fast, Subscriber], keys: NONE, summary: "Answers.", run: ping },
+    Command { name: "echo", arity: 2, flags: &[Fast], keys: NONE, summary: "Returns its argument.", run: echo },
+    Command { name: "hello", arity: -1, flags: &[Fast], keys: NONE, summary: "Agrees on the protocol.", run: hello },
+    Command { name: "auth", arity: -2, flags: &[Fast], keys: NONE, summary: "Is refused: there are no passwords.", run: auth },
+    Command { name: "select", arity: 2, flags: &[Fast], keys: NONE, summary: "Chooses the database; there is one.", run: select },
+    Command { name: "client", arity: -2, flags: &[], keys: NONE, summary: "Tells of connections.", run: client },
+    Command { name: "reset", arity: 1, flags: &[Fast, Subscriber], keys: NONE, summary: "Makes the connection like new.", run: reset },
+    Command { name: "quit", arity: -1, flags: &[Fast, Subscriber], keys: NONE, summary: "Ends the connection.", run: quit },
+];
+
+fn ping(call: &mut Call<'_>) -> Done {
+    if call.args.len() > 2 {
+        return Err(Error::wrong_arity("ping"));
+    }
+    let text = call.args.from(1).next();
+    match text {
+        // A subscriber's replies look like messages.
+        _ if call.session.subscriptions.is_some() => {
+            call.reply.bulks([&b"pong"[..], text.unwrap_or_default()].iter());
+        }
+        Some(text) => call.reply.bulk(text),
+        None => call.reply.simple("PONG"),
+    }
+    Ok(())
+}
+
+fn echo(call: &mut Call<'_>) -> Done {
+    call.reply.bulk(call.args.at(1));
+    Ok(())
+}
+
+fn hello(call: &mut Call<'_>) -> Done {
+    if call.args.len() > 1 {
+        match call.integer(1) {
+            Ok(2) => {}
+            Ok(_) => return Err(Error::UnknownProtocol),
+            Err(_) => return Err(Error::BadProtocolVersion),
+        }
+    }
+    let mut name = None;
+    let mut index = 2;
+    while index < call.args.len() {
+        let left = call.args.len() - index - 1;
+        if call.is(index, "AUTH") && left >= 2 {
+            check_password(call.args.at(index + 1))?;
+            index += 3;
+        } else if call.is(index, "SETNAME") && left >= 1 {
+            name = Some(client_name(call.args.at(index + 1))?);
+            index += 2;
+        } else {
+            return Err(Error::Syntax);
+        }
+    }
+    if let Some(name) = name {
+        call.session.client.set_name(name);
+    }
+    let reply = &mut call.reply;
+    reply.array(14);
+    for (field, value) in [("server", "pirn-kv"), ("version", env!("CARGO_PKG_VERSION"))] {
+        reply.bulk(field.as_bytes());
+        reply.bulk(value.as_bytes());
+    }
+    reply.bulk(b"proto");
+    reply.integer(2);
+    reply.bulk(b"id");
+    reply.integer(call.session.client.id as i64);
+    for (field, value) in [("mode", "standalone"), ("role", "master")] {
+        reply.bulk(field.as_bytes());
+        reply.bulk(value.as_bytes());
+    }
+    reply.bulk(b"modules");
+    reply.array(0);
+    Ok(())
+}
+
+fn auth(call: &mut Call<'_>) -> Done {
+    match call.args.len() {
+        2 => Err(Error::NoPassword),
+        3 => {
+            check_password(call.args.at(1))?;
+            call.reply.ok();
+            Ok(())
+        }
+        _ => Err(Error::Syntax),
+    }
+}
+
+/// There is one user, `default`, who may come in with any password.
+fn check_password(user: &[u8]) -> Done {
+    if user == b"default" { Ok(()) } else { Err(Error::WrongPassword) }
+}
+
+fn select(call: &mut Call<'_>) -> Done {
+    if call.integer(1)? != 0 {
+        return Err(Error::NoSuchDatabase);
+    }
+    call.reply.ok();
+    Ok(())
+}
+
+fn client(call: &mut Call<'_>) -> Done {
+    let client = &call.session.client;
+    let arity = |is_right: bool, name: &str| is_right.then_some(()).ok_or_else(|| Error::wrong_arity(name));
+    if call.is(1, "ID") {
+        arity(call.args.len() == 2, "client|id")?;
+        call.reply.integer(client.id as i64);
+    } else if call.is(1, "GETNAME") {
+        arity(call.args.len() == 2, "client|getname")?;
+        call.reply.bulk_or_null(client.name().as_deref().map(str::as_bytes));
+    } else if call.is(1, "SETNAME") {
+        arity(call.args.len() == 3, "client|setname")?;
+        client.set_name(client_name(call.args.at(2))?);
+        call.reply.ok();
+    } else if call.is(1, "SETINFO") {
+        arity(call.args.len() == 4, "client|setinfo")?;
+        call.reply.ok();
+    } else if call.is(1, "LIST") {
+        let mut text = String::new();
+        call.server.clients.all().iter().for_each(|client| client.describe(&mut text));
+        call.reply.bulk(text.as_bytes());
+    } else if call.is(1, "INFO") {
+        arity(call.args.len() == 2, "client|info")?;
+        let mut text = String::new();
+        client.describe(&mut text);
+        call.reply.bulk(text.as_bytes());
+    } else {
+        return Err(Error::unknown_subcommand("CLIENT", call.args.at(1)));
+    }
+    Ok(())
+}
+
+/// A name that does not disturb the lines of `CLIENT LIST`.
+fn client_name(name: &[u8]) -> Result<&str, Error> {
+    let name = std::str::from_utf8(name).ok().filter(|name| name.bytes().all(|byte| byte.is_ascii_graphic()));
+    name.ok_or(Error::BadClientName)
+}
+
+fn reset(call: &mut Call<'_>) -> Done {
+    call.session.subscriptions = None;
+    call.session.client.set_name("");
+    call.reply.simple("RESET");
+    Ok(())
+}
+
+fn quit(call: &mut Call<'_>) -> Done {
+    call.session.is_ending = true;
+    call.reply.ok();
+    Ok(())
+}

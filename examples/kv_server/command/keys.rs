@@ -1,0 +1,220 @@
+//! Keys, whatever they hold: whether they are there, how long they stay, and finding them.
+
+use super::Flag::{Fast, ReadOnly, Write};
+use super::{ALL, Call, Command, FIRST, NONE};
+use crate::db::clock::{Moment, NEVER};
+use crate::db::{Entry, glob};
+use crate::error::{Done, Error};
+use crate::integer;
+
+#[rustfmt::skip]
+pub(super) const TABLE: &[Command] = &[
+    Command { name: "del", arity: -2, flags: &[Write], keys: ALL, summary: "Removes keys.", run: del },
+    Command { name: "unlink", arity: -2, flags: &[Write, Fast], keys: ALL, summary: "Removes keys.", run: del },
+    Command { name: "exists", arity: -2, flags: &[ReadOnly, Fast], keys: ALL, summary: "Counts the keys that are there.", run: exists },
+    Command { name: "touch", arity: -2, flags: &[ReadOnly, Fast], keys: ALL, summary: "Counts the keys that are there.", run: exists },
+    Command { name: "type", arity: 2, flags: &[ReadOnly, Fast], keys: FIRST, summary: "Tells what the key holds.", run: kind },
+    Command { name: "expire", arity: -3, flags: &[Write, Fast], keys: FIRST, summary: "Lets the key go after some seconds.", run: expire },
+    Command { name: "pexpire", arity: -3, flags: &[Write, Fast], keys: FIRST, summary: "Lets the key go after some milliseconds.", run: pexpire },
+    Command { name: "expireat", arity: -3, flags: &[Write, Fast], keys: FIRST, summary: "Lets the key go at a second of the calendar.", run: expireat },
+    Command { name: "pexpireat", arity: -3, flags: &[Write, Fast], keys: FIRST, summary: "Lets the key go at a millisecond of the calendar.", run: pexpireat },
+    Command { name: "ttl", arity: 2, flags: &[ReadOnly, Fast], keys: FIRST, summary: "Tells how many seconds the key stays.", run: ttl },
+    Command { name: "pttl", arity: 2, flags: &[ReadOnly, Fast], keys: FIRST, summary: "Tells how many milliseconds the key stays.", run: pttl },
+    Command { name: "persist", arity: 2, flags: &[Write, Fast], keys: FIRST, summary: "Lets the key stay.", run: persist },
+    Command { name: "keys", arity: 2, flags: &[ReadOnly], keys: NONE, summary: "Returns the keys that a pattern means.", run: keys },
+    Command { name: "scan", arity: -2, flags: &[ReadOnly], keys: NONE, summary: "Returns the keys, a few at a time.", run: scan },
+];
+
+/// How a command says when a key goes.
+#[derive(Clone, Copy)]
+pub(super) enum Expiry {
+    Seconds,
+    Millis,
+    CalendarSeconds,
+    CalendarMillis,
+}
+
+impl Expiry {
+    /// The option of `SET`.
+    pub(super) fn of(option: &[u8]) -> Option<Self> {
+        let options = [
+            ("EX", Self::Seconds),
+            ("PX", Self::Millis),
+            ("EXAT", Self::CalendarSeconds),
+            ("PXAT", Self::CalendarMillis),
+        ];
+        let is_it = |(name, _): &&(&str, Self)| option.eq_ignore_ascii_case(name.as_bytes());
+        options.iter().find(is_it).map(|(_, unit)| *unit)
+    }
+
+    /// The moment that `number` means; 0 if it is long past, `None` if it is too far away to be told.
+    pub(super) fn deadline(self, call: &Call<'_>, number: i64) -> Option<Moment> {
+        let millis = match self {
+            Self::Seconds | Self::CalendarSeconds => number.checked_mul(1000)?,
+            Self::Millis | Self::CalendarMillis => number,
+        };
+        match self {
+            Self::Seconds | Self::Millis => {
+                let deadline = call.now.checked_add_signed(millis);
+                // Half of the numbers are enough for the next three hundred million years.
+                if millis < 0 {
+                    Some(deadline.unwrap_or(0))
+                } else {
+                    deadline.filter(|deadline| *deadline < NEVER / 2)
+                }
+            }
+            Self::CalendarSeconds | Self::CalendarMillis => {
+                Some(call.server.db.clock.at_calendar(millis.max(0) as u64))
+            }
+        }
+    }
+}
+
+fn del(call: &mut Call<'_>) -> Done {
+    let args = call.args;
+    if args.len() == 2 {
+        return call.at(1, |place, reply| {
+            reply.flag(place.remove());
+            Ok(())
+        });
+    }
+    call.all(args.from(1), |several, reply| {
+        reply.count(args.from(1).filter(|key| several.at(key, |place| place.remove())).count());
+        Ok(())
+    })
+}
+
+fn exists(call: &mut Call<'_>) -> Done {
+    let args = call.args;
+    call.all(args.from(1), |several, reply| {
+        reply.count(args.from(1).filter(|key| several.at(key, |place| place.exists())).count());
+        Ok(())
+    })
+}
+
+fn kind(call: &mut Call<'_>) -> Done {
+    call.at(1, |place, reply| {
+        reply.simple(place.get().map_or("none", |value| value.kind()));
+        Ok(())
+    })
+}
+
+fn expire(call: &mut Call<'_>) -> Done {
+    set_deadline(call, Expiry::Seconds, "expire")
+}
+
+fn pexpire(call: &mut Call<'_>) -> Done {
+    set_deadline(call, Expiry::Millis, "pexpire")
+}
+
+fn expireat(call: &mut Call<'_>) -> Done {
+    set_deadline(call, Expiry::CalendarSeconds, "expireat")
+}
+
+fn pexpireat(call: &mut Call<'_>) -> Done {
+    set_deadline(call, Expiry::CalendarMillis, "pexpireat")
+}
+
+fn set_deadline(call: &mut Call<'_>, unit: Expiry, name: &str) -> Done {
+    let number = call.integer(2)?;
+    let deadline = unit.deadline(call, number).ok_or_else(|| Error::InvalidExpiry(name.to_owned()))?;
+    let condition = match call.args.len() {
+        3 => None,
+        4 => Some(["NX", "XX", "GT", "LT"].into_iter().find(|word| call.is(3, word)).ok_or(Error::Syntax)?),
+        _ => return Err(Error::Syntax),
+    };
+    call.at(1, |place, reply| {
+        let is_wanted = place.deadline().is_some_and(|old| match condition {
+            None => true,
+            Some("NX") => old == NEVER,
+            Some("XX") => old != NEVER,
+            Some("GT") => deadline > old,
+            Some(_) => deadline < old,
+        });
+        if is_wanted {
+            place.set_deadline(deadline);
+        }
+        reply.flag(is_wanted);
+        Ok(())
+    })
+}
+
+fn ttl(call: &mut Call<'_>) -> Done {
+    left(call, |millis| (millis + 500) / 1000)
+}
+
+fn pttl(call: &mut Call<'_>) -> Done {
+    left(call, |millis| millis)
+}
+
+/// How long the key stays: -1 if for ever, -2 if it is not there.
+fn left(call: &mut Call<'_>, unit: impl Fn(Moment) -> Moment) -> Done {
+    let now = call.now;
+    call.at(1, |place, reply| {
+        reply.integer(match place.deadline() {
+            None => -2,
+            Some(NEVER) => -1,
+            Some(deadline) => unit(deadline - now) as i64,
+        });
+        Ok(())
+    })
+}
+
+fn persist(call: &mut Call<'_>) -> Done {
+    call.at(1, |place, reply| {
+        let had_deadline = place.deadline().is_some_and(|deadline| deadline != NEVER);
+        place.set_deadline(NEVER);
+        reply.flag(had_deadline);
+        Ok(())
+    })
+}
+
+fn keys(call: &mut Call<'_>) -> Done {
+    let pattern = call.args.at(1);
+    let mut found = Vec::new();
+    call.server.db.each(call.now, |entry| {
+        if glob::matches(pattern, &entry.key) {
+            found.push(entry.key.clone());
+        }
+    });
+    call.reply.bulks(found.iter());
+    Ok(())
+}
+
+fn scan(call: &mut Call<'_>) -> Done {
+    let cursor = std::str::from_utf8(call.args.at(1)).ok().and_then(|text| text.parse().ok());
+    let cursor = cursor.ok_or(Error::InvalidCursor)?;
+    let (mut pattern, mut kind, mut count) = (None, None, 10);
+    for index in (2..call.args.len()).step_by(2) {
+        if index + 1 == call.args.len() {
+            return Err(Error::Syntax);
+        }
+        let value = call.args.at(index + 1);
+        if call.is(index, "MATCH") {
+            pattern = Some(value);
+        } else if call.is(index, "TYPE") {
+            kind = Some(value);
+        } else if call.is(index, "COUNT") {
+            count = integer::parse(value).ok_or(Error::NotInteger)?;
+        } else {
+            return Err(Error::Syntax);
+        }
+    }
+    if count < 1 {
+        return Err(Error::Syntax);
+    }
+    let is_meant = |entry: &Entry| {
+        pattern.is_none_or(|pattern| glob::matches(pattern, &entry.key))
+            && kind.is_none_or(|kind| kind.eq_ignore_ascii_case(entry.value.kind().as_bytes()))
+    };
+    let mut found = Vec::new();
+    let next = call.server.db.scan(call.now, cursor, count as usize, |entry| {
+        if is_meant(entry) {
+            found.push(entry.key.clone());
+        }
+    });
+    call.reply.array(2);
+    call.reply.bulk(next.to_string().as_bytes());
+    call.reply.bulks(found.iter());
+    Ok(())
+}

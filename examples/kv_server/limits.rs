@@ -1,0 +1,38 @@
+//! How many descriptors the process may have open.
+//!
+//! Every client is a descriptor, and the usual soft limit of 1024 is far below `--max-clients`. A process may raise
+//! it itself, up to the hard limit.
+
+use std::io;
+
+/// Descriptors that are no clients: the listener, the netpoller, standard streams, and some to spare.
+const OTHERS: usize = 64;
+
+/// Makes room for so many clients, or says that it cannot.
+pub(crate) fn raise_descriptors(clients: usize) {
+    let wanted = (clients + OTHERS) as libc::rlim_t;
+    match raise(wanted) {
+        Ok(limit) if limit < wanted => {
+            tracing::warn!(limit, wanted, "there may be fewer descriptors than clients; see `ulimit -n`");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "cannot tell how many descriptors there may be"),
+    }
+}
+
+/// Raises the soft limit to `wanted`, or as far as it goes; what it is then.
+fn raise(wanted: libc::rlim_t) -> io::Result<libc::rlim_t> {
+    let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel fills a structure of ours, which lives longer than the call.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limits) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if limits.rlim_cur < wanted {
+        limits.rlim_cur = wanted.min(limits.rlim_max);
+        // SAFETY: the kernel reads a structure of ours, which lives longer than the call.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limits) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(limits.rlim_cur)
+}

@@ -1,0 +1,134 @@
+//! Replies, as they go over the wire: five kinds, told apart by their first byte.
+//!
+//! ```text
+//!   +OK CRLF            a word of ours            :42 CRLF              an integer
+//!   -ERR … CRLF         an error                  $5 CRLF hello CRLF    bytes of any kind; $-1: none
+//!   *2 CRLF … …         an array of replies; *-1: none
+//! ```
+//!
+//! All replies to one batch of requests are written into one buffer, and that buffer to the socket at once.
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+/// Writes replies behind each other.
+#[derive(Debug)]
+pub(crate) struct Reply<'a> {
+    out: &'a mut Vec<u8>,
+}
+
+impl<'a> Reply<'a> {
+    pub(crate) fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { out }
+    }
+
+    pub(crate) fn ok(&mut self) {
+        self.simple("OK");
+    }
+
+    /// A word of ours, without line breaks.
+    pub(crate) fn simple(&mut self, word: &str) {
+        self.out.push(b'+');
+        self.out.extend_from_slice(word.as_bytes());
+        self.line_break();
+    }
+
+    /// An error, whose text begins with its code in capitals. What would break the line becomes a blank.
+    pub(crate) fn error(&mut self, error: impl Display) {
+        self.out.push(b'-');
+        let begin = self.out.len();
+        // Writing into memory cannot fail.
+        let _ = write!(self.out, "{error}");
+        for byte in &mut self.out[begin..] {
+            if matches!(byte, b'\r' | b'\n') {
+                *byte = b' ';
+            }
+        }
+        self.line_break();
+    }
+
+    pub(crate) fn integer(&mut self, value: i64) {
+        self.number(b':', value);
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&mut self, count: usize) {
+        self.integer(count as i64);
+    }
+
+    /// A truth: 1 or 0.
+    pub(crate) fn flag(&mut self, is_so: bool) {
+        self.integer(is_so.into());
+    }
+
+    pub(crate) fn bulk(&mut self, bytes: &[u8]) {
+        self.number(b'$', bytes.len() as i64);
+        self.out.extend_from_slice(bytes);
+        self.line_break();
+    }
+
+    /// The bytes, or that there are none.
+    pub(crate) fn bulk_or_null(&mut self, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) => self.bulk(bytes),
+            None => self.null(),
+        }
+    }
+
+    pub(crate) fn null(&mut self) {
+        self.out.extend_from_slice(b"$-1\r\n");
+    }
+
+    pub(crate) fn null_array(&mut self) {
+        self.out.extend_from_slice(b"*-1\r\n");
+    }
+
+    /// Begins an array: the next `length` replies are its elements.
+    pub(crate) fn array(&mut self, length: usize) {
+        self.number(b'*', length as i64);
+    }
+
+    /// An array of bytes of any kind.
+    pub(crate) fn bulks<T: AsRef<[u8]>>(&mut self, all: impl ExactSizeIterator<Item = T>) {
+        self.array(all.len());
+        for bytes in all {
+            self.bulk(bytes.as_ref());
+        }
+    }
+
+    fn number(&mut self, kind: u8, value: i64) {
+        self.out.push(kind);
+        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        self.line_break();
+    }
+
+    fn line_break(&mut self) {
+        self.out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reply;
+
+    fn written(write: impl FnOnce(&mut Reply<'_>)) -> String {
+        let mut out = Vec::new();
+        write(&mut Reply::new(&mut out));
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn each_kind_has_its_form() {
+        assert_eq!(written(|reply| reply.ok()), "+OK\r\n");
+        assert_eq!(written(|reply| reply.integer(i64::MIN)), ":-9223372036854775808\r\n");
+        assert_eq!(written(|reply| reply.bulk(b"a\r\nb")), "$4\r\na\r\nb\r\n");
+        assert_eq!(written(|reply| reply.bulks(["a", ""].iter())), "*2\r\n$1\r\na\r\n$0\r\n\r\n");
+        assert_eq!(written(|reply| reply.null()), "$-1\r\n");
+        assert_eq!(written(|reply| reply.null_array()), "*-1\r\n");
+    }
+
+    #[test]
+    fn an_error_stays_on_its_line() {
+        assert_eq!(written(|reply| reply.error("ERR no 'a\r\n+OK'")), "-ERR no 'a  +OK'\r\n");
+    }
+}

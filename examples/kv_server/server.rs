@@ -1,0 +1,135 @@
+//! The server: what all connections share, accepting them, and ending in good order.
+//!
+//! ```text
+//!   SIGTERM ─► accept what has connected already ─► close the port
+//!                 └─► nobody may send anything more: the reading sides are shut
+//!                        └─► each connection answers what it was sent, and ends
+//!                               └─► all have ended, or `--drain` is over: exit 0
+//! ```
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use pirn::net::{TcpListener, TcpStream};
+use pirn::signal::Signal;
+use pirn::sync::WaitGroup;
+use pirn::sync::atomic::Counter;
+use pirn::{channel, select, time};
+
+use crate::buffers::Buffers;
+use crate::clients::Clients;
+use crate::db::Db;
+use crate::options::Options;
+use crate::pubsub::Hub;
+use crate::pulse::Pulse;
+use crate::{connection, expiry, memory};
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) db: Arc<Db>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) buffers: Buffers,
+    pub(crate) pulse: Pulse,
+    /// How many have been executed.
+    pub(crate) commands: Counter,
+    pub(crate) since: Instant,
+    pub(crate) address: SocketAddr,
+    pub(crate) maxmemory: Option<usize>,
+}
+
+impl Server {
+    pub(crate) fn new(options: &Options, address: SocketAddr) -> Self {
+        Self {
+            db: Arc::new(Db::new()),
+            hub: Arc::new(Hub::new(options.pubsub_limit)),
+            clients: Arc::new(Clients::new(options.max_clients)),
+            buffers: Buffers::new(),
+            pulse: Pulse::new(),
+            commands: Counter::new(),
+            since: Instant::now(),
+            address,
+            maxmemory: options.maxmemory(),
+        }
+    }
+
+    /// Whether more memory is in use than there should be.
+    pub(crate) fn is_full(&self) -> bool {
+        self.maxmemory.is_some_and(|bound| memory::used() > bound)
+    }
+}
+
+/// Serves until a signal comes, and then until everything received is answered.
+pub(crate) async fn run(
+    options: Options,
+    server: Arc<Server>,
+    listener: TcpListener,
+    stop: channel::Receiver<Signal>,
+) {
+    let sweeper = pirn::spawn(expiry::sweep(server.db.clone()));
+    let pulse = pirn::spawn({
+        let server = server.clone();
+        async move { server.pulse.keep_awake().await }
+    });
+    let connections = WaitGroup::new();
+    let signal = loop {
+        select! {
+            signal = stop.recv() => break signal,
+            accepted = listener.accept() => admit(&server, &connections, accepted),
+        }
+    };
+    let signal = signal.map_or_else(|_| "the end".to_owned(), |signal| signal.to_string());
+    tracing::info!(signal, "draining");
+    // The system's own call, which knows of connections that the netpoller has not told of yet.
+    let listener = listener.into_std();
+    while let Ok((stream, address)) = listener.accept() {
+        admit(&server, &connections, TcpStream::from_std(stream).map(|stream| (stream, address)));
+    }
+    drop(listener);
+    server.clients.hang_up();
+    if time::timeout(options.drain, connections.wait()).await.is_err() {
+        tracing::warn!(clients = server.clients.len(), "these did not take their replies in time");
+    }
+    sweeper.abort();
+    pulse.abort();
+    tracing::info!(commands = server.commands.get(), "stopped");
+}
+
+/// Starts serving a new connection, or refuses it.
+fn admit(server: &Arc<Server>, connections: &WaitGroup, accepted: io::Result<(TcpStream, SocketAddr)>) {
+    let (stream, address) = match accepted {
+        Ok(accepted) => accepted,
+        // Out of descriptors, most likely. The listener rests before it tries again.
+        Err(error) => return tracing::warn!(%error, "cannot accept"),
+    };
+    // Replies are written whole; waiting to gather more would only delay them.
+    if let Err(error) = stream.set_nodelay(true) {
+        return tracing::debug!(%error, "a client was gone at once");
+    }
+    match server.clients.enter(stream, address) {
+        Ok(entered) => {
+            let (server, guard) = (server.clone(), connections.guard());
+            pirn::go!({
+                let _guard = guard;
+                let client = entered.client.clone();
+                tracing::debug!(client = client.id, %address, "connected");
+                match connection::serve(server, client).await {
+                    Ok(()) => tracing::debug!(client = entered.client.id, "gone"),
+                    Err(error) => tracing::debug!(client = entered.client.id, %error, "gone"),
+                }
+            });
+        }
+        Err(stream) => {
+            tracing::warn!(%address, "refused a client: there are too many");
+            let guard = connections.guard();
+            pirn::go!({
+                let _guard = guard;
+                // A client that does not wait for the refusal does not need it.
+                let _ = stream.write(b"-ERR max number of clients reached\r\n").await;
+            });
+        }
+    }
+}

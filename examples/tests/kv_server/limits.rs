@@ -1,0 +1,93 @@
+//! Bounds: memory, clients, and a thousand of these at once.
+
+use crate::Server;
+
+const OOM: &str = "!OOM command not allowed when used memory > 'maxmemory'.";
+
+#[test]
+fn writes_are_refused_when_memory_is_used_up() {
+    let server = Server::start(&["--maxmemory", "20mb"]);
+    let mut client = server.client();
+    let value = "x".repeat(10_000);
+    let mut stored = 0;
+    let refused = loop {
+        let said = client.say(&format!("set key:{stored} {value}"));
+        if said != "OK" {
+            break said;
+        }
+        stored += 1;
+        assert!(stored < 10_000, "a hundred megabytes in twenty");
+    };
+    assert_eq!(refused, OOM);
+    assert!(stored > 1000, "{stored} values of 10 kB are less than half of it");
+    for command in ["incr n", "lpush l x", "sadd s x", "hset h a b", "mset a b", "append key:0 x"] {
+        assert_eq!(client.say(command), OOM, "{command}");
+    }
+    client.table(&[
+        ("strlen key:0", "10000"),
+        ("del key:0 key:1 key:2", "3"),
+        ("set small x", "OK"),
+        ("flushall", "OK"),
+        ("set n 1", "OK"),
+    ]);
+    assert!(client.info("used_memory") < 5 << 20);
+}
+
+#[test]
+fn a_large_request_does_not_grow_beyond_the_bound() {
+    let server = Server::start(&["--maxmemory", "10mb"]);
+    let mut raw = server.raw();
+    raw.send("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$500000000\r\n");
+    let part = vec![b'x'; 1 << 20];
+    let sent = (0..500).take_while(|_| std::io::Write::write_all(&mut raw.0, &part).is_ok()).count();
+    assert!(sent < 100, "{sent} MB went into ten");
+    let mut client = server.client();
+    client.until("get k", "nil");
+    assert!(client.info("used_memory") < 10 << 20);
+}
+
+#[test]
+fn one_client_too_many_is_refused() {
+    let server = Server::start(&["--max-clients", "2"]);
+    let mut first = server.client();
+    let second = server.client();
+    assert_eq!(server.raw().rest(), "-ERR max number of clients reached\r\n");
+    drop(second);
+    first.until("client id", "1");
+    let begun = std::time::Instant::now();
+    loop {
+        let mut raw = server.raw();
+        raw.send("PING\r\n");
+        let mut reply = [0; 1];
+        if std::io::Read::read(&mut raw.0, &mut reply).is_ok_and(|_| reply == *b"+") {
+            return;
+        }
+        assert!(begun.elapsed() < crate::PATIENCE, "the place is not free again");
+    }
+}
+
+#[test]
+fn a_thousand_clients_at_once() {
+    let server = Server::start(&[]);
+    let mut raws: Vec<_> = (0..1000).map(|_| server.raw()).collect();
+    for round in 0..3 {
+        for (number, raw) in raws.iter_mut().enumerate() {
+            raw.send(format!("SET key:{number} {round}\r\nINCR n\r\nGET key:{number}\r\n"));
+        }
+        for raw in &mut raws {
+            raw.expect("+OK\r\n:");
+            let mut byte = [0];
+            while byte != *b"\n" {
+                std::io::Read::read_exact(&mut raw.0, &mut byte).unwrap();
+            }
+            raw.expect(&format!("$1\r\n{round}\r\n"));
+        }
+    }
+    let mut client = server.client();
+    client.table(&[("get n", "\"3000\""), ("dbsize", "1001")]);
+    assert_eq!(client.info("connected_clients"), 1001);
+    drop(raws);
+    // The one who asks is alone again.
+    let alone = client.say("client info");
+    client.until("client list", &alone);
+}
