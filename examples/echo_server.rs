@@ -10,38 +10,59 @@
 //! Each connection is a loop that reads as if it blocked. That is the whole point: a thousand of them share two
 //! threads, since every `read` that finds nothing suspends its task only.
 //!
-//! With `--serve` it serves until Ctrl-C or SIGTERM; without, it serves itself a load and reports round trips per
-//! second and how long they took.
+//! With `--serve` it serves until SIGINT or SIGTERM; without, it serves itself a load and reports round trips per
+//! second and how long they took. The signal drains it: the port is closed, what clients have sent by then is sent
+//! back, and a connection that has been silent for a moment is closed.
 
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use pirn::io::{AsyncReadExt, AsyncWriteExt};
 use pirn::net::{TcpListener, TcpStream};
 use pirn::select;
-use pirn::signal::{self, Signal};
+use pirn::sync::Semaphore;
+use pirn::time::timeout;
+use pirn_examples::server::{self, Stop};
 use pirn_examples::{Failure, Outcome, check, duration, exit};
+use tracing::{debug, info};
+
+/// How long a connection is still read from after the signal to stop.
+const LINGER: Duration = Duration::from_millis(200);
 
 /// Serves an echo, and measures it with a load of its own.
+///
+/// Exit codes: 0 after the load, or after a signal; 1 when an answer was wrong, or a connection had to be cut off; 2
+/// when the address cannot be listened on.
 #[derive(Parser)]
+#[command(version)]
 struct Args {
     /// The address to listen on; port 0 picks a free one
     #[arg(long, default_value = "127.0.0.1:0", value_name = "HOST:PORT")]
     listen: String,
-    /// Only serve, until Ctrl-C
+    /// Only serve, until SIGINT or SIGTERM
     #[arg(long)]
     serve: bool,
+    /// How many connections are served at once; more wait to be accepted
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: u32,
+    /// How long a client may leave its echo unread
+    #[arg(long, default_value = "10s", value_name = "D", value_parser = duration)]
+    write_timeout: Duration,
+    /// How long connections may go on after the first signal
+    #[arg(long, default_value = "5s", value_name = "D", value_parser = duration)]
+    grace: Duration,
     /// How many connections the load client keeps
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,
     /// How many bytes each message has
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 64, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
     size: u32,
     /// How long the load lasts
-    #[arg(long, default_value = "2s", value_parser = duration)]
+    #[arg(long, default_value = "2s", value_name = "D", value_parser = duration)]
     time: Duration,
 }
 
@@ -51,50 +72,70 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Outcome {
-    let stop = signal::notify(&[Signal::INT, Signal::TERM]);
-    let cannot = |error: io::Error| Failure::Input(format!("cannot listen on {}: {error}", args.listen));
-    let listener = TcpListener::bind(args.listen.as_str()).await.map_err(cannot)?;
-    let address = listener.local_addr().map_err(cannot)?;
-    println!("listening on {address}");
+    server::log();
+    let stop = Stop::on_signals(args.grace);
+    let listener = server::listen(&args.listen).await?;
+    let address = listener.local_addr().map_err(|error| Failure::Wrong(error.to_string()))?;
 
     // A task, since what is spawned runs on the workers; the main future is polled by this thread alone.
-    let server = pirn::spawn(serve(listener));
-    let outcome = if args.serve {
-        let _ = stop.recv().await;
-        eprintln!("stopped");
-        Ok(())
-    } else {
-        let load = pirn::spawn(load(address, args));
-        select! {
-            report = load => report.unwrap_or_else(|panic| Err(Failure::Wrong(panic.to_string()))),
-            _ = stop.recv() => Err(Failure::Wrong("stopped before the load was done".to_owned())),
-        }
-    };
-    server.abort();
-    outcome
-}
-
-/// Accepts for ever.
-async fn serve(listener: TcpListener) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => pirn::go!(echo(stream)),
-            // Out of descriptors, most likely. The listener rests before it tries again.
-            Err(error) => eprintln!("cannot accept: {error}"),
-        }
+    let all = args.max_connections as usize;
+    let server = pirn::spawn(serve(listener, stop.clone(), all, args.write_timeout));
+    if args.serve {
+        return server.await.unwrap_or_else(|panic| Err(Failure::Wrong(panic.to_string())));
+    }
+    let load = pirn::spawn(load(address, args));
+    select! {
+        report = load => report.unwrap_or_else(|panic| Err(Failure::Wrong(panic.to_string()))),
+        _ = stop.draining.done() => Err(Failure::Wrong("stopped before the load was done".to_owned())),
     }
 }
 
+/// Accepts until it is stopped, and returns when nobody is left.
+async fn serve(listener: TcpListener, stop: Stop, all: usize, write_timeout: Duration) -> Outcome {
+    let places = Arc::new(Semaphore::new(all));
+    server::accept(listener, &stop.draining, &places, |stream, peer, place| {
+        let stop = stop.clone();
+        pirn::go!({
+            match connection(stream, &stop, write_timeout).await {
+                Ok(()) => debug!(%peer, "closed"),
+                Err(error) => info!(%peer, %error, "ended early"),
+            }
+            drop(place);
+        });
+    })
+    .await;
+    server::drained(&stop, &places, all).await
+}
+
 /// One connection, until its end.
-async fn echo(mut stream: TcpStream) -> io::Result<()> {
+async fn connection(stream: TcpStream, stop: &Stop, write_timeout: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let stream = Arc::new(stream);
+    // The loop knows nothing of signals: when the server drains, its reads get a deadline.
+    let hang_up = stop.draining.after_func({
+        let stream = stream.clone();
+        move || stream.set_read_deadline(Instant::now() + LINGER)
+    });
+    // A node of its own below the context that all share: what it does often, it does here.
+    let (alive, _gone) = stop.now.with_cancel();
+    let echoed = alive.run(echo(&stream, write_timeout)).await;
+    hang_up.stop();
+    echoed.unwrap_or_else(|stopped| Err(io::Error::other(stopped)))
+}
+
+/// Reads and writes back, until the client closes or there is a deadline for reads, and it passes.
+async fn echo(mut stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
     let mut buf = [0; 4096];
     loop {
-        let count = stream.read(&mut buf).await?;
+        let count = match stream.read(&mut buf).await {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(()),
+            count => count?,
+        };
         if count == 0 {
             return Ok(());
         }
-        stream.write_all(&buf[..count]).await?;
+        let written = timeout(write_timeout, stream.write_all(&buf[..count])).await;
+        written.unwrap_or_else(|late| Err(io::Error::new(io::ErrorKind::TimedOut, late)))?;
     }
 }
 

@@ -14,10 +14,17 @@ use std::fmt::{self, Debug, Display};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+pub mod server;
+
 /// The first program that newcomers see, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// What the book says about servers, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/servers.md")]
+struct Servers;
 
 /// What a program comes to.
 pub type Outcome<T = ()> = Result<T, Failure>;

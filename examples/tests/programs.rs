@@ -23,6 +23,9 @@ const PROGRAMS: [(&str, &[&str], &str); 15] = [
     ("skynet", &["10000"], "the sum is that of the numbers"),
 ];
 
+/// The programs that need something to work on, or somebody to serve.
+const OTHERS: [&str; 6] = ["tour", "crawl", "job_queue", "echo_server", "http_service", "stream_stats"];
+
 fn holds_with(processors: Option<&str>) {
     for (name, arguments, says) in PROGRAMS {
         let mut command = program(name);
@@ -51,7 +54,7 @@ fn every_program_holds_with_eight_processors() {
 
 #[test]
 fn every_program_explains_itself() {
-    for name in PROGRAMS.iter().map(|(name, ..)| *name).chain(["tour", "crawl", "job_queue"]) {
+    for name in PROGRAMS.iter().map(|(name, ..)| *name).chain(OTHERS) {
         let ended = run(program(name).arg("--help")).expect(0);
         assert!(ended.stdout.contains("Usage:") && ended.stderr.is_empty(), "{name}:\n{}", ended.stdout);
     }
@@ -59,7 +62,7 @@ fn every_program_explains_itself() {
 
 #[test]
 fn bad_arguments_are_refused_with_2() {
-    for name in PROGRAMS.iter().map(|(name, ..)| *name).chain(["tour", "crawl", "job_queue"]) {
+    for name in PROGRAMS.iter().map(|(name, ..)| *name).chain(OTHERS) {
         let ended = run(program(name).arg("--no-such-option")).expect(2);
         assert!(
             ended.stdout.is_empty() && ended.stderr.contains("--no-such-option"),

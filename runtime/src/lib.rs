@@ -32,6 +32,7 @@
 //! | talk to the world | [`net`], [`io`], [`fs`], [`process`], [`signal`] |
 //! | stop what is no longer wanted | [`Context`] |
 //! | wait for many, or keep one alive | [`JoinSet`], [`ErrGroup`], [`Supervisor`], [`scope()`] |
+//! | serve HTTP with hyper, axum, tonic | `hyper`, behind the feature of that name |
 //! | own the threads | [`Runtime`], [`Builder`], [`Handle`] |
 //! | look inside | [`Handle::dump`], [`Metrics`] |
 //!
@@ -75,6 +76,9 @@ pub mod io;
 pub mod fs;
 pub mod net;
 pub mod process;
+
+#[cfg(feature = "hyper")]
+pub mod hyper;
 
 pub mod context;
 mod group;

@@ -33,7 +33,7 @@ struct Server {
 impl Server {
     fn start(options: &[&str]) -> Self {
         let running = Running::start(program("kv_server").args(["--listen", "127.0.0.1:0"]).args(options));
-        let address = running.line_with("listening on ");
+        let address = running.output_after("listening on ");
         Self { running, address: address.parse().expect("it is an address") }
     }
 

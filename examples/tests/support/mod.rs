@@ -65,6 +65,13 @@ pub(crate) fn run(command: &mut Command) -> Ended {
     Running::start(command).end()
 }
 
+/// Starts a server on a free port of this machine, and returns it with its address.
+pub(crate) fn serve(name: &str, arguments: &[&str]) -> (Running, String) {
+    let running = Running::start(program(name).args(["--listen", "127.0.0.1:0"]).args(arguments));
+    let address = running.output_after("listening on ");
+    (running, address)
+}
+
 /// What has been written to a pipe so far.
 #[derive(Default)]
 struct Text {
@@ -117,9 +124,9 @@ impl Running {
         self.stdout.wait_for(what);
     }
 
-    /// Waits for a line that begins so on standard output; what else is in it.
-    pub(crate) fn line_with(&self, begin: &str) -> String {
-        self.stdout.wait_for_line(begin)
+    /// The rest of the line on standard output that begins with this; waits for it.
+    pub(crate) fn output_after(&self, what: &str) -> String {
+        self.stdout.line_after(what)
     }
 
     pub(crate) fn signal(&self, signal: &str) {
@@ -176,23 +183,23 @@ impl Pipe {
         Self { text, reader }
     }
 
+    fn line_after(&self, what: &str) -> String {
+        let rest = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let (line, _) = text.split_once(what)?.1.split_once('\n')?;
+            Some(line.to_owned())
+        };
+        let bytes = self.text.bytes.lock().unwrap();
+        let (bytes, _) =
+            self.text.more.wait_timeout_while(bytes, TIME_LIMIT, |bytes| rest(bytes).is_none()).unwrap();
+        rest(&bytes).unwrap_or_else(|| panic!("no {what:?} in {}", String::from_utf8_lossy(&bytes)))
+    }
+
     fn wait_for(&self, what: &str) {
         let bytes = self.text.bytes.lock().unwrap();
         let absent = |bytes: &mut Vec<u8>| !String::from_utf8_lossy(bytes).contains(what);
         let (bytes, late) = self.text.more.wait_timeout_while(bytes, TIME_LIMIT, absent).unwrap();
         assert!(!late.timed_out(), "no {what:?} in {}", String::from_utf8_lossy(&bytes));
-    }
-
-    fn wait_for_line(&self, begin: &str) -> String {
-        let found = |bytes: &[u8]| {
-            let text = String::from_utf8_lossy(bytes);
-            let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
-            lines.find_map(|line| line.strip_prefix(begin).map(str::to_owned))
-        };
-        let bytes = self.text.bytes.lock().unwrap();
-        let absent = |bytes: &mut Vec<u8>| found(bytes).is_none();
-        let (bytes, _) = self.text.more.wait_timeout_while(bytes, TIME_LIMIT, absent).unwrap();
-        found(&bytes).unwrap_or_else(|| panic!("no {begin:?} in {}", String::from_utf8_lossy(&bytes)))
     }
 
     /// What has been written by the end; or soon after it, where somebody else holds the pipe open.

@@ -47,6 +47,7 @@ const FLOORS: [(&str, &[&[&str]]); 4] = [
             &["context", "fs", "io", "scope", "task_local", "time"],
             &["group", "process"],
             &["net"],
+            &["hyper"],
             &["testing"],
         ],
     ),

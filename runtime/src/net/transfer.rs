@@ -101,6 +101,18 @@ pub(super) fn poll_read<S: AsFd>(
     socket.poll_shared(Direction::Read, cx, attempt, |&count| is_short(count, room))
 }
 
+/// As [`poll_read`], into bytes that need not be initialised: as many as are returned are, from the first on.
+#[cfg(feature = "hyper")]
+pub(super) fn poll_read_uninit<S: AsFd>(
+    socket: &Socket<S>,
+    cx: &mut Context<'_>,
+    buf: &mut [MaybeUninit<u8>],
+) -> Poll<io::Result<usize>> {
+    let room = buf.len();
+    let attempt = |socket: &S| SockRef::from(socket).recv(buf);
+    socket.poll_shared(Direction::Read, cx, attempt, |&count| is_short(count, room))
+}
+
 /// `AsyncRead::poll_read_vectored` of a stream.
 pub(super) fn poll_read_vectored<S: AsFd>(
     socket: &Socket<S>,

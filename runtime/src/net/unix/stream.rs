@@ -150,6 +150,16 @@ impl UnixStream {
         self.socket.into_inner()
     }
 
+    /// For traits whose buffers need not be initialised: reads, and returns how many bytes are from then on.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn poll_read_uninit(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [std::mem::MaybeUninit<u8>],
+    ) -> Poll<io::Result<usize>> {
+        transfer::poll_read_uninit(&self.socket, cx, buf)
+    }
+
     pub(in crate::net) fn from_socket(socket: Socket<std::os::unix::net::UnixStream>) -> Self {
         Self { socket }
     }

@@ -1,0 +1,154 @@
+//! Connections: how many, how long they may take over what, and how they end.
+//!
+//! | who … | is held up by | after |
+//! |---|---|---|
+//! | sends its head slowly, or none on a kept connection | hyper's `header_read_timeout` | `--head-timeout` |
+//! | sends a head that is too large | hyper's buffer: 431 | `--max-head` |
+//! | sends a body that is too large | tower-http's limit: 413 | `--max-body` |
+//! | sends its body slowly | the request's budget: 408 | `--budget` |
+//! | does not read what it asked for | `patience.rs` | `--write-timeout` |
+//! | is one too many | the kernel's queue | `--max-connections` |
+//!
+//! # Draining
+//! To close a connection between two requests is a race: the next request may be on its way. So draining has two
+//! steps. Once the port is closed each answer says `Connection: close`, and a client that is busy learns that way
+//! that it must not send another one. Whoever has been silent for [`LINGER`] after that is closed by hyper's
+//! `graceful_shutdown`; a request that is being answered goes on to its end.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use clap::Args;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use pirn::hyper::Timer;
+use pirn::net::{TcpListener, TcpStream};
+use pirn::sync::Semaphore;
+use pirn::time::sleep;
+use pirn::{Context, select};
+use pirn_examples::server::{self, Place, Stop};
+use pirn_examples::{Outcome, duration};
+use tracing::{debug, info};
+
+use crate::metrics::Metrics;
+use crate::patience::Patient;
+use crate::request::answer;
+
+/// How long a silent connection is kept after the signal to stop.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// What a client may ask of the server.
+#[derive(Args, Clone)]
+pub(crate) struct Limits {
+    /// How many connections there may be at once; more wait to be accepted
+    #[arg(long, default_value = "10000", value_name = "N", value_parser = places)]
+    pub(crate) max_connections: usize,
+    /// How many bytes a request's line and headers may have together
+    #[arg(long, default_value_t = 16 * 1024, value_name = "BYTES", value_parser = head_size)]
+    pub(crate) max_head: usize,
+    /// How many bytes a request's body may have
+    #[arg(long, default_value_t = 64 * 1024, value_name = "BYTES")]
+    pub(crate) max_body: usize,
+    /// How long a request's head may take, and a connection may be idle
+    #[arg(long, default_value = "10s", value_name = "D", value_parser = duration)]
+    pub(crate) head_timeout: Duration,
+    /// How long a client may leave an answer unread
+    #[arg(long, default_value = "10s", value_name = "D", value_parser = duration)]
+    pub(crate) write_timeout: Duration,
+}
+
+fn places(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("there must be room for one".to_owned()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+fn head_size(text: &str) -> Result<usize, String> {
+    // hyper takes no smaller buffer.
+    match text.parse() {
+        Ok(size) if size >= 8192 => Ok(size),
+        Ok(_) => Err("at least 8192 are needed".to_owned()),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+/// A service, and everything that its connections share.
+pub(crate) struct Server {
+    pub(crate) router: Router,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) limits: Limits,
+    pub(crate) places: Arc<Semaphore>,
+    pub(crate) stop: Stop,
+    /// From then on each answer says that it is the connection's last.
+    pub(crate) is_leaving: AtomicBool,
+}
+
+impl Server {
+    /// Serves until it is stopped, and then until everybody has been answered.
+    pub(crate) async fn serve(self, listener: TcpListener) -> Outcome {
+        let server = Arc::new(self);
+        let (closing, close) = Context::background().with_cancel();
+        server::accept(listener, &server.stop.draining, &server.places, |stream, peer, place| {
+            server.metrics.connected();
+            pirn::go!(connection(server.clone(), closing.clone(), stream, peer, place));
+        })
+        .await;
+
+        // Not before the port is closed: whoever is told may connect again at once, and must be refused then rather
+        // than accepted by a queue that nobody reads any more.
+        server.is_leaving.store(true, Ordering::Relaxed);
+        let open = server.limits.max_connections - server.places.available_permits();
+        info!(connections = open, "the port is closed");
+        sleep(LINGER).await;
+        close.cancel();
+        server::drained(&server.stop, &server.places, server.limits.max_connections).await
+    }
+}
+
+/// One connection, until its end.
+async fn connection(
+    server: Arc<Server>,
+    closing: Context,
+    stream: TcpStream,
+    peer: SocketAddr,
+    _place: Place,
+) {
+    // An answer is written at once: to gather small writes would only delay it.
+    let _ = stream.set_nodelay(true);
+    // Nodes of its own below the two contexts that all share: what it does often, it does here.
+    let (closing, _not_closing) = closing.with_cancel();
+    let (alive, _gone) = server.stop.now.with_cancel();
+
+    let mut http = http1::Builder::new();
+    // Answers are short: to copy one behind its head costs less than to write two buffers at once.
+    http.writev(false);
+    http.timer(Timer).header_read_timeout(server.limits.head_timeout).max_buf_size(server.limits.max_head);
+    let service = service_fn(|request| answer(&server, &alive, request));
+    let mut http = pin!(http.serve_connection(Patient::new(stream, server.limits.write_timeout), service));
+
+    let ended = match closing.run(http.as_mut()).await {
+        Ok(ended) => ended,
+        Err(_closing) => {
+            http.as_mut().graceful_shutdown();
+            let out_of_time = async {
+                alive.done().await;
+                // Its request's context has ended too: there is an answer that says so, if the handler listens.
+                sleep(LINGER).await;
+            };
+            select! {
+                ended = http => ended,
+                _ = out_of_time => return debug!(%peer, "cut off"),
+            }
+        }
+    };
+    match ended {
+        Ok(()) => debug!(%peer, "closed"),
+        Err(error) => info!(%peer, error = &error as &dyn std::error::Error, "ended early"),
+    }
+}

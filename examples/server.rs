@@ -1,0 +1,127 @@
+//! What the servers among the programs share: how one listens, how it stops, how it keeps a log.
+//!
+//! ```text
+//!              first signal                 nobody left, or          the end
+//!   accepting ─────────────► draining ────► the grace is over ─────► exit code 0, or 1
+//!      │                        │           or a second signal           if somebody was cut off
+//!      │ a task per connection  │ no new connections; what
+//!      │ each holds a place     │ was accepted is completed
+//! ```
+//!
+//! Two contexts say it to everybody who has to know: [`draining`](Stop::draining) ends with the first signal,
+//! [`now`](Stop::now) when patience does. A semaphore counts the connections: each holds one of its permits, so
+//! there are never more of them than it has permits; and when all are back, nobody is left.
+
+use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pirn::net::{TcpListener, TcpStream};
+use pirn::signal::{self, Signal};
+use pirn::sync::{OwnedSemaphorePermit, Semaphore};
+use pirn::time::sleep;
+use pirn::{Context, select};
+use tracing::level_filters::LevelFilter;
+use tracing::{info, warn};
+
+use crate::{Failure, Outcome};
+
+/// Writes the log to standard error; `RUST_LOG=debug` shows more of it, `RUST_LOG=off` nothing.
+pub fn log() {
+    let level = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok());
+    tracing_subscriber::fmt()
+        .with_max_level(level.unwrap_or(LevelFilter::INFO))
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+}
+
+/// Listens on `address` (`HOST:PORT`), and says so on standard output.
+///
+/// # Errors
+/// [`Failure::Input`] with the reason: the port is taken, say.
+pub async fn listen(address: &str) -> Outcome<TcpListener> {
+    let cannot = |error: io::Error| Failure::Input(format!("cannot listen on {address}: {error}"));
+    let listener = TcpListener::bind(address).await.map_err(cannot)?;
+    println!("listening on {}", listener.local_addr().map_err(cannot)?);
+    Ok(listener)
+}
+
+/// How a server is told to stop.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    /// Ends when nothing new is to be begun.
+    pub draining: Context,
+    /// Ends when there is no more time for what was begun.
+    pub now: Context,
+}
+
+impl Stop {
+    /// Drains at the first SIGINT or SIGTERM; stops at the second, or when the draining takes longer than `grace`.
+    pub fn on_signals(grace: Duration) -> Self {
+        // Asked for here, and not in the task: from now on no signal ends the process by itself.
+        let signals = signal::notify(&[Signal::INT, Signal::TERM]);
+        let (draining, drain) = Context::background().with_cancel();
+        let (now, stop) = Context::background().with_cancel();
+        pirn::go!({
+            let Ok(signal) = signals.recv().await else { return };
+            info!(%signal, ?grace, "draining; a second signal stops at once");
+            drain.cancel();
+            select! {
+                _ = signals.recv() => warn!("a second signal: stopping at once"),
+                _ = sleep(grace) => warn!(?grace, "the grace is over: stopping"),
+            }
+            stop.cancel();
+        });
+        Self { draining, now }
+    }
+}
+
+/// One connection's place among those that there may be at once. Dropping it makes room.
+pub type Place = OwnedSemaphorePermit;
+
+/// Accepts until `draining` ends, and then what is in the kernel's queue; then the port is closed.
+///
+/// `serve` starts a task for the connection, which keeps the place for as long as it lives. While there is no place
+/// nobody is accepted: the others wait in the kernel's queue.
+pub async fn accept(
+    listener: TcpListener,
+    draining: &Context,
+    places: &Arc<Semaphore>,
+    serve: impl Fn(TcpStream, SocketAddr, Place),
+) {
+    let next = async || {
+        let place = places.clone().acquire_owned().await.expect("nobody closes this semaphore");
+        (listener.accept().await, place)
+    };
+    while let Ok((accepted, place)) = draining.run(next()).await {
+        match accepted {
+            Ok((stream, peer)) => serve(stream, peer, place),
+            // Out of descriptors, most likely. The listener rests before it tries again.
+            Err(error) => warn!(%error, "cannot accept"),
+        }
+    }
+    // Whoever is in the queue has been told that it is connected. Std's listener does not wait for more.
+    let queue = listener.into_std();
+    while let Ok((stream, peer)) = queue.accept() {
+        let place = places.clone().acquire_owned().await.expect("nobody closes this semaphore");
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            serve(stream, peer, place);
+        }
+    }
+}
+
+/// Waits until all places are free again, also when there is no more time: then everybody ends soon.
+///
+/// # Errors
+/// [`Failure::Wrong`] when there was no more time, and somebody may have been cut off.
+pub async fn drained(stop: &Stop, places: &Semaphore, all: usize) -> Outcome {
+    let nobody_left = places.acquire_many(all);
+    if stop.now.run(nobody_left).await.is_ok() {
+        info!("drained");
+        return Ok(());
+    }
+    let _ = places.acquire_many(all).await;
+    Err(Failure::Wrong("stopped before everybody was done".to_owned()))
+}

@@ -1,0 +1,92 @@
+//! `echo_server`: what is sent comes back, also when a signal comes in the middle.
+
+mod support;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use support::{program, run, serve};
+
+#[test]
+fn it_measures_itself() {
+    for processors in ["1", "8"] {
+        let mut command = program("echo_server");
+        command.env("PIRN_PROCS", processors);
+        let ended = run(command.args(["--connections", "20", "--time", "200ms"])).expect(0);
+        assert!(ended.stdout.contains("every answer was the message that was sent"), "{}", ended.stdout);
+        assert!(ended.stdout.contains("round trips per second"), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn what_was_sent_before_the_signal_comes_back() {
+    let (server, address) = serve("echo_server", &["--serve"]);
+    let sent: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
+    let mut streams: Vec<_> = (0..10).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    for stream in &mut streams {
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.write_all(&sent).unwrap();
+    }
+    server.signal("TERM");
+    for stream in &mut streams {
+        let mut echoed = Vec::new();
+        stream.read_to_end(&mut echoed).unwrap();
+        assert!(echoed == sent, "{} of {} bytes", echoed.len(), sent.len());
+    }
+    let ended = server.end().expect(0);
+    assert!(ended.stderr.contains("drained"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_client_that_closes_its_side_gets_the_rest() {
+    let (server, address) = serve("echo_server", &["--serve"]);
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.write_all(b"over").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut echoed = String::new();
+    stream.read_to_string(&mut echoed).unwrap();
+    assert_eq!(echoed, "over");
+    server.signal("INT");
+    server.end().expect(0);
+}
+
+#[test]
+fn a_client_that_does_not_read_is_cut_off() {
+    let (server, address) = serve("echo_server", &["--serve", "--write-timeout", "200ms"]);
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(30))).unwrap();
+    let error = loop {
+        if let Err(error) = stream.write_all(&[7; 64 * 1024]) {
+            break error;
+        }
+    };
+    assert!([ErrorKind::ConnectionReset, ErrorKind::BrokenPipe].contains(&error.kind()), "{error}");
+    server.signal("INT");
+    server.end().expect(0);
+}
+
+#[test]
+fn a_client_that_never_stops_is_cut_off_at_the_end_of_the_grace() {
+    let (server, address) = serve("echo_server", &["--serve", "--grace", "500ms"]);
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let mut reader = stream.try_clone().unwrap();
+    let endless = thread::spawn(move || while stream.write_all(&[7; 1000]).is_ok() {});
+    reader.read_exact(&mut [0; 100_000]).unwrap();
+    server.signal("TERM");
+    while reader.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {}
+    drop(reader);
+    endless.join().unwrap();
+    // Its reads end by a deadline that lets nobody put off the end, however much there is to read.
+    server.end().expect(0);
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_and_ends_with_2() {
+    let (server, address) = serve("echo_server", &["--serve"]);
+    let ended = run(program("echo_server").args(["--serve", "--listen", &address])).expect(2);
+    assert!(ended.stderr.contains(&format!("cannot listen on {address}: ")), "{}", ended.stderr);
+    server.signal("TERM");
+    server.end().expect(0);
+}
