@@ -31,8 +31,11 @@ pub use guard::{MappedMutexGuard, MutexGuard, OwnedMutexGuard};
 
 use crate::block;
 use crate::host::WaitKind;
-use crate::permits::{Permits, Ticket};
+use crate::permits::{Permits, Ticket, Want};
 use crate::primitive::UnsafeCell;
+
+/// What everybody wants here.
+const THE_PERMIT: Want = Want::new(1, WaitKind::Mutex);
 
 /// A value that one task or thread at a time may use, also across `.await`.
 ///
@@ -104,7 +107,7 @@ impl<T: ?Sized> Mutex<T> {
     /// [`lock`](Self::lock) on behalf of the one who waits at `at`.
     #[inline]
     pub(crate) fn lock_from(&self, at: &'static Location<'static>) -> Lock<'_, T> {
-        Lock { mutex: self, ticket: Ticket::new(1, WaitKind::Mutex, at) }
+        Lock { mutex: self, ticket: Ticket::new(at) }
     }
 
     /// Like [`lock`](Self::lock), with a guard that keeps the mutex alive and can be moved anywhere.
@@ -128,7 +131,7 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     #[track_caller]
     pub fn lock_owned(self: Arc<Self>) -> LockOwned<T> {
-        LockOwned { mutex: Some(self), ticket: Ticket::new(1, WaitKind::Mutex, Location::caller()) }
+        LockOwned { mutex: Some(self), ticket: Ticket::new(Location::caller()) }
     }
 
     /// Takes the lock and blocks this thread until it is free.
@@ -226,7 +229,10 @@ impl<'a, T: ?Sized> Future for Lock<'a, T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         // A mutex is never closed, so `Err` cannot come.
-        this.mutex.permits.poll_acquire(&mut this.ticket, context).map(|_| MutexGuard::new(this.mutex))
+        this.mutex
+            .permits
+            .poll_acquire(THE_PERMIT, &mut this.ticket, context)
+            .map(|_| MutexGuard::new(this.mutex))
     }
 }
 
@@ -257,7 +263,7 @@ impl<T: ?Sized> Future for LockOwned<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let mutex = this.mutex.as_ref().expect("a `LockOwned` was polled again after it had been ready");
-        match mutex.permits.poll_acquire(&mut this.ticket, context) {
+        match mutex.permits.poll_acquire(THE_PERMIT, &mut this.ticket, context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(_) => Poll::Ready(OwnedMutexGuard::new(this.mutex.take().expect("seen above"))),
         }

@@ -4,11 +4,28 @@
 //! a waiter is given to it; one that finds none is stored, and the next `notified` returns at once. A second
 //! one that finds none adds nothing to the first.
 //!
+//! Where nobody waits, both sides meet in one atomic word and nowhere else:
+//!
+//! ```text
+//!            notify_one                    somebody queues (under the lock)
+//!   STORED ◄──────────── EMPTY ────────────────────────────────────────────► WAITED_FOR
+//!          ────────────►       ◄────────────────────────────────────────────
+//!            notified                      nobody queues any more (under the lock)
+//! ```
+//!
 //! # Invariants
-//! N1. A permit is stored only while nobody is queued: both are decided under one lock, and whoever would
-//!     queue takes the permit instead.
+//! N1. A permit is stored only while nobody is queued: `WAITED_FOR` is entered and left under the queue's lock
+//!     alone, and stands while somebody is queued; whoever would queue takes a stored permit instead.
 //! N2. A `notify_one` is spent when the waiter it was given to becomes ready. If that waiter is dropped
 //!     first, it passes the notice on to the next one, or stores it. A `notify_waiters` is never passed on.
+//!
+//! # Orderings
+//! | # | access                                   | order   | with | why                                        | weakened, fails in |
+//! |---|------------------------------------------|---------|------|--------------------------------------------|--------------------|
+//! | 1 | [`notify_one`](Notify::notify_one), `hand_out`: exchange | Release | 2, 3 | who takes the permit sees what came before the notice | `loom::a_stored_permit_carries_what_the_notifier_wrote` |
+//! | 2 | `take_stored`: exchange                  | Acquire | 1    |                                            | the same |
+//! | 3 | `take_or_queue`: entering `WAITED_FOR` | Acquire | 1 | who looks for work after it has queued sees what came before a notice that another took | argued: the notice itself was the other's |
+//! | 4 | leaving `WAITED_FOR`: store              | Relaxed | –    | only the holder of the lock leaves it, and no permit is in it | – |
 
 use std::fmt;
 use std::future::Future;
@@ -18,6 +35,8 @@ use std::task::{Context, Poll, ready};
 
 use crate::block;
 use crate::host::{self, WaitKind};
+use crate::primitive::atomic::AtomicU8;
+use crate::primitive::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::signals::{Inner, Signals, Wait};
 use crate::wait_list::Wakers;
 
@@ -35,11 +54,13 @@ use crate::wait_list::Wakers;
 /// # });
 /// ```
 pub struct Notify {
-    waiters: Signals<Stored, Notice>,
+    permit: AtomicU8,
+    waiters: Signals<(), Notice>,
 }
 
-/// Whether a permit is stored.
-type Stored = bool;
+const EMPTY: u8 = 0;
+const STORED: u8 = 1;
+const WAITED_FOR: u8 = 2;
 
 /// Who woke a waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +75,7 @@ impl Notify {
     crate::const_fn! {
         /// Nobody waits, no permit is stored.
         pub const fn new() -> Self {
-            Self { waiters: Signals::new(false) }
+            Self { permit: AtomicU8::new(EMPTY), waiters: Signals::new(()) }
         }
     }
 
@@ -66,8 +87,17 @@ impl Notify {
     /// notify.notify_one();
     /// notify.notified_blocking(); // takes the permit
     /// ```
+    #[inline]
     pub fn notify_one(&self) {
-        self.waiters.with(hand_out);
+        let mut seen = EMPTY;
+        while seen != WAITED_FOR {
+            // Also where one is stored already: who takes it is to see what came before this notice too.
+            match self.permit.compare_exchange_weak(seen, STORED, Release, Relaxed) {
+                Ok(_) => return,
+                Err(now) => seen = now,
+            }
+        }
+        self.waiters.with(|waiters, wakers| self.hand_out(waiters, wakers));
     }
 
     /// Wakes everybody who waits at this moment. Stores nothing. Never waits.
@@ -83,7 +113,10 @@ impl Notify {
     /// # });
     /// ```
     pub fn notify_waiters(&self) {
-        self.waiters.with(|waiters, wakers| waiters.signal_all(Notice::All, wakers));
+        self.waiters.with(|waiters, wakers| {
+            waiters.signal_all(Notice::All, wakers);
+            self.settle(waiters);
+        });
     }
 
     /// Waits for a notice, or takes the stored permit.
@@ -92,6 +125,7 @@ impl Notify {
     ///
     /// # Cancel safety
     /// Dropping the future gives up its place; a `notify_one` that it had been given goes to the next one.
+    #[inline]
     #[track_caller]
     pub fn notified(&self) -> Notified<'_> {
         Notified { notify: self, wait: Wait::new(WaitKind::Notify, Location::caller()), told: None }
@@ -106,21 +140,42 @@ impl Notify {
 
 impl Notify {
     /// Takes the stored permit, if there is one, without preparing to wait.
+    #[inline]
     fn take_stored(&self) -> bool {
-        self.waiters.look(take_stored).is_some()
+        self.permit.compare_exchange(STORED, EMPTY, Acquire, Relaxed).is_ok()
     }
-}
 
-/// Gives a `notify_one` to the first waiter, or stores it (N1).
-fn hand_out(waiters: &mut Inner<Stored, Notice>, wakers: &mut Wakers) {
-    if !waiters.signal_first(Notice::One, wakers) {
-        waiters.state = true;
+    /// Takes the stored permit, or makes known that somebody queues. Under the lock (N1).
+    fn take_or_queue(&self) -> Option<Notice> {
+        loop {
+            // Relaxed: `take_stored` looks properly.
+            match self.permit.load(Relaxed) {
+                WAITED_FOR => return None,
+                STORED if self.take_stored() => return Some(Notice::One),
+                STORED => {}
+                _ if self.permit.compare_exchange(EMPTY, WAITED_FOR, Acquire, Relaxed).is_ok() => {
+                    return None;
+                }
+                _ => {}
+            }
+        }
     }
-}
 
-/// Takes the stored permit.
-fn take_stored(waiters: &mut Inner<Stored, Notice>) -> Option<Notice> {
-    std::mem::take(&mut waiters.state).then_some(Notice::One)
+    /// Gives a `notify_one` to the first waiter, or stores it. Under the lock (N1).
+    fn hand_out(&self, waiters: &mut Inner<(), Notice>, wakers: &mut Wakers) {
+        if !waiters.signal_first(Notice::One, wakers) {
+            // An exchange, not a store: it goes on with the release sequence of the notice it may add to.
+            self.permit.swap(STORED, Release);
+        }
+        self.settle(waiters);
+    }
+
+    /// Restores N1 after somebody has left the queue. Under the lock.
+    fn settle(&self, waiters: &Inner<(), Notice>) {
+        if waiters.is_empty() && self.permit.load(Relaxed) == WAITED_FOR {
+            self.permit.store(EMPTY, Relaxed);
+        }
+    }
 }
 
 impl Default for Notify {
@@ -161,7 +216,7 @@ impl Notified<'_> {
     pub fn enable(&mut self) -> bool {
         if self.told.is_none() {
             self.told = match self.wait.has_begun() {
-                false => self.notify.waiters.enter(&mut self.wait, None, |waiters, _| take_stored(waiters)),
+                false => self.notify.waiters.enter(&mut self.wait, None, |_, _| self.notify.take_or_queue()),
                 true => self.notify.waiters.try_fetch(&mut self.wait),
             };
         }
@@ -172,23 +227,25 @@ impl Notified<'_> {
 impl Future for Notified<'_> {
     type Output = ();
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         ready!(host::poll_yield(context));
         let this = &mut *self;
         if this.told.take().is_some() || (!this.wait.has_begun() && this.notify.take_stored()) {
             return Poll::Ready(());
         }
-        this.notify.waiters.poll(&mut this.wait, context, |waiters, _| take_stored(waiters)).map(|_| ())
+        this.notify.waiters.poll(&mut this.wait, context, |_, _| this.notify.take_or_queue()).map(|_| ())
     }
 }
 
 impl Drop for Notified<'_> {
+    #[inline]
     fn drop(&mut self) {
+        let notify = self.notify;
         // N2: a notice that is not spent goes to the next one.
-        self.notify.waiters.cancel(&mut self.wait, |waiters, told, wakers| {
-            if told == Some(Notice::One) {
-                hand_out(waiters, wakers);
-            }
+        notify.waiters.cancel(&mut self.wait, |waiters, told, wakers| match told {
+            Some(Notice::One) => notify.hand_out(waiters, wakers),
+            _ => notify.settle(waiters),
         });
         if self.told == Some(Notice::One) {
             self.notify.notify_one();

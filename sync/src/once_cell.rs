@@ -70,6 +70,7 @@ impl<T> OnceCell<T> {
     /// # Cancel safety
     /// Dropping the future drops `f`'s future with it; the next caller that waits makes its own value. So
     /// does a panic.
+    #[inline]
     #[track_caller]
     pub fn get_or_init<F, Fut>(&self, f: F) -> GetOrInit<'_, T, F, Fut>
     where
@@ -92,6 +93,7 @@ impl<T> OnceCell<T> {
     /// assert_eq!(cell.get_or_try_init(|| async { Ok::<_, &str>(1) }).await, Ok(&1));
     /// # });
     /// ```
+    #[inline]
     #[track_caller]
     pub fn get_or_try_init<E, F, Fut>(&self, f: F) -> GetOrTryInit<'_, T, F, Fut>
     where
@@ -206,6 +208,7 @@ struct Making<'a, T, F, Fut> {
 }
 
 impl<'a, T, F: FnOnce() -> Fut, Fut: Future> Making<'a, T, F, Fut> {
+    #[inline]
     fn new(cell: &'a OnceCell<T>, f: F, at: &'static Location<'static>) -> Self {
         Self { cell, attempt: Attempt::new(f, at) }
     }
@@ -238,6 +241,7 @@ impl<'a, T, F: FnOnce() -> Fut, Fut: Future> Making<'a, T, F, Fut> {
 }
 
 impl<T, F, Fut> Drop for Making<'_, T, F, Fut> {
+    #[inline]
     fn drop(&mut self) {
         self.attempt.abandon(&self.cell.gate, false);
     }
@@ -256,6 +260,7 @@ where
 {
     type Output = &'a T;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<&'a T> {
         match ready!(self.making.poll(context, Ok::<T, Infallible>)) {
             Ok(value) => Poll::Ready(value),
@@ -282,6 +287,7 @@ where
 {
     type Output = Result<&'a T, E>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.making.poll(context, |result| result)
     }

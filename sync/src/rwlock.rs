@@ -31,11 +31,14 @@ pub use guard::{
 
 use crate::block;
 use crate::host::WaitKind;
-use crate::permits::{MAX_PERMITS, Permits, Ticket};
+use crate::permits::{MAX_PERMITS, Permits, Ticket, Want};
 use crate::primitive::UnsafeCell;
 
 /// What a writer takes.
 const ALL: usize = MAX_PERMITS;
+
+const READING: Want = Want::new(1, WaitKind::RwLockRead);
+const WRITING: Want = Want::new(ALL, WaitKind::RwLockWrite);
 
 /// A value that many may read or one may write, also across `.await`.
 ///
@@ -91,7 +94,7 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     #[track_caller]
     pub fn read(&self) -> Read<&Self> {
-        Read::new(self, reading())
+        Read::new(self, Ticket::new(Location::caller()))
     }
 
     /// Waits until it may write: until everybody who came before has left.
@@ -101,7 +104,7 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     #[track_caller]
     pub fn write(&self) -> Write<&Self> {
-        Write::new(self, writing())
+        Write::new(self, Ticket::new(Location::caller()))
     }
 
     /// Waits until it may read, as the one reader that can be [upgraded](UpgradableReadGuard::upgrade) to
@@ -142,13 +145,13 @@ impl<T: ?Sized> RwLock<T> {
     /// ```
     #[track_caller]
     pub fn read_owned(self: Arc<Self>) -> Read<Arc<Self>> {
-        Read::new(self, reading())
+        Read::new(self, Ticket::new(Location::caller()))
     }
 
     /// [`write`](Self::write) with a guard that keeps the lock alive.
     #[track_caller]
     pub fn write_owned(self: Arc<Self>) -> Write<Arc<Self>> {
-        Write::new(self, writing())
+        Write::new(self, Ticket::new(Location::caller()))
     }
 
     /// [`upgradable_read`](Self::upgradable_read) with a guard that keeps the lock alive.
@@ -222,14 +225,33 @@ impl<T: ?Sized> RwLock<T> {
 
     /// Reads as the one upgradable reader, if nobody else is it, writes or waits. Never waits itself.
     pub fn try_upgradable_read(&self) -> Option<RwLockUpgradableReadGuard<'_, T>> {
+        self.try_take_upgradable().then(|| UpgradableReadGuard::new(self))
+    }
+
+    /// [`try_upgradable_read`](Self::try_upgradable_read) with a guard that keeps the lock alive.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::sync::Arc;
+    /// let lock = Arc::new(pirn_sync::RwLock::new(1));
+    /// let guard = Arc::clone(&lock).try_upgradable_read_owned().unwrap();
+    /// assert_eq!((*guard, *lock.try_read().unwrap()), (1, 1));
+    /// assert!(Arc::clone(&lock).try_upgradable_read_owned().is_none());
+    /// ```
+    pub fn try_upgradable_read_owned(self: Arc<Self>) -> Option<OwnedRwLockUpgradableReadGuard<T>> {
+        self.try_take_upgradable().then(|| UpgradableReadGuard::new(self))
+    }
+
+    /// The slot and a permit, or neither (L2).
+    fn try_take_upgradable(&self) -> bool {
         if !matches!(self.slot.try_acquire(1), Ok(true)) {
-            return None;
+            return false;
         }
-        if !self.try_take(1) {
+        let taken = self.try_take(1);
+        if !taken {
             self.slot.release(1);
-            return None;
         }
-        Some(UpgradableReadGuard::new(self))
+        taken
     }
 
     #[inline]
@@ -242,18 +264,6 @@ impl<T: ?Sized> RwLock<T> {
         // SAFETY: `&mut self` is the only way to the value: no guard exists, since guards borrow the lock.
         self.value.with_mut(|value| unsafe { &mut *value })
     }
-}
-
-#[inline]
-#[track_caller]
-fn reading() -> Ticket {
-    Ticket::new(1, WaitKind::RwLockRead, Location::caller())
-}
-
-#[inline]
-#[track_caller]
-fn writing() -> Ticket {
-    Ticket::new(ALL, WaitKind::RwLockWrite, Location::caller())
 }
 
 impl<T: Default> Default for RwLock<T> {

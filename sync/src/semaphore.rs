@@ -22,7 +22,7 @@ pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
 use crate::block;
 use crate::error::{AcquireError, TryAcquireError};
 use crate::host::WaitKind;
-use crate::permits::{MAX_PERMITS, Permits, Ticket};
+use crate::permits::{MAX_PERMITS, Permits, Ticket, Want};
 
 /// A number of permits, of which each may be held by one at a time.
 ///
@@ -96,7 +96,7 @@ impl Semaphore {
     /// ```
     #[track_caller]
     pub fn acquire_many(&self, count: usize) -> Acquire<'_> {
-        Acquire { semaphore: self, count, ticket: ticket(count) }
+        Acquire { semaphore: self, count, ticket: Ticket::new(Location::caller()) }
     }
 
     /// [`acquire`](Self::acquire) with a permit that keeps the semaphore alive.
@@ -121,7 +121,7 @@ impl Semaphore {
     /// [`acquire_many`](Self::acquire_many) with permits that keep the semaphore alive.
     #[track_caller]
     pub fn acquire_many_owned(self: Arc<Self>, count: usize) -> AcquireOwned {
-        AcquireOwned { semaphore: Some(self), count, ticket: ticket(count) }
+        AcquireOwned { semaphore: Some(self), count, ticket: Ticket::new(Location::caller()) }
     }
 
     /// [`acquire`](Self::acquire), blocking this thread.
@@ -260,11 +260,6 @@ impl fmt::Debug for Semaphore {
     }
 }
 
-#[track_caller]
-fn ticket(count: usize) -> Ticket {
-    Ticket::new(count, WaitKind::Semaphore, Location::caller())
-}
-
 /// The future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`].
 #[must_use = "futures do nothing unless awaited"]
 #[derive(Debug)]
@@ -280,10 +275,13 @@ impl<'a> Future for Acquire<'a> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        this.semaphore.permits.poll_acquire(&mut this.ticket, context).map(|acquired| match acquired {
-            Ok(()) => Ok(SemaphorePermit::new(this.semaphore, this.count)),
-            Err(_) => Err(AcquireError(())),
-        })
+        this.semaphore
+            .permits
+            .poll_acquire(Want::new(this.count, WaitKind::Semaphore), &mut this.ticket, context)
+            .map(|acquired| match acquired {
+                Ok(()) => Ok(SemaphorePermit::new(this.semaphore, this.count)),
+                Err(_) => Err(AcquireError(())),
+            })
     }
 }
 
@@ -310,7 +308,11 @@ impl Future for AcquireOwned {
         let this = &mut *self;
         let semaphore =
             this.semaphore.take().expect("an `AcquireOwned` was polled again after it had been ready");
-        match semaphore.permits.poll_acquire(&mut this.ticket, context) {
+        match semaphore.permits.poll_acquire(
+            Want::new(this.count, WaitKind::Semaphore),
+            &mut this.ticket,
+            context,
+        ) {
             Poll::Pending => {
                 this.semaphore = Some(semaphore);
                 Poll::Pending

@@ -64,11 +64,13 @@ pub(crate) struct Wait {
 
 impl Wait {
     /// A wait that has not begun.
+    #[inline]
     pub(crate) fn new(kind: WaitKind, at: &'static Location<'static>) -> Self {
         Self { key: None, kind, at }
     }
 
     /// Whether it stands in the queue, or has been told and not fetched it yet.
+    #[inline]
     pub(crate) fn has_begun(&self) -> bool {
         self.key.is_some()
     }
@@ -80,6 +82,11 @@ impl Wait {
 }
 
 impl<X, S: Copy> Inner<X, S> {
+    /// Whether nobody waits that has not been told.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Tells the one who has waited longest, if anybody waits.
     pub(crate) fn signal_first(&mut self, signal: S, wakers: &mut Wakers) -> bool {
         let Some(entry) = self.queue.take_front() else { return false };
@@ -110,11 +117,6 @@ impl<X, S: Copy> Signals<X, S> {
         drop(inner);
         wakers.wake();
         result
-    }
-
-    /// Changes the state under the lock, with nobody to signal.
-    pub(crate) fn look<R>(&self, change: impl FnOnce(&mut Inner<X, S>) -> R) -> R {
-        change(&mut self.inner.lock())
     }
 
     /// Begins a wait without a waker, unless `enter` answers at once. `enter` runs under the lock (S2).
@@ -191,12 +193,19 @@ impl<X, S: Copy> Signals<X, S> {
 
     /// Leaves the queue if the wait had begun. `undo` learns under the lock whether it had been told
     /// something that is now nobody's.
+    #[inline]
     pub(crate) fn cancel(
         &self,
         wait: &mut Wait,
         undo: impl FnOnce(&mut Inner<X, S>, Option<S>, &mut Wakers),
     ) {
-        let Some(key) = wait.key.take() else { return };
+        if let Some(key) = wait.key.take() {
+            self.leave(key, undo);
+        }
+    }
+
+    #[cold]
+    fn leave(&self, key: Key, undo: impl FnOnce(&mut Inner<X, S>, Option<S>, &mut Wakers)) {
         let left = self.with(|inner, wakers| {
             let left = inner.queue.remove(key);
             undo(inner, left.signal, wakers);

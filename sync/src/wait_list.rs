@@ -38,6 +38,7 @@
 //! A `VecDeque` of entries: leaving from the middle costs O(n), and 100,000 waiters who all time out are
 //! an ordinary event.
 
+use std::num::NonZeroU32;
 use std::task::Waker;
 
 /// The number that stands for "no place".
@@ -46,9 +47,21 @@ const NIL: u32 = u32::MAX;
 /// A list that has become empty keeps its memory up to this many places and frees it beyond.
 const KEPT: usize = 32;
 
-/// The name of one entry, held by the operation that waits (W2).
+/// The name of one entry, held by the operation that waits (W2): its place, counted from one, so that no
+/// key costs no space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key(u32);
+pub(crate) struct Key(NonZeroU32);
+
+impl Key {
+    /// The key of the place `at`; `None` for [`NIL`], which counted from one would be zero.
+    fn of(at: u32) -> Option<Self> {
+        NonZeroU32::new(at.wrapping_add(1)).map(Self)
+    }
+
+    fn place(self) -> u32 {
+        self.0.get() - 1
+    }
+}
 
 /// A FIFO whose entries can leave from the middle, and can outlive their place in the queue.
 #[derive(Debug)]
@@ -82,53 +95,62 @@ impl<T> WaitList<T> {
 
     /// Queues `value` behind all others. O(1), amortised over the vector's growth.
     pub(crate) fn push_back(&mut self, value: T) -> Key {
-        let at = self.place(value);
-        self.link(at, self.last, NIL);
-        Key(at)
+        let key = self.place(value);
+        self.link(key.place(), self.last, NIL);
+        key
     }
 
     /// Queues `value` ahead of all others. O(1), amortised over the vector's growth.
     pub(crate) fn push_front(&mut self, value: T) -> Key {
-        let at = self.place(value);
-        self.link(at, NIL, self.first);
-        Key(at)
+        let key = self.place(value);
+        self.link(key.place(), NIL, self.first);
+        key
     }
 
     /// The entry at the front of the queue.
     #[inline]
     pub(crate) fn front(&self) -> Option<Key> {
-        key(self.first)
+        Key::of(self.first)
+    }
+
+    /// The entry at the end of the queue.
+    #[inline]
+    pub(crate) fn back(&self) -> Option<Key> {
+        Key::of(self.last)
     }
 
     /// The entry queued behind `after`.
     #[inline]
     pub(crate) fn behind(&self, after: Key) -> Option<Key> {
-        debug_assert!(self.places[after.0 as usize].queued, "W1: only what is queued has somebody behind it");
-        key(self.places[after.0 as usize].next)
+        debug_assert!(
+            self.places[after.place() as usize].queued,
+            "W1: only what is queued has somebody behind it"
+        );
+        Key::of(self.places[after.place() as usize].next)
     }
 
     /// Takes the front entry off the queue; its value stays for its owner (W1). O(1).
     pub(crate) fn take_front(&mut self) -> Option<&mut T> {
         let front = self.front()?;
-        self.unlink(front.0);
+        self.unlink(front.place());
         Some(self.get_mut(front))
     }
 
     /// The value of an entry, queued or taken.
     #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> &mut T {
-        self.places[key.0 as usize].value.as_mut().expect("W2: a key outlives its entry")
+        self.places[key.place() as usize].value.as_mut().expect("W2: a key outlives its entry")
     }
 
     /// Frees the place of `key`, off the queue or still on it, and returns its value. O(1).
     pub(crate) fn remove(&mut self, key: Key) -> T {
-        if self.places[key.0 as usize].queued {
-            self.unlink(key.0);
+        if self.places[key.place() as usize].queued {
+            self.unlink(key.place());
         }
-        let place = &mut self.places[key.0 as usize];
+        let place = &mut self.places[key.place() as usize];
         let value = place.value.take().expect("W2: a key is given back twice");
         place.next = self.free;
-        self.free = key.0;
+        self.free = key.place();
         self.occupied -= 1;
         if self.occupied == 0 && self.places.len() > KEPT {
             *self = Self::new();
@@ -136,19 +158,18 @@ impl<T> WaitList<T> {
         value
     }
 
-    fn place(&mut self, value: T) -> u32 {
+    fn place(&mut self, value: T) -> Key {
         self.occupied += 1;
-        if self.free != NIL {
-            let at = self.free;
-            let place = &mut self.places[at as usize];
+        if let Some(key) = Key::of(self.free) {
+            let place = &mut self.places[key.place() as usize];
             self.free = place.next;
             place.value = Some(value);
-            return at;
+            return key;
         }
-        let at = u32::try_from(self.places.len()).expect("fewer than 2³² operations wait in one list");
-        assert!(at != NIL, "fewer than 2³² − 1 operations wait in one list");
+        let at = u32::try_from(self.places.len()).ok().and_then(Key::of);
+        let key = at.expect("fewer than 2³² − 1 operations wait in one list");
         self.places.push(Place { previous: NIL, next: NIL, queued: false, value: Some(value) });
-        at
+        key
     }
 
     fn link(&mut self, at: u32, previous: u32, next: u32) {
@@ -179,10 +200,6 @@ impl<T> WaitList<T> {
             of => self.places[of as usize].previous = previous,
         }
     }
-}
-
-fn key(at: u32) -> Option<Key> {
-    (at != NIL).then_some(Key(at))
 }
 
 /// Wakers on their way out of a lock, in the order in which they are to be woken.

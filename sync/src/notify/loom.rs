@@ -1,6 +1,6 @@
 use super::*;
 use crate::models;
-use crate::primitive::{Arc, thread};
+use crate::primitive::{Arc, UnsafeCell, thread};
 
 fn waiter(notify: &Arc<Notify>) -> thread::JoinHandle<()> {
     let notify = Arc::clone(notify);
@@ -47,5 +47,43 @@ fn notify_waiters_reaches_whoever_is_enabled() {
         });
         crate::block::wait(enabled);
         notifying.join().unwrap();
+    });
+}
+
+#[test]
+fn a_stored_permit_carries_what_the_notifier_wrote() {
+    models::check(3, || {
+        let shared = Arc::new((Notify::new(), UnsafeCell::new(0)));
+        let waiting = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                shared.0.notified_blocking();
+                // SAFETY: written before the notice that has just been taken; that is what the model checks.
+                shared.1.with(|value| assert_eq!(unsafe { *value }, 1));
+            }
+        });
+        // SAFETY: nobody reads it before the notice.
+        shared.1.with_mut(|value| unsafe { *value = 1 });
+        shared.0.notify_one();
+        waiting.join().unwrap();
+    });
+}
+
+#[test]
+fn two_notices_and_two_waiters_meet_whoever_comes_first() {
+    models::check(2, || {
+        let notify = Arc::new(Notify::new());
+        let mut first = notify.notified();
+        let notified = models::poll_once(&mut first).is_some();
+        assert!(!notified);
+        let waiting = waiter(&notify);
+        let notifying = thread::spawn({
+            let notify = Arc::clone(&notify);
+            move || notify.notify_one()
+        });
+        notify.notify_one();
+        crate::block::wait(first);
+        notifying.join().unwrap();
+        waiting.join().unwrap();
     });
 }

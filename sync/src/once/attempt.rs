@@ -36,6 +36,7 @@ enum Stage<F, Fut> {
 impl<F, Fut> Unpin for Attempt<F, Fut> {}
 
 impl<F, Fut> Attempt<F, Fut> {
+    #[inline]
     pub(crate) fn new(f: F, at: &'static Location<'static>) -> Self {
         Self { ticket: Gate::ticket(at), stage: Stage::Waiting(f), in_callers_code: false }
     }
@@ -47,17 +48,21 @@ impl<F, Fut> Attempt<F, Fut> {
 
     /// Leaves the gate's queue, or drops the future and then ends the turn: `finish`, or else give up. For
     /// destructors.
+    #[inline]
     pub(crate) fn abandon(&mut self, gate: &Gate, finish: bool) {
         match &mut self.stage {
             Stage::Waiting(_) => gate.leave(&mut self.ticket),
-            Stage::Running(future) => {
-                // Ended when it goes out of scope, also if the future's destructor panics.
-                let _turn = gate.take_over(finish);
-                drop(future.take());
-            }
+            Stage::Running(future) => break_off(future, gate, finish),
             Stage::Ended => {}
         }
     }
+}
+
+#[cold]
+fn break_off<Fut>(future: &mut Option<Pin<Box<Fut>>>, gate: &Gate, finish: bool) {
+    // Ended when it goes out of scope, also if the future's destructor panics.
+    let _turn = gate.take_over(finish);
+    drop(future.take());
 }
 
 impl<F: FnOnce() -> Fut, Fut: Future> Attempt<F, Fut> {

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::block;
 use crate::host::{self, WaitKind};
-use crate::permits::{Permits, Ticket};
+use crate::permits::{Permits, Ticket, Want};
 
 /// One turn at a time, until it is done.
 #[derive(Debug)]
@@ -27,8 +27,9 @@ impl Gate {
     }
 
     /// A request for the turn, which whoever drops it early gives to [`leave`](Self::leave).
+    #[inline]
     pub(crate) fn ticket(at: &'static Location<'static>) -> Ticket {
-        Ticket::new(1, WaitKind::Once, at)
+        Ticket::new(at)
     }
 
     /// Waits for the turn: `true` with it, `false` when it is done.
@@ -38,9 +39,10 @@ impl Gate {
             self.leave(ticket);
             return Poll::Ready(false);
         }
-        self.turn.poll_acquire(ticket, context).map(|acquired| acquired.is_ok())
+        self.turn.poll_acquire(Want::new(1, WaitKind::Once), ticket, context).map(|acquired| acquired.is_ok())
     }
 
+    #[inline]
     pub(crate) fn leave(&self, ticket: &mut Ticket) {
         self.turn.cancel(ticket);
     }

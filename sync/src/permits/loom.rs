@@ -17,8 +17,8 @@ impl<const BARGING: bool> Guarded<BARGING> {
     }
 
     fn acquire(&self) {
-        let mut ticket = Ticket::new(1, WaitKind::Mutex, Location::caller());
-        block::wait(poll_fn(|context| self.permits.poll_acquire(&mut ticket, context)))
+        let (want, mut ticket) = (Want::new(1, WaitKind::Mutex), Ticket::new(Location::caller()));
+        block::wait(poll_fn(|context| self.permits.poll_acquire(want, &mut ticket, context)))
             .expect("never closed");
     }
 
@@ -84,8 +84,31 @@ fn whoever_queues_is_served_first_come_first_served_or_barging() {
         shared.permits.release(1);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(shared.permits.free(), 1);
-        assert_eq!(shared.permits.state.load(Relaxed) & (QUEUED | RESERVED), 0, "P1");
+        assert_eq!(shared.permits.word.look().flags(), 0, "P1");
     }
     models::check(2, all_are_served::<true>);
     models::check(2, all_are_served::<false>);
+}
+
+#[test]
+fn a_release_that_leaves_it_to_a_call_is_seen_by_the_one_who_was_called() {
+    models::check(3, || {
+        let shared = Guarded::<true>::new(0);
+        let (want, mut ticket) = (Want::new(1, WaitKind::Mutex), Ticket::new(Location::caller()));
+        let called = &mut poll_fn(|context| shared.permits.poll_acquire(want, &mut ticket, context));
+        assert!(models::poll_once(called).is_none());
+        shared.permits.release(1);
+        assert!(shared.permits.word.look().has(CALLED), "P5");
+        assert!(shared.permits.try_take(1), "past the called one");
+        let holder = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                shared.add_one();
+                shared.permits.release(1);
+            }
+        });
+        assert!(block::wait(called).is_ok());
+        shared.add_one();
+        holder.join().unwrap();
+    });
 }

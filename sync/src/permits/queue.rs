@@ -2,13 +2,18 @@
 //! [`permits`](super).
 //!
 //! # Invariants
-//! Q1. A waiting entry (not called, not absent) has a waker; a called one has given it to be woken, unless
-//!     it is watching, which is being awake by its own doing.
+//! Q1. A waiting entry (not called, not absent) has a waker, unless its owner is at this moment spinning
+//!     inside a poll; a called one has given its waker to be woken, unless it was awake anyway.
 //! Q2. *Entitled* entries were called because permits were there for all of them at once: the needs of all
 //!     that are entitled and not absent add up to no more than the free permits, unless some were forgotten
 //!     or (with barging) taken since. So each may take without looking at the others, and looks at the
 //!     count.
 //! Q3. Absent entries are skipped, until their next poll makes them waiting again, in their old place.
+//!
+//! # The clock
+//! Reading it costs as much as everything else here together. So a waiter's patience begins when it has come
+//! in vain, or, where newcomers may barge, as it queues; and whoever needs the time more than once under one
+//! hold of the lock asks for it once ([`Now`]).
 
 use std::task::Waker;
 use std::time::Instant;
@@ -26,7 +31,8 @@ pub(super) struct Queue(WaitList<Waiter>);
 #[derive(Debug)]
 pub(super) struct Waiter {
     need: usize,
-    since: Instant,
+    /// Since when it is impatient.
+    since: Option<Instant>,
     pub(super) standing: Standing,
     /// It was polled after a call: its task does poll it when it is woken.
     came: bool,
@@ -36,7 +42,7 @@ pub(super) struct Waiter {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Standing {
-    /// Asleep.
+    /// Asleep, or spinning.
     Waiting,
     /// Woken at this time, and not polled since: because permits are there for it, or as the witness.
     Called { at: Instant, entitled: bool },
@@ -52,6 +58,26 @@ pub(super) enum Ahead {
     Called(usize),
 }
 
+/// What calling came to.
+pub(super) struct Call {
+    /// The first of those that were called is starved.
+    pub(super) first_starved: bool,
+    /// Nobody is left that waits for more permits than there are.
+    pub(super) all_entitled: bool,
+    /// So many permits are free beyond what those who were called want.
+    pub(super) left: usize,
+}
+
+/// The time, read when it is first asked for.
+#[derive(Default)]
+pub(super) struct Now(Option<Instant>);
+
+impl Now {
+    fn get(&mut self) -> Instant {
+        *self.0.get_or_insert_with(clock::now)
+    }
+}
+
 impl Queue {
     /// Nobody waits.
     pub(super) const fn new() -> Self {
@@ -62,11 +88,12 @@ impl Queue {
         self.0.is_empty()
     }
 
-    /// Queues somebody who wants `need` permits, to be told at once to wait or to watch.
-    pub(super) fn push(&mut self, need: usize, ahead_of_all: bool) -> Key {
+    /// Queues somebody who wants `need` permits and is awake, to be told to wait or to watch before it
+    /// sleeps.
+    pub(super) fn push(&mut self, need: usize, ahead_of_all: bool, impatient: bool) -> Key {
         let waiter = Waiter {
             need,
-            since: clock::now(),
+            since: impatient.then(clock::now),
             standing: Standing::Waiting,
             came: false,
             waker: None,
@@ -91,18 +118,26 @@ impl Queue {
         }
     }
 
+    /// Whether it was called and this is the poll that answers.
+    pub(super) fn was_called(&mut self, key: Key) -> bool {
+        !matches!(self.0.get_mut(key).standing, Standing::Waiting)
+    }
+
     /// Its task goes to sleep.
-    pub(super) fn wait(&mut self, key: Key) {
+    pub(super) fn wait(&mut self, key: Key, now: &mut Now) {
         let waiter = self.0.get_mut(key);
         debug_assert!(waiter.waker.is_some(), "Q1: nobody sleeps without a waker");
-        waiter.came |= !matches!(waiter.standing, Standing::Waiting);
+        if !matches!(waiter.standing, Standing::Waiting) {
+            waiter.came = true;
+            waiter.since.get_or_insert_with(|| now.get());
+        }
         (waiter.standing, waiter.looks) = (Standing::Waiting, 0);
     }
 
     /// Its task stays awake, to see whether those who were called come; after enough looks they are absent.
-    pub(super) fn watch(&mut self, own: Key) {
+    pub(super) fn watch(&mut self, own: Key, now: &mut Now) {
         let waiter = self.0.get_mut(own);
-        waiter.standing = Standing::Called { at: clock::now(), entitled: false };
+        waiter.standing = Standing::Called { at: now.get(), entitled: false };
         waiter.looks += 1;
         if waiter.looks < LOOKS {
             return;
@@ -118,11 +153,12 @@ impl Queue {
     }
 
     /// Who goes before `own`, or before somebody at the end of the queue.
-    pub(super) fn ahead_of(&mut self, own: Option<Key>) -> Ahead {
-        if let Some(own) = own
-            && let Standing::Called { entitled: true, .. } = self.0.get_mut(own).standing
-        {
-            return Ahead::Called(0); // Q2
+    pub(super) fn ahead_of(&mut self, own: Option<Key>, now: &mut Now) -> Ahead {
+        let at_stake = own.or_else(|| self.0.back());
+        match at_stake.map(|key| self.0.get_mut(key).standing) {
+            Some(Standing::Called { entitled: true, .. }) if own.is_some() => return Ahead::Called(0), // Q2
+            Some(Standing::Waiting) if own.is_none() => return Ahead::Blocked,
+            _ => {}
         }
         let mut reserved = 0;
         let mut next = self.0.front();
@@ -130,7 +166,7 @@ impl Queue {
             && next != own
         {
             let waiter = self.0.get_mut(key);
-            if !waiter.is_absent(clock::now) {
+            if !waiter.is_absent(now) {
                 match waiter.standing {
                     Standing::Called { entitled: true, .. } => reserved += waiter.need,
                     _ => return Ahead::Blocked,
@@ -141,36 +177,37 @@ impl Queue {
         Ahead::Called(reserved)
     }
 
-    /// Calls those for whom `free` permits suffice, and a witness if it is in doubt whether they come. True
-    /// if the first of them is starved.
+    /// Calls those for whom `free` permits suffice, and a witness if it is in doubt whether they come.
     ///
-    /// There is no doubt about who has come to an earlier call and has not waited long since: then the
-    /// witness, whom it would cost a poll for nothing, can sleep on.
-    pub(super) fn call(&mut self, mut free: usize, wakers: &mut Wakers) -> bool {
-        let now = clock::now();
-        let mut first_starved = None;
-        let mut doubtful = false;
+    /// There is no doubt about who is awake, or has come to an earlier call and has not waited long since. Then the
+    /// witness, whom it would cost a poll for nothing, can sleep on. That several have been called is no reason
+    /// for it to: all of them may have been abandoned.
+    pub(super) fn call(&mut self, free: usize, wakers: &mut Wakers, now: &mut Now) -> Call {
+        let mut result = Call { first_starved: false, all_entitled: true, left: free };
+        let (mut first, mut doubtful) = (true, false);
         let mut next = self.0.front();
         while let Some(key) = next {
             next = self.0.behind(key);
             let waiter = self.0.get_mut(key);
-            if waiter.is_absent(|| now) {
+            if waiter.is_absent(now) {
                 continue;
             }
-            let entitled = waiter.need <= free;
-            if !entitled && !doubtful {
+            if waiter.need > result.left {
+                if doubtful {
+                    waiter.call(false, wakers, now);
+                }
+                result.all_entitled = false;
                 break;
             }
-            waiter.call(now, entitled, wakers);
-            if !entitled {
-                break;
-            }
-            free -= waiter.need;
-            let starved = patience::is_starved(waiter.since, now);
-            doubtful |= starved || !waiter.came;
-            first_starved.get_or_insert(starved);
+            let spins = waiter.is_spinning();
+            waiter.call(true, wakers, now);
+            let starved = waiter.since.is_some_and(|since| patience::is_starved(since, now.get()));
+            result.left -= waiter.need;
+            result.first_starved |= starved && first;
+            doubtful |= starved || !(waiter.came || spins);
+            first = false;
         }
-        first_starved == Some(true)
+        result
     }
 
     /// Wakes everybody who sleeps: nobody will be served any more.
@@ -191,27 +228,29 @@ impl Queue {
 }
 
 impl Waiter {
-    /// Reads the clock only where the answer depends on it.
-    fn is_absent(&mut self, now: impl FnOnce() -> Instant) -> bool {
+    fn is_absent(&mut self, now: &mut Now) -> bool {
         if let Standing::Called { at, .. } = self.standing
-            && patience::has_lapsed(at, now())
+            && patience::has_lapsed(at, now.get())
         {
             self.standing = Standing::Absent;
         }
         matches!(self.standing, Standing::Absent)
     }
 
-    fn call(&mut self, now: Instant, entitled: bool, wakers: &mut Wakers) {
-        let at = match self.standing {
-            Standing::Called { at, entitled: before } if before >= entitled => at,
-            _ => now,
-        };
+    /// Q1: it needs no waking.
+    fn is_spinning(&self) -> bool {
+        matches!(self.standing, Standing::Waiting) && self.waker.is_none()
+    }
+
+    fn call(&mut self, entitled: bool, wakers: &mut Wakers, now: &mut Now) {
         if entitled {
             wakers.push(self.waker.take());
         } else {
             // A scheduler that runs first what was woken last is to run the witness after the others.
             wakers.push_ahead(self.waker.take());
         }
-        self.standing = Standing::Called { at, entitled };
+        if !matches!(self.standing, Standing::Called { entitled: before, .. } if before >= entitled) {
+            self.standing = Standing::Called { at: now.get(), entitled };
+        }
     }
 }

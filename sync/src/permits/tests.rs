@@ -14,8 +14,8 @@ fn wanting<const BARGING: bool>(
     permits: &Permits<BARGING>,
     need: usize,
 ) -> Task<impl Future<Output = Result<(), Closed>> + Unpin + '_> {
-    let mut ticket = Ticket::new(need, WaitKind::Semaphore, Location::caller());
-    Task::new(poll_fn(move |context| permits.poll_acquire(&mut ticket, context)))
+    let (want, mut ticket) = (Want::new(need, WaitKind::Semaphore), Ticket::new(Location::caller()));
+    Task::new(poll_fn(move |context| permits.poll_acquire(want, &mut ticket, context)))
 }
 
 #[test]
@@ -23,30 +23,33 @@ fn flags_are_set_while_somebody_waits_and_only_then() {
     let permits = Permits::<false>::new(0);
     let mut waiter = wanting(&permits, 1);
     assert!(waiter.poll().is_none());
-    assert_eq!(permits.state.load(Relaxed), QUEUED | RESERVED);
+    assert_eq!(permits.word.look().flags(), QUEUED | RESERVED);
     permits.release(1);
     assert!(waiter.poll().is_some());
-    assert_eq!(permits.state.load(Relaxed), 0);
+    assert_eq!(permits.word.look().flags(), 0);
 
     let permits = Permits::<true>::new(0);
     let mut waiter = wanting(&permits, 1);
     assert!(waiter.poll().is_none());
-    assert_eq!(permits.state.load(Relaxed), QUEUED);
+    assert_eq!(permits.word.look().flags(), QUEUED);
     permits.release(1);
     assert!(waiter.poll().is_some());
-    assert_eq!(permits.state.load(Relaxed), 0);
+    assert_eq!(permits.word.look().flags(), 0);
 }
 
 #[test]
-fn a_release_calls_one_more_than_it_has_permits_for() {
+fn all_who_are_called_may_be_abandoned_so_one_more_is_woken() {
     let permits = Permits::<false>::new(0);
     let mut waiters = [(); 4].map(|()| wanting(&permits, 1));
     assert!(waiters.iter_mut().all(|waiter| waiter.poll().is_none()));
     permits.release(2);
     assert_eq!(waiters.each_ref().map(Task::wakes), [1, 1, 1, 0]);
-    assert!(waiters[0].poll().is_some());
     permits.release(1);
-    assert_eq!(waiters.each_ref().map(Task::wakes), [1, 1, 1, 1], "the witness is awake already");
+    assert_eq!(
+        waiters.each_ref().map(Task::wakes),
+        [1, 1, 1, 1],
+        "the witness has been called, and gets one too"
+    );
 }
 
 #[test]
@@ -88,7 +91,7 @@ fn a_witness_passes_over_those_who_do_not_come_even_if_the_clock_stands_still() 
     entries.get_mut(first).standing = Standing::Called { at: far, entitled: true };
     entries.get_mut(last).looks = LOOKS - 10;
     drop(queue);
-    permits.state.fetch_add(1 << SHIFT, Relaxed);
+    permits.word.give_back(1, permits.word.look(), |_| true).unwrap();
     let polls = (0..).take_while(|_| waiters[1].poll().is_none()).count();
     assert!((8..=11).contains(&polls), "{polls}");
     assert!(waiters[0].poll().is_none());
@@ -104,4 +107,36 @@ fn permits_forgotten_under_a_call_are_not_there_when_it_comes() {
     assert!(waiter.run().is_none());
     permits.release(1);
     assert!(waiter.run().is_some());
+}
+
+#[test]
+fn beside_plenty_small_requests_pass_those_who_were_called_and_big_ones_do_not() {
+    let permits = Permits::<false>::new(0);
+    let mut called = wanting(&permits, 1);
+    assert!(called.poll().is_none());
+    permits.release(MAX_PERMITS);
+    assert_eq!(permits.word.look().flags(), QUEUED, "P2");
+    assert!(permits.try_take(1));
+    permits.release(1);
+    assert!(!permits.try_take(MAX_PERMITS));
+    assert!(!permits.try_take(2));
+    assert!(called.poll().is_some());
+    permits.release(1);
+    assert!(permits.try_take(MAX_PERMITS));
+}
+
+#[test]
+fn every_so_many_releases_look_whether_the_one_who_was_called_has_lapsed() {
+    let permits = Permits::<true>::new(0);
+    let mut waiters = [(); 3].map(|()| wanting(&permits, 1));
+    assert!(waiters.iter_mut().all(|waiter| waiter.poll().is_none()));
+    permits.release(1);
+    assert_eq!(waiters.each_ref().map(Task::wakes), [1, 1, 0], "the second one as the witness");
+    std::thread::sleep(std::time::Duration::from_millis(3));
+    for _ in 0..TRUST {
+        if permits.try_take(1) {
+            permits.release(1);
+        }
+    }
+    assert_eq!(waiters[2].wakes(), 1, "neither has come");
 }

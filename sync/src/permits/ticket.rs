@@ -1,31 +1,48 @@
 //! The ticket: one attempt to get permits, from the first poll to the last.
+//!
+//! An attempt stands in the future of every lock and is written there before the lock is even tried. So it
+//! is split: what a primitive knows beforehand travels as a [`Want`], by value and mostly as a constant, and
+//! only what the attempt itself finds out is kept in the [`Ticket`].
 
 use std::panic::Location;
 
 use crate::host::WaitKind;
 use crate::wait_list::Key;
 
-/// What an attempt wants, who asks, and its entry once it is queued.
+/// What is asked for, and by what kind of operation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Want {
+    pub(super) need: usize,
+    pub(super) ahead_of_all: bool,
+    pub(super) kind: WaitKind,
+}
+
+impl Want {
+    /// For `need` permits, at the end of the queue.
+    #[inline]
+    pub(crate) const fn new(need: usize, kind: WaitKind) -> Self {
+        Self { need, ahead_of_all: false, kind }
+    }
+
+    /// The same at the front: for one who holds back everybody else already.
+    pub(crate) const fn ahead_of_all(self) -> Self {
+        Self { ahead_of_all: true, ..self }
+    }
+}
+
+/// Who asks, and its entry once it is queued.
 ///
 /// Whoever drops it before it was served calls [`Permits::cancel`](super::Permits::cancel).
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    pub(super) need: usize,
-    pub(super) ahead_of_all: bool,
     pub(super) key: Option<Key>,
-    pub(super) kind: WaitKind,
     pub(super) at: &'static Location<'static>,
 }
 
 impl Ticket {
-    /// For `need` permits, at the end of the queue.
+    /// For the one who called at `at`.
     #[inline]
-    pub(crate) fn new(need: usize, kind: WaitKind, at: &'static Location<'static>) -> Self {
-        Self { need, ahead_of_all: false, key: None, kind, at }
-    }
-
-    /// The same at the front: for one who holds back everybody else already.
-    pub(crate) fn ahead_of_all(self) -> Self {
-        Self { ahead_of_all: true, ..self }
+    pub(crate) fn new(at: &'static Location<'static>) -> Self {
+        Self { key: None, at }
     }
 }

@@ -6,10 +6,13 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::ALL;
 use super::guard::{Held, Holder, ReadGuard, UpgradableReadGuard, WriteGuard};
+use super::{ALL, READING, WRITING};
 use crate::host::WaitKind;
-use crate::permits::Ticket;
+use crate::permits::{Ticket, Want};
+
+/// Everything but the permit that an upgradable reader has already.
+const UPGRADING: Want = Want::new(ALL - 1, WaitKind::RwLockWrite).ahead_of_all();
 
 const AGAIN: &str = "a future of a `RwLock` was polled again after it had been ready";
 
@@ -29,10 +32,10 @@ struct Taking<H: Holder> {
 
 impl<H: Holder> Taking<H> {
     #[inline]
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<H> {
+    fn poll(&mut self, want: Want, context: &mut Context<'_>) -> Poll<H> {
         let lock = self.lock.as_ref().expect(AGAIN);
         // The permits are never closed, so `Err` cannot come.
-        let _ = ready!(lock.permits.poll_acquire(&mut self.ticket, context));
+        let _ = ready!(lock.permits.poll_acquire(want, &mut self.ticket, context));
         Poll::Ready(self.lock.take().expect(AGAIN))
     }
 }
@@ -58,7 +61,7 @@ impl<H: Holder> Future for Read<H> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(context).map(ReadGuard::new)
+        self.0.poll(READING, context).map(ReadGuard::new)
     }
 }
 
@@ -74,7 +77,7 @@ impl<H: Holder> Future for Write<H> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(context).map(WriteGuard::new)
+        self.0.poll(WRITING, context).map(WriteGuard::new)
     }
 }
 
@@ -89,8 +92,8 @@ pub struct UpgradableRead<H: Holder> {
 
 impl<H: Holder> UpgradableRead<H> {
     pub(super) fn new(lock: H, at: &'static Location<'static>) -> Self {
-        let ticket = || Ticket::new(1, WaitKind::RwLockRead, at);
-        Self { held: Some(Held::new(lock, 0, false)), for_slot: ticket(), for_permit: ticket() }
+        let held = Some(Held::new(lock, 0, false));
+        Self { held, for_slot: Ticket::new(at), for_permit: Ticket::new(at) }
     }
 }
 
@@ -101,10 +104,10 @@ impl<H: Holder> Future for UpgradableRead<H> {
         let this = &mut *self;
         let held = this.held.as_mut().expect(AGAIN);
         if !held.slot {
-            let _ = ready!(held.lock.slot.poll_acquire(&mut this.for_slot, context));
+            let _ = ready!(held.lock.slot.poll_acquire(READING, &mut this.for_slot, context));
             held.slot = true;
         }
-        let _ = ready!(held.lock.permits.poll_acquire(&mut this.for_permit, context));
+        let _ = ready!(held.lock.permits.poll_acquire(READING, &mut this.for_permit, context));
         held.permits = 1;
         Poll::Ready(UpgradableReadGuard::from_held(this.held.take().expect(AGAIN)))
     }
@@ -128,8 +131,7 @@ pub struct Upgrade<H: Holder> {
 
 impl<H: Holder> Upgrade<H> {
     pub(super) fn new(held: Held<H>, at: &'static Location<'static>) -> Self {
-        let ticket = Ticket::new(ALL - 1, WaitKind::RwLockWrite, at).ahead_of_all();
-        Self { held: Some(held), ticket }
+        Self { held: Some(held), ticket: Ticket::new(at) }
     }
 }
 
@@ -139,7 +141,7 @@ impl<H: Holder> Future for Upgrade<H> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let held = this.held.as_mut().expect(AGAIN);
-        let _ = ready!(held.lock.permits.poll_acquire(&mut this.ticket, context));
+        let _ = ready!(held.lock.permits.poll_acquire(UPGRADING, &mut this.ticket, context));
         held.permits = ALL;
         held.give_back_slot();
         Poll::Ready(WriteGuard::from_held(this.held.take().expect(AGAIN)))

@@ -1,20 +1,11 @@
-//! Where a storm runs, and how long it may take.
+//! Where a storm runs: executors of others, and plain threads.
 
-use std::sync::mpsc;
 use std::time::Duration;
 
 use pirn_sync::block;
-use pirn_sync::random::seed;
 
-use crate::{Dice, Task};
-
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// Makes the tasks of a storm, and the check that follows when they have ended.
-type Storm = fn(&Dice) -> (Vec<Task>, Box<dyn FnOnce() + Send>);
-
-/// Runs tasks to their end.
-type Executor = fn(Vec<Task>);
+use crate::driver::drive;
+use crate::{Executor, Storm, Task};
 
 /// Runs the storm that `storm` makes from a generator on every executor, each under the limit.
 pub(crate) fn everywhere(storm: Storm) {
@@ -24,20 +15,7 @@ pub(crate) fn everywhere(storm: Storm) {
         ("smol", on_smol),
         ("threads", on_threads),
     ];
-    for (name, run) in executors {
-        let seed = seed();
-        let (done, ended) = mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let (tasks, check) = storm(&Dice::new(seed));
-            run(tasks);
-            check();
-            let _ = done.send(());
-        });
-        match ended.recv_timeout(LIMIT) {
-            Err(mpsc::RecvTimeoutError::Timeout) => panic!("{name}, seed {seed}: not done within {LIMIT:?}"),
-            _ => assert!(thread.join().is_ok(), "{name}, seed {seed}: failed, see above"),
-        }
-    }
+    drive(&executors, Duration::ZERO, storm);
 }
 
 fn on_tokio(tasks: Vec<Task>) {

@@ -1,0 +1,162 @@
+//! One attempt to get permits that are not simply free: spin, queue, sleep, come when called.
+//!
+//! ```text
+//!   newcomer ── spins outside ──► permits
+//!      │ in vain
+//!      ▼
+//!   the lock of the queue: its turn, and permits there? ── yes ──► permits, out of the queue
+//!      │ no                                  ▲   ▲
+//!      ├── first, and some are free ─► in the queue, spinning
+//!      │                                         │
+//!      └── puts its waker in ──► asleep ── called ┘
+//! ```
+//!
+//! A waker is cloned with no lock held: so the queue is left for that, and looked at anew.
+
+use std::task::{Context, Poll, Waker, ready};
+
+use super::queue::{Ahead, Now, Queue};
+use super::ticket::{Ticket, Want};
+use super::word::{CALLED, CLOSED, QUEUED, RESERVED};
+use super::{Closed, Permits};
+use crate::host;
+use crate::wait_list::{Key, Wakers};
+
+impl<const BARGING: bool> Permits<BARGING> {
+    #[cold]
+    pub(super) fn poll_patiently(
+        &self,
+        want: Want,
+        ticket: &mut Ticket,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Closed>> {
+        ready!(host::poll_yield(context));
+        let may_pass = ticket.key.is_none() && !want.ahead_of_all;
+        if (BARGING || may_pass) && self.spin(want.need) {
+            self.cancel(ticket);
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_queued(want, ticket, context)
+    }
+
+    fn poll_queued(
+        &self,
+        want: Want,
+        ticket: &mut Ticket,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Closed>> {
+        // Who was called has given its waker away.
+        let mut spare = ticket.key.map(|_| context.waker().clone());
+        let mut wakers = Wakers::new();
+        loop {
+            let mut now = Now::default();
+            let mut queue = self.queue.lock();
+            if self.is_closed() {
+                let left = ticket.key.take().map(|key| queue.remove(key));
+                drop(queue);
+                drop(left);
+                return Poll::Ready(Err(Closed));
+            }
+            let ahead = self.ahead(&mut queue, ticket.key, want.ahead_of_all, &mut now);
+            if let Ahead::Called(reserved) = ahead
+                && self.word.take(want.need, reserved)
+            {
+                let left = ticket.key.take().map(|key| queue.remove(key));
+                self.settle(&mut queue, 0, &mut wakers);
+                drop(queue);
+                drop(left);
+                wakers.wake();
+                return Poll::Ready(Ok(()));
+            }
+            if self.stands_and_spins(&mut queue, want, ticket, &ahead) {
+                drop(queue);
+                self.luck.spin(|| Some(self.word.look().free() >= want.need));
+                continue;
+            }
+            if spare.is_none() && !ticket.key.is_some_and(|key| queue.has_waker(key, context.waker())) {
+                drop(queue);
+                spare = Some(context.waker().clone());
+                continue;
+            }
+            let Some(watch) = self.enqueue(&mut queue, want, ticket, &ahead, &mut spare, &mut now) else {
+                continue;
+            };
+            drop(queue);
+            if watch {
+                context.waker().wake_by_ref();
+            }
+            host::waiting_on(want.kind, ticket.at);
+            return Poll::Pending;
+        }
+    }
+
+    /// Looks for a while whether the permits become free, outside the queue.
+    fn spin(&self, need: usize) -> bool {
+        self.luck.spin(|| {
+            let seen = self.word.look();
+            let in_vain = seen.has(CLOSED) || BARGING && seen.has(RESERVED);
+            // Some are free but not enough: to stand in the queue keeps others from taking them.
+            let nibbled = !BARGING && seen.free() > 0 && seen.free() < need;
+            (!in_vain && !nibbled).then(|| self.take_seen(need, seen))
+        })
+    }
+
+    /// Queues a newcomer that nobody is before and whose permits are being given back already, awake: those
+    /// who come later cannot take them any more, and it need not go to sleep for the rest.
+    fn stands_and_spins(&self, queue: &mut Queue, want: Want, ticket: &mut Ticket, ahead: &Ahead) -> bool {
+        let first = !BARGING && !cfg!(loom) && ticket.key.is_none() && matches!(ahead, Ahead::Called(0));
+        if !first || self.word.look().free() == 0 {
+            return false;
+        }
+        self.word.begin_wait(QUEUED | RESERVED, 0);
+        ticket.key = Some(queue.push(want.need, want.ahead_of_all, false));
+        true
+    }
+
+    /// Who goes before `own`, or before a newcomer.
+    pub(super) fn ahead(
+        &self,
+        queue: &mut Queue,
+        own: Option<Key>,
+        ahead_of_all: bool,
+        now: &mut Now,
+    ) -> Ahead {
+        let anybody = BARGING && !self.word.look().has(RESERVED);
+        if anybody || own.is_none() && ahead_of_all {
+            return Ahead::Called(0);
+        }
+        queue.ahead_of(own, now)
+    }
+
+    /// Goes to the queue, or back to sleep in it. `None`: permits have come, look again. `Some(true)`: the
+    /// free permits are kept back for others; it is to look again soon.
+    fn enqueue(
+        &self,
+        queue: &mut Queue,
+        want: Want,
+        ticket: &mut Ticket,
+        ahead: &Ahead,
+        spare: &mut Option<Waker>,
+        now: &mut Now,
+    ) -> Option<bool> {
+        let (set, clear) = match ticket.key {
+            _ if !BARGING => (QUEUED | RESERVED, 0),
+            Some(key) if queue.was_called(key) => (QUEUED, CALLED), // P5
+            _ => (QUEUED, 0),
+        };
+        let free = self.word.begin_wait(set, clear).free();
+        let watch = match *ahead {
+            Ahead::Blocked => false,
+            Ahead::Called(reserved) if free >= reserved + want.need => return None,
+            Ahead::Called(_) => free >= want.need,
+        };
+        let key = *ticket.key.get_or_insert_with(|| queue.push(want.need, want.ahead_of_all, BARGING));
+        queue.swap_waker(key, spare);
+        if watch {
+            queue.watch(key, now);
+        } else {
+            queue.wait(key, now);
+        }
+        Some(watch)
+    }
+}

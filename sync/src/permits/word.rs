@@ -1,0 +1,174 @@
+//! The word of [`permits`](super): how many are free, and four flags about the queue. Every access to it,
+//! and every ordering, stands here.
+//!
+//! ```text
+//!   63                         4        3          2         1          0
+//!   ┌──────────────────────────┬────────┬──────────┬─────────┬──────────┐
+//!   │ free permits             │ CALLED │  CLOSED  │ RESERVED│  QUEUED  │
+//!   └──────────────────────────┴────────┴──────────┴─────────┴──────────┘
+//! ```
+//!
+//! `QUEUED`: somebody is in the queue. `RESERVED`: what is free is meant for somebody in the queue.
+//! `CLOSED`: nothing is given out any more. `CALLED`: whoever would have to be called for one free permit
+//! has been, and has not come yet. Permits P1 to P5 say what each of them guarantees.
+//!
+//! # Orderings
+//! | # | access                                  | order   | with | why                                     | weakened, fails in |
+//! |---|-----------------------------------------|---------|------|-----------------------------------------|--------------------|
+//! | 1 | [`try_take`](Word::try_take), [`take`](Word::take): exchange | Acquire | 2, 3 | the taker sees what the last holder wrote | `loom::a_permit_carries_what_its_holder_wrote` |
+//! | 2 | [`give_back`](Word::give_back): exchange | Release | 1   |                                         | the same |
+//! | 3 | [`set_flags`](Word::set_flags): exchange | Release | 1   | 2, when somebody is queued              | `mutex::loom::three_who_want_it_all_get_it` |
+//! | 4 | [`close`](Word::close): or              | Release | 5    | who sees it closed sees what was done before | `once::loom::one_runs_and_all_see_what_it_did` |
+//! | 5 | [`is_closed`](Word::is_closed): load    | Acquire | 4    |                                         | `once::loom::one_runs_and_all_see_what_it_did` |
+//! | 6 | every other load                        | Relaxed | –    | a guess that an exchange checks, or read under the queue's lock | – |
+//! | 7 | [`begin_wait`](Word::begin_wait): exchange | Relaxed | – | a read-modify-write, which continues the release sequences of 2 and 3; the lock orders the queue itself | – |
+
+use crate::primitive::atomic::AtomicUsize;
+use crate::primitive::atomic::Ordering::{Acquire, Relaxed, Release};
+
+pub(super) const QUEUED: usize = 1;
+pub(super) const RESERVED: usize = 2;
+pub(super) const CLOSED: usize = 4;
+pub(super) const CALLED: usize = 8;
+const SHIFT: u32 = 4;
+
+/// The most permits that the word can count.
+pub(crate) const MAX_PERMITS: usize = usize::MAX >> SHIFT;
+
+/// Free permits and flags.
+#[derive(Debug)]
+pub(super) struct Word(AtomicUsize);
+
+/// What the word was at some moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen(usize);
+
+impl Seen {
+    /// So many are free, and nobody queues.
+    pub(super) const fn idle(free: usize) -> Self {
+        Self(free << SHIFT)
+    }
+
+    pub(super) const fn free(self) -> usize {
+        self.0 >> SHIFT
+    }
+
+    pub(super) const fn has(self, flags: usize) -> bool {
+        self.0 & flags != 0
+    }
+
+    /// The flags alone.
+    #[cfg(test)]
+    pub(super) const fn flags(self) -> usize {
+        self.0 & !(usize::MAX << SHIFT)
+    }
+}
+
+impl Word {
+    crate::const_fn! {
+        pub(super) const fn new(free: usize) -> Self {
+            Self(AtomicUsize::new(free << SHIFT))
+        }
+    }
+
+    #[inline]
+    pub(super) fn look(&self) -> Seen {
+        Seen(self.0.load(Relaxed))
+    }
+
+    #[inline]
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.load(Acquire) & CLOSED != 0
+    }
+
+    /// Takes `need` permits if they are free and none of the flags `keep_out` is set. `seen` may be a guess.
+    #[inline]
+    pub(super) fn try_take(&self, need: usize, keep_out: usize, mut seen: Seen) -> bool {
+        while !seen.has(keep_out) && seen.free() >= need {
+            let left = seen.0 - (need << SHIFT);
+            match self.0.compare_exchange_weak(seen.0, left, Acquire, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => seen = Seen(now),
+            }
+        }
+        false
+    }
+
+    /// Takes `need` permits, reserved or not, if `others` are left. Under the queue's lock.
+    pub(super) fn take(&self, need: usize, others: usize) -> bool {
+        let mut seen = self.look();
+        while seen.free().checked_sub(others).is_some_and(|free| free >= need) {
+            let left = seen.0 - (need << SHIFT);
+            match self.0.compare_exchange_weak(seen.0, left, Acquire, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => seen = Seen(now),
+            }
+        }
+        false
+    }
+
+    /// Makes permits free as long as `may` agrees to what the word is; else says what it was. `seen` may be a
+    /// guess. Panics when there would be more than [`MAX_PERMITS`].
+    #[inline]
+    #[track_caller]
+    pub(super) fn give_back(
+        &self,
+        count: usize,
+        mut seen: Seen,
+        may: impl Fn(Seen) -> bool,
+    ) -> Result<(), Seen> {
+        while may(seen) {
+            seen.check_sum(count);
+            let sum = seen.0 + (count << SHIFT);
+            match self.0.compare_exchange_weak(seen.0, sum, Release, Relaxed) {
+                Ok(_) => return Ok(()),
+                Err(now) => seen = Seen(now),
+            }
+        }
+        Err(seen)
+    }
+
+    /// Sets and clears flags for somebody who is about to wait, in one step with the returned look at what
+    /// is free: a permit given back before this step is seen here, one given back later sees the flags.
+    pub(super) fn begin_wait(&self, set: usize, clear: usize) -> Seen {
+        let mut seen = self.look();
+        while let Err(now) = self.0.compare_exchange_weak(seen.0, seen.0 & !clear | set, Relaxed, Relaxed) {
+            seen = Seen(now);
+        }
+        seen
+    }
+
+    /// If the word is still what was `seen`: adds permits, and replaces the three flags that tell of the
+    /// queue. Under the queue's lock.
+    pub(super) fn set_flags(&self, seen: Seen, flags: usize, returned: usize) -> Result<(), Seen> {
+        let new = (seen.0 & !(QUEUED | RESERVED | CALLED) | flags) + (returned << SHIFT);
+        self.0.compare_exchange(seen.0, new, Release, Relaxed).map(drop).map_err(Seen)
+    }
+
+    /// Takes up to `count` free permits, whoever they are meant for; returns how many.
+    pub(super) fn forget(&self, count: usize) -> usize {
+        let mut seen = self.look();
+        loop {
+            let gone = seen.free().min(count);
+            // Acquire, as `try_take`: whoever forgets a permit has it for the moment.
+            match self.0.compare_exchange_weak(seen.0, seen.0 - (gone << SHIFT), Acquire, Relaxed) {
+                Ok(_) => return gone,
+                Err(now) => seen = Seen(now),
+            }
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.0.fetch_or(CLOSED, Release);
+    }
+}
+
+impl Seen {
+    #[track_caller]
+    pub(super) fn check_sum(self, count: usize) {
+        assert!(
+            self.free().checked_add(count).is_some_and(|sum| sum <= MAX_PERMITS),
+            "too many permits: a semaphore counts up to {MAX_PERMITS}"
+        );
+    }
+}
