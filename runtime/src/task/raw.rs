@@ -120,6 +120,11 @@ impl Header {
 }
 
 impl RawTask {
+    /// Where the task lies: a number that differs from other live tasks'.
+    pub(super) fn address(self) -> usize {
+        self.0.as_ptr().addr()
+    }
+
     /// The header.
     ///
     /// # Safety
