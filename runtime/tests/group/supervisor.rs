@@ -436,12 +436,15 @@ fn the_contexts_end_overrules_a_restart_that_is_under_way() {
         let (log, ended) = (Log::default(), Arc::new(AtomicUsize::new(0)));
         let end_all = Waker::from(Arc::new(EndAll(cancel)));
         let waiting = Arc::new(Mutex::new(None));
+        // Nobody ends inside the supervisor's first poll: it would see them one by one.
+        let (go, open) = Context::background().with_cancel();
         let failing = {
-            let (log, ended) = (log.clone(), Arc::clone(&ended));
+            let (log, ended, go) = (log.clone(), Arc::clone(&ended), go.clone());
             Child::new("failing", move |_| {
                 let inside = log.enter("failing");
-                let ended = Arc::clone(&ended);
+                let (ended, go) = (Arc::clone(&ended), go.clone());
                 async move {
+                    go.done().await;
                     drop(inside);
                     ended.fetch_add(1, Ordering::SeqCst);
                     Err::<(), _>("boom")
@@ -449,13 +452,14 @@ fn the_contexts_end_overrules_a_restart_that_is_under_way() {
             })
         };
         let last = {
-            let (ended, waiting) = (Arc::clone(&ended), Arc::clone(&waiting));
+            let (ended, waiting, go) = (Arc::clone(&ended), Arc::clone(&waiting), go.clone());
             Child::new("last", move |own: Context| {
                 let mut done = Box::pin(own.done());
                 assert!(done.as_mut().poll(&mut Cx::from_waker(&end_all)).is_pending());
                 *waiting.lock().expect("no panic") = Some(done);
-                let ended = Arc::clone(&ended);
+                let (ended, go) = (Arc::clone(&ended), go.clone());
                 async move {
+                    go.done().await;
                     ended.fetch_add(1, Ordering::SeqCst);
                     Ok::<(), &str>(())
                 }
@@ -465,6 +469,7 @@ fn the_contexts_end_overrules_a_restart_that_is_under_way() {
         let mut run = pin!(supervisor.run_children(&ctx, [failing, last]));
         // The supervisor is not polled while both end: it finds the first one failed and the second one over.
         assert!(poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx))).await.is_pending());
+        open.cancel();
         while ended.load(Ordering::SeqCst) < 2 || pirn::Handle::current().metrics().live_tasks > 0 {
             pirn::yield_now().await;
         }
