@@ -21,7 +21,8 @@
 //!
 //! # Invariants
 //! C1. Only the owner moves the word between BUSY and WAITING; a partner only claims, flags or rouses.
-//! C2. A claim moves WAITING to CLAIMED once; nothing leaves CLAIMED.
+//! C2. A claim moves WAITING to CLAIMED once. Nothing leaves CLAIMED, but the owner that begins
+//!     anew when no waiter of it is linked ([`reset`][Claim::reset]).
 //! C3. A claim is taken, and a flag is set, by a partner that holds the lock of a channel in whose queue the
 //!     select stands. What the partner then does to that channel happens before the owner's next look at it,
 //!     because that look takes the same lock.
