@@ -134,7 +134,7 @@ impl Shared {
     {
         let scheduler = BlockingScheduler(self.clone());
         let (job, handle) = new_task(Job(Some(f)), scheduler, TaskId::next(), spawned_at);
-        match self.blocking.owned.insert(&job, name, 0) {
+        match self.blocking.owned.insert(&job, name, None) {
             Ok(()) => self.start_job(job),
             Err(_closed) => job.cancel(),
         }
@@ -180,8 +180,9 @@ impl Schedule for BlockingScheduler {
         shared.start_job(job);
     }
 
-    fn release(&self, key: OwnedKey) -> Option<Arc<str>> {
-        let name = self.0.blocking.owned.remove(key);
+    unsafe fn release(&self, key: OwnedKey) -> Option<Arc<str>> {
+        // SAFETY: the caller's promise, passed on.
+        let name = unsafe { self.0.blocking.owned.remove(key, None) };
         self.0.machines.task_ended(&self.0.blocking.owned);
         name
     }

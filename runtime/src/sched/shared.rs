@@ -111,7 +111,7 @@ impl Shared {
         current::with(|context| {
             let context = context.filter(|context| Arc::ptr_eq(&context.shared, self));
             let near = context.and_then(|context| context.with_processor(|p| p.remote.index));
-            match self.owned.insert(&task, name, near.unwrap_or(0)) {
+            match self.owned.insert(&task, name, near) {
                 Ok(()) => self.schedule(context, task),
                 Err(_closed) => task.cancel(),
             }
@@ -243,8 +243,9 @@ impl Schedule for Scheduler {
         });
     }
 
-    fn release(&self, key: OwnedKey) -> Option<Arc<str>> {
-        let name = self.0.owned.remove(key);
+    unsafe fn release(&self, key: OwnedKey) -> Option<Arc<str>> {
+        // SAFETY: the caller's promise, passed on.
+        let name = unsafe { self.0.owned.remove(key, current::processor()) };
         self.0.machines.task_ended(&self.0.owned);
         name
     }

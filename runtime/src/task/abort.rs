@@ -1,8 +1,10 @@
 //! The right to cancel a task, apart from the right to its output.
 
+use super::owned::TaskView;
 use super::raw::RawTask;
 use super::{JoinHandle, TaskId};
 use std::fmt;
+use std::sync::Arc;
 
 /// Cancels a task from anywhere; made by [`JoinHandle::abort_handle`].
 ///
@@ -34,6 +36,22 @@ impl AbortHandle {
     pub fn is_finished(&self) -> bool {
         // SAFETY: the handle holds a reference.
         unsafe { self.0.header() }.state.snapshot().is_complete()
+    }
+
+    /// What a dump shows of the task, unless it has ended.
+    pub(super) fn view(&self, name: impl FnOnce(TaskId) -> Option<Arc<str>>) -> Option<TaskView> {
+        // SAFETY: the handle holds a reference.
+        let header = unsafe { self.0.header() };
+        let now = header.state.snapshot();
+        (!now.is_complete()).then(|| TaskView {
+            id: header.id,
+            name: name(header.id),
+            spawned_at: header.spawned_at,
+            running: now.is_running(),
+            scheduled: now.is_scheduled(),
+            wait: header.wait(),
+            since: header.since(),
+        })
     }
 
     /// The task's id.

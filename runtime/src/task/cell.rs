@@ -24,7 +24,7 @@ use super::id::TaskId;
 use super::raw::{Header, RawTask, Vtable};
 use super::schedule::{Schedule, UnhandledTaskPanic};
 use super::state::EndPoll;
-use super::{JoinHandle, Outcome, OwnedKey, Runnable, current, waker};
+use super::{JoinHandle, Outcome, Runnable, current, waker};
 use crate::unwind::{caught, drop_caught};
 use pirn_sync::host;
 use pirn_sync::primitive::UnsafeCell;
@@ -198,8 +198,8 @@ impl<F: Future, S: Schedule> Cell<F, S> {
     unsafe fn complete(task: RawTask, mut output: Output<F>) {
         // SAFETY: T3: the task lives (S1).
         let cell = unsafe { Self::of(task) };
-        let key = cell.header.owned_key();
-        let name = if key == OwnedKey::NONE { None } else { cell.scheduler.release(key) };
+        // SAFETY: the key came from the scheduler's registry, and this is the task's one end.
+        let name = cell.header.owned_key().and_then(|key| unsafe { cell.scheduler.release(key) });
         if let Err(error) = &mut output {
             error.set_name(name);
         }

@@ -8,7 +8,7 @@
 use super::*;
 use crate::park::Parker;
 use ::loom::cell::UnsafeCell;
-use ::loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use ::loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use ::loom::sync::{Arc, Mutex};
 use ::loom::thread;
 use std::collections::VecDeque;
@@ -71,9 +71,11 @@ impl Schedule for ToQueue {
         queue.push(task);
     }
 
-    fn release(&self, key: OwnedKey) -> Option<StdArc<str>> {
+    unsafe fn release(&self, key: OwnedKey) -> Option<StdArc<str>> {
         self.alive.with(|_| ());
-        self.queue.owned.as_ref().expect("only tasks of a registry are released").remove(key)
+        let owned = self.queue.owned.as_ref().expect("only tasks of a registry are released");
+        // SAFETY: the caller's promise, passed on.
+        unsafe { owned.remove(key, None) }
     }
 
     fn unhandled_panic(&self, _panic: UnhandledTaskPanic) {
@@ -437,7 +439,7 @@ fn a_spawn_against_a_shutdown_is_run_or_refused() {
                         Poll::<()>::Pending
                     }),
                 );
-                match queue.owned.as_ref().unwrap().insert(&task, None, 0) {
+                match queue.owned.as_ref().unwrap().insert(&task, None, Some(0)) {
                     Ok(()) => queue.push(task),
                     Err(_closed) => task.cancel(),
                 }
@@ -468,7 +470,7 @@ fn a_wake_against_a_shutdown_finds_the_task_over_or_ends_it() {
                 Poll::<()>::Pending
             }),
         );
-        queue.owned.as_ref().unwrap().insert(&task, None, 0).unwrap();
+        queue.owned.as_ref().unwrap().insert(&task, None, Some(0)).unwrap();
         queue.push(task);
         queue.run();
         let waker = out.lock().unwrap().take().unwrap();
@@ -486,5 +488,85 @@ fn a_wake_against_a_shutdown_finds_the_task_over_or_ends_it() {
         queue.run();
         assert!(queue.owned.as_ref().unwrap().is_empty());
         assert!(output(handle).unwrap_err().is_cancelled());
+    });
+}
+
+/// The scheduler of tasks whose registration is the model's own business.
+struct Nobody;
+
+impl Schedule for Nobody {
+    unsafe fn schedule(_this: NonNull<Self>, _task: Runnable) {
+        unreachable!("these tasks are queued all the while");
+    }
+
+    unsafe fn release(&self, _key: OwnedKey) -> Option<StdArc<str>> {
+        None
+    }
+
+    fn unhandled_panic(&self, _panic: UnhandledTaskPanic) {
+        unreachable!("these tasks are never polled");
+    }
+
+    fn coarse_now(&self) -> u64 {
+        0
+    }
+}
+
+/// A registered task; it ends as a worker of the processor `near` ends one.
+struct Registered {
+    task: Runnable,
+    near: Option<usize>,
+}
+
+impl Registered {
+    fn new(owned: &Owned, near: Option<usize>) -> Self {
+        let (task, _detached) = new_task(async {}, Nobody, TaskId::next(), Location::caller());
+        owned.insert(&task, None, Some(0)).unwrap();
+        Self { task, near }
+    }
+
+    fn end(self, owned: &Owned) {
+        // SAFETY: the `Runnable` keeps the task alive; it ends here, and nowhere else.
+        unsafe { owned.remove(self.task.raw().header().owned_key().unwrap(), self.near) };
+        self.task.cancel();
+    }
+}
+
+#[test]
+fn a_dump_against_the_end_of_a_task() {
+    model(|| {
+        let owned = Arc::new(Owned::new(1));
+        let task = Registered::new(&owned, None);
+        let ending = {
+            let owned = owned.clone();
+            thread::spawn(move || task.end(&owned))
+        };
+        // Loom finds the use after the free, if there is one.
+        assert!(owned.view().len() <= 1);
+        ending.join().unwrap();
+        assert!(owned.view().is_empty());
+    });
+}
+
+#[test]
+fn the_end_of_the_last_task_is_seen() {
+    model(|| {
+        let owned = Arc::new(Owned::new(1));
+        let (closing, announced) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let ending = [Some(0), None].map(|near| {
+            let (owned, closing, announced) = (owned.clone(), closing.clone(), announced.clone());
+            let task = Registered::new(&owned, near);
+            thread::spawn(move || {
+                task.end(&owned);
+                if closing.load(Acquire) && owned.is_empty() {
+                    announced.store(true, Relaxed);
+                }
+            })
+        });
+        closing.store(true, Release);
+        owned.close();
+        let seen = owned.is_empty();
+        ending.map(|ending| ending.join().unwrap());
+        assert!(seen || announced.load(Relaxed), "nobody has seen that no task is left");
     });
 }

@@ -23,6 +23,7 @@ mod owned;
 mod raw;
 mod runnable;
 mod schedule;
+mod slots;
 mod state;
 mod waker;
 

@@ -1,51 +1,82 @@
 //! Every live task of one runtime: for the dump, which lists them, and for the shutdown, which drops them.
 //!
-//! A slab of pointers in several shards, each behind its own lock. A processor spawns into shards of its own, so two
-//! meet at a lock only when a task ends on another processor than it began on; and since that is what becomes of
-//! every stolen task, a processor's tasks are spread over several shards, by their addresses. Eight bytes a task:
-//! links in the header would cost sixteen, and unlinking from the middle of a list of a million would touch two
-//! cold neighbours.
+//! Each spawn registers its task and each end forgets it, so this is on the way of both, and the two may be on
+//! different processors. Each processor spawns into a shard of its own, whose lock nobody else takes, but for a dump
+//! or the shutdown; threads outside have one in common. A task that ends leaves its [slot](super::slots) without
+//! the lock, and counts in the shard of the processor where it ended. So two processors share nothing but the
+//! slots themselves, eight bytes a task.
 //!
 //! # Invariants
-//! - O1. An entry is there from before its task is first scheduled until its future is dropped, and the
-//!   task's life outlasts the entry (C4 of the cell): while a shard's lock is held its entries are alive.
+//! - O1. A task has its slot from before it is first scheduled until its future is dropped, and its life
+//!   outlasts the slot's (C4 of the cell).
 //! - O2. A closed registry takes nothing more: after [`close`](Owned::close) the count only falls.
-//! - O3. No user code runs under a shard's lock.
+//! - O3. No user code runs under a lock.
+//! - O4. `ended` is counted up before the slot is vacated, `spawned` after it is taken, and `ended` is read first:
+//!   they are found equal only if at some moment in between no future lived.
+//!
+//! # Why the end of the last task is announced
+//! The shutdown raises a flag, closes, and waits until the registry [is empty](Owned::is_empty), sleeping on a condition
+//! variable between two looks. Whoever ends a task and then sees the flag looks too, and announces what it found.
+//!
+//! ```text
+//!   shutdown                                 the end of a task
+//!   C1  flag = true                          E1  ended += 1
+//!   C2  close: visit each slot               E2  vacate the slot
+//!   C3  fence(SeqCst)                        E3  flag ?  no: go on
+//!   C4  all ended ?  no: wait                E4  fence(SeqCst)
+//!                                            E5  all ended ?  yes: announce
+//! ```
+//!
+//! A slot that C2 finds vacant: its E1 is seen from then on (`vacate` releases). One that it finds taken: its E2 is later,
+//! acquires what C1 wrote, and E3 says yes. So everyone whose E1 the shutdown has not seen by C3 comes to E5. Of all those
+//! fences E4 and of C3 one is last, and whoever passed it sees every E1: that of another who has a fence, since its fence is
+//! earlier; that of one without, since C3 is not later than this fence, and has it. If it is C3 nobody needs to announce
+//! anything.
+//!
+//! # Orderings
+//! `spawned` is behind the locks. `ended` is `Relaxed`: the table of [`slots`](super::slots) and the fences above order it.
+//! Leave out the fence and `loom::the_end_of_the_last_task_is_seen` fails.
 
-use super::raw::RawTask;
+use super::slots::{Slot, Slots};
 use super::{AbortHandle, Runnable, TaskId};
 use crossbeam_utils::CachePadded;
 use pirn_sync::host::Wait;
 use pirn_sync::primitive::Mutex;
+use pirn_sync::primitive::atomic::{AtomicU64, Ordering, fence};
 use std::collections::HashMap;
 use std::panic::Location;
+use std::ptr::NonNull;
 use std::sync::Arc;
-
-/// Shards for each processor: who spawns and who ends its tasks elsewhere meet once in so many times. One under
-/// loom, whose models must take the same path every time: addresses differ.
-const SPREAD: usize = if cfg!(loom) { 1 } else { 8 };
 
 /// Every live task.
 #[derive(Debug)]
 pub(crate) struct Owned {
-    shards: Box<[CachePadded<Mutex<Shard>>]>,
+    /// One for each processor, and a last one for all who have none.
+    shards: Box<[Shard]>,
+    /// Few tasks have a name, so names do not lie in every task.
+    names: Mutex<HashMap<TaskId, Arc<str>>>,
 }
 
 #[derive(Debug, Default)]
 struct Shard {
+    /// Who began here.
+    begun: CachePadded<Mutex<Begun>>,
+    /// How many have ended here.
+    ended: CachePadded<AtomicU64>,
+}
+
+#[derive(Debug, Default)]
+struct Begun {
     closed: bool,
-    entries: Vec<Option<RawTask>>,
-    vacant: Vec<u32>,
-    /// Few tasks have a name, so names do not lie in every task.
-    names: HashMap<u32, Arc<str>>,
     spawned: u64,
+    slots: Slots,
 }
 
 /// A task's place in the registry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnedKey {
-    shard: u32,
-    index: u32,
+    pub(super) slot: NonNull<Slot>,
+    pub(super) id: TaskId,
 }
 
 /// One live task, as a dump shows it.
@@ -65,88 +96,81 @@ pub(crate) struct TaskView {
 #[derive(Debug)]
 pub(crate) struct Closed;
 
-impl OwnedKey {
-    /// The key of a task that was never registered.
-    pub(crate) const NONE: Self = Self { shard: u32::MAX, index: u32::MAX };
-
-    pub(super) fn to_bits(self) -> u64 {
-        u64::from(self.shard) << 32 | u64::from(self.index)
-    }
-
-    pub(super) fn from_bits(bits: u64) -> Self {
-        Self { shard: (bits >> 32) as u32, index: bits as u32 }
-    }
-}
-
 impl Owned {
     pub(crate) fn new(processors: usize) -> Self {
-        Self { shards: (0..SPREAD * processors.max(1)).map(|_| CachePadded::default()).collect() }
+        let shards = (0..=processors.max(1)).map(|_| Shard::default()).collect();
+        Self { shards, names: Mutex::default() }
     }
 
-    /// Registers a task that is about to be scheduled, in a shard of the processor `near`.
-    pub(crate) fn insert(&self, task: &Runnable, name: Option<Arc<str>>, near: usize) -> Result<(), Closed> {
-        // Tasks are 64 bytes at least: neighbours in memory, spawned one after the other, differ above these bits.
-        let number = (near * SPREAD + (task.raw().address() >> 6) % SPREAD) % self.shards.len();
-        let mut shard = self.shards[number].lock();
-        if shard.closed {
+    /// The shard of a processor, or of those who have none.
+    fn shard(&self, near: Option<usize>) -> &Shard {
+        let last = self.shards.len() - 1;
+        &self.shards[near.map_or(last, |processor| processor % last)]
+    }
+
+    /// Registers a task that is about to be scheduled, in the shard of the processor `near`.
+    pub(crate) fn insert(
+        &self,
+        task: &Runnable,
+        name: Option<Arc<str>>,
+        near: Option<usize>,
+    ) -> Result<(), Closed> {
+        // SAFETY: the `Runnable` keeps the task alive.
+        let header = unsafe { task.raw().header() };
+        let mut begun = self.shard(near).begun.lock();
+        if begun.closed {
             return Err(Closed);
         }
-        let entry = Some(task.raw());
-        let index = match shard.vacant.pop() {
-            Some(index) => {
-                shard.entries[index as usize] = entry;
-                index
-            }
-            None => {
-                shard.entries.push(entry);
-                u32::try_from(shard.entries.len() - 1).expect("fewer than 2³² live tasks")
-            }
-        };
+        let slot = begun.slots.put(task.raw(), name.is_some());
+        begun.spawned += 1;
+        drop(begun);
+        header.set_slot(slot);
         if let Some(name) = name {
-            shard.names.insert(index, name);
+            self.names.lock().insert(header.id, name);
         }
-        shard.spawned += 1;
-        // SAFETY: the `Runnable` keeps the task alive.
-        unsafe { task.raw().header() }.set_owned_key(OwnedKey { shard: number as u32, index });
         Ok(())
     }
 
-    /// Forgets a task; its name, if it had one, comes back.
-    pub(crate) fn remove(&self, key: OwnedKey) -> Option<Arc<str>> {
-        let mut shard = self.shards[key.shard as usize].lock();
-        let shard = &mut *shard;
-        let entry = shard.entries[key.index as usize].take();
-        debug_assert!(entry.is_some(), "a task is released once");
-        shard.vacant.push(key.index);
-        if shard.vacant.len() == shard.entries.len() && shard.entries.capacity() > 1024 {
-            // After a burst of a million tasks the memory goes back.
-            shard.entries = Vec::new();
-            shard.vacant = Vec::new();
-        }
-        if shard.names.is_empty() { None } else { shard.names.remove(&key.index) }
+    /// Forgets a task that ends on the processor `near`; its name, if it had one, comes back.
+    ///
+    /// # Safety
+    /// The key is that of a task which is registered here; its future is dropped, and the caller alone ends it.
+    pub(crate) unsafe fn remove(&self, key: OwnedKey, near: Option<usize>) -> Option<Arc<str>> {
+        self.shard(near).ended.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: a segment is not freed while a slot in it is taken (L3 of the slots), nor before the registry.
+        let named = unsafe { key.slot.as_ref() }.vacate();
+        if named { self.names.lock().remove(&key.id) } else { None }
+    }
+
+    /// How many have ended.
+    fn ended(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.ended.load(Ordering::Relaxed)).sum()
     }
 
     /// How many tasks live.
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().len()).sum()
+        let ended = self.ended();
+        (self.spawned() - ended) as usize
     }
 
+    /// Whether no task lives. Of all who look after they have raised or seen the flag (C3, E4) one sees that none does.
     pub(crate) fn is_empty(&self) -> bool {
-        self.shards.iter().all(|shard| shard.lock().len() == 0)
+        fence(Ordering::SeqCst);
+        self.len() == 0
     }
 
     /// How many were ever registered.
     pub(crate) fn spawned(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.lock().spawned).sum()
+        self.shards.iter().map(|shard| shard.begun.lock().spawned).sum()
     }
 
     /// Refuses all further tasks (O2) and aborts those that live.
     pub(crate) fn close(&self) {
         for shard in &self.shards {
             let live: Vec<AbortHandle> = {
-                let mut shard = shard.lock();
-                shard.closed = true;
-                shard.entries.iter().flatten().map(|&task| abort_handle(task)).collect()
+                let mut begun = shard.begun.lock();
+                begun.closed = true;
+                begun.slots.all().collect()
             };
             // O3: an abort schedules the task, and the last reference may free it.
             live.iter().for_each(AbortHandle::abort);
@@ -155,38 +179,14 @@ impl Owned {
 
     /// A picture of every live task.
     pub(crate) fn view(&self) -> Vec<TaskView> {
-        let mut views = Vec::new();
+        let mut live: Vec<AbortHandle> = Vec::new();
         for shard in &self.shards {
-            let shard = shard.lock();
-            let live = shard.entries.iter().enumerate().filter_map(|(i, task)| Some((i as u32, (*task)?)));
-            views.extend(live.map(|(index, task)| {
-                // SAFETY: O1.
-                let header = unsafe { task.header() };
-                let now = header.state.snapshot();
-                TaskView {
-                    id: header.id,
-                    name: shard.names.get(&index).cloned(),
-                    spawned_at: header.spawned_at,
-                    running: now.is_running(),
-                    scheduled: now.is_scheduled(),
-                    wait: header.wait(),
-                    since: header.since(),
-                }
-            }));
+            live.extend(shard.begun.lock().slots.all());
         }
+        let names = self.names.lock();
+        let views = live.iter().filter_map(|task| task.view(|id| names.get(&id).cloned())).collect();
+        // O3: `live` goes after the lock, and what it frees with it.
+        drop(names);
         views
     }
-}
-
-impl Shard {
-    fn len(&self) -> usize {
-        self.entries.len() - self.vacant.len()
-    }
-}
-
-/// A reference to a task whose shard is locked.
-fn abort_handle(task: RawTask) -> AbortHandle {
-    // SAFETY: O1: the task's life holds a reference, so one may be added.
-    unsafe { task.header() }.state.add_ref();
-    AbortHandle::from_ref(task)
 }

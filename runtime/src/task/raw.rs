@@ -13,11 +13,12 @@
 //! # Orderings
 //! All accesses to the wait record (`kind_since`, `wait_at`) are `Relaxed`: the machine that polls writes it,
 //! whoever dumps reads it. A dump may catch the kind of one wait with the place of the next; it is a picture,
-//! nothing is decided on it. All accesses to `owned` are `Relaxed` too: whoever asks for it got the task
-//! through a queue or a lock.
+//! nothing is decided on it. All accesses to `slot` are `Relaxed` too: whoever asks for it got the task
+//! through a queue.
 
 use super::cell::JoinWaker;
 use super::id::TaskId;
+use super::slots::Slot;
 use super::state::{State, Wake};
 use super::{Outcome, OwnedKey, Runnable};
 use pirn_sync::host::{Wait, WaitKind};
@@ -32,8 +33,8 @@ pub(super) struct Header {
     pub(super) vtable: &'static Vtable,
     pub(super) id: TaskId,
     pub(super) spawned_at: &'static Location<'static>,
-    /// The task's place in the registry, as [`OwnedKey::to_bits`]; written before the task is scheduled.
-    owned: AtomicU64,
+    /// The task's place in the registry, null if it has none; written before the task is scheduled.
+    slot: AtomicPtr<Slot>,
     wait_at: AtomicPtr<Location<'static>>,
     /// The wait's kind in the low 8 bits; in the other 56 the coarse time of its begin, or of the spawn.
     kind_since: AtomicU64,
@@ -80,19 +81,20 @@ impl Header {
             vtable,
             id,
             spawned_at,
-            owned: AtomicU64::new(OwnedKey::NONE.to_bits()),
+            slot: AtomicPtr::new(std::ptr::null_mut()),
             wait_at: AtomicPtr::new(std::ptr::null_mut()),
             kind_since: AtomicU64::new(now << 8),
         }
     }
 
     /// The task's place in the registry.
-    pub(super) fn owned_key(&self) -> OwnedKey {
-        OwnedKey::from_bits(self.owned.load(Ordering::Relaxed))
+    pub(super) fn owned_key(&self) -> Option<OwnedKey> {
+        let slot = NonNull::new(self.slot.load(Ordering::Relaxed))?;
+        Some(OwnedKey { slot, id: self.id })
     }
 
-    pub(super) fn set_owned_key(&self, key: OwnedKey) {
-        self.owned.store(key.to_bits(), Ordering::Relaxed);
+    pub(super) fn set_slot(&self, slot: NonNull<Slot>) {
+        self.slot.store(slot.as_ptr(), Ordering::Relaxed);
     }
 
     /// Records what the task waits on, since `since` in the caller's coarse unit.
@@ -120,11 +122,6 @@ impl Header {
 }
 
 impl RawTask {
-    /// Where the task lies: a number that differs from other live tasks'.
-    pub(super) fn address(self) -> usize {
-        self.0.as_ptr().addr()
-    }
-
     /// The header.
     ///
     /// # Safety

@@ -17,8 +17,11 @@ pub(crate) trait Schedule: Send + Sync + 'static {
     unsafe fn schedule(this: NonNull<Self>, task: Runnable);
 
     /// The task's future is dropped: forget the task, and give back its name if it has one. Not called for
-    /// tasks that were never registered, whose key is [`OwnedKey::NONE`].
-    fn release(&self, key: OwnedKey) -> Option<Arc<str>>;
+    /// tasks that were never registered, which have no key.
+    ///
+    /// # Safety
+    /// The key is the task's own, and the caller alone ends the task.
+    unsafe fn release(&self, key: OwnedKey) -> Option<Arc<str>>;
 
     /// The task panicked and nobody can join it any more.
     fn unhandled_panic(&self, panic: UnhandledTaskPanic);

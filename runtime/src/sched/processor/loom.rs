@@ -20,7 +20,7 @@ impl Schedule for Nobody {
         unreachable!("these tasks are woken by nobody");
     }
 
-    fn release(&self, _key: OwnedKey) -> Option<Arc<str>> {
+    unsafe fn release(&self, _key: OwnedKey) -> Option<Arc<str>> {
         unreachable!("these tasks are in no registry");
     }
 
