@@ -6,19 +6,14 @@
 //!   2  local queue
 //!   3  own timers    those that are due go to the local queue; every 16th time before 1
 //!   4  injector      a fair share: its length divided by the processors, in one batch
-//!   5  relief        half the queue of a processor that stands still
-//!   6  netpoller     without waiting: its own set, then the others'
-//!   7  steal         half of a victim's queue, four rounds over all processors from a random start; in the
+//!   5  netpoller     without waiting: its own set, then the others'
+//!   6  steal         half of a victim's queue, four rounds over all processors from a random start; in the
 //!                    last round also timers that are due, and a victim's next if it lay there all the while
 //! ```
 //!
 //! Why 61: a prime keeps the fairness tick from falling into step with a program's own rhythm (Go's choice,
 //! and tokio's). It bounds two kinds of greed at once: a local queue that never empties must not starve the
 //! injector, and a pair of tasks that hand `next` to each other must not starve the local queue.
-//!
-//! Why relief comes before the network: the kernel may take a machine's core away for milliseconds, or a poll may be
-//! long. What that machine had queued would wait all the while, since whoever could steal it always finds another
-//! event first.
 //!
 //! Why `next` is robbed so late: its owner will most likely take it within a microsecond, and a task that is
 //! stolen while its waker is about to wait for it costs two cache misses and a wake-up. When it lay there in
@@ -27,7 +22,6 @@
 use super::current::Context;
 use super::processor::{Peers, Processor, Remote};
 use crate::task::Runnable;
-use std::mem;
 use std::sync::Arc;
 
 /// A task comes from the injector, or the queue is asked before `next`, once in so many times.
@@ -76,9 +70,6 @@ impl Context {
         if let Some(task) = self.pop_local().or_else(|| self.take_share()) {
             return Some(task);
         }
-        if let Some(task) = self.relieve() {
-            return Some(task);
-        }
         self.look_at_network(Scope::Any);
         self.pop_local().or_else(|| self.search())
     }
@@ -103,29 +94,6 @@ impl Context {
         })?;
         if more && !self.searching.get() {
             // The batch was in nobody's queue for a moment: a last look may have missed it.
-            self.shared.notify();
-        }
-        task
-    }
-
-    /// Half the queue of a processor that has begun and ended no poll since this one last had nothing to do.
-    fn relieve(&self) -> Option<Runnable> {
-        let (task, more) = self.with_processor(|own| {
-            let mut peers = own.peers(&self.shared.roster);
-            let Peers { list, polls, .. } = &mut *peers;
-            polls.resize(list.len(), 0);
-            let mut task = None;
-            for (other, before) in list.iter().zip(polls) {
-                let now = other.counters.raw_polls();
-                let stands_still = mem::replace(before, now) == now;
-                if stands_still && task.is_none() && !Arc::ptr_eq(other, &own.remote) {
-                    task = other.thief.steal_half(&own.queue);
-                }
-            }
-            (task, own.queue.len() > 0)
-        })?;
-        if task.is_some() && more && !self.searching.get() {
-            // As with a share of the injector.
             self.shared.notify();
         }
         task

@@ -54,8 +54,6 @@ pub(super) struct Peers {
     pub(super) list: Arc<[Arc<Remote>]>,
     /// Room for what a thief saw in each `next` slot.
     pub(super) seen: Vec<usize>,
-    /// What each had counted when this one last had nothing to do.
-    pub(super) polls: Vec<u64>,
 }
 
 /// The part that everybody sees.
@@ -173,12 +171,7 @@ impl Processor {
             queue,
             random: Random::new(random::seed()),
             tick: Cell::new(0),
-            peers: RefCell::new(Peers {
-                version: usize::MAX,
-                list: Arc::new([]),
-                seen: Vec::new(),
-                polls: Vec::new(),
-            }),
+            peers: RefCell::new(Peers { version: usize::MAX, list: Arc::new([]), seen: Vec::new() }),
         })
     }
 
