@@ -76,7 +76,7 @@ impl Registration {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(result) => {
-                    if !stamp.is_last_edge() && drained(&result) {
+                    if stamp.trusts_short_reads() && drained(&result) {
                         self.descriptor.clear_ready(direction, stamp);
                     }
                     return Poll::Ready(Ok(result));

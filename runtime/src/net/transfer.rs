@@ -1,7 +1,8 @@
 //! Reading, peeking and writing: the operations that TCP and Unix streams share.
 //!
 //! A read that returns less than there was room for has emptied the socket, and a write that was cut short
-//! has filled it: both spare the next operation a system call that would only say "would block".
+//! has filled it: both spare the next operation a system call that would only say "would block". Reads of
+//! Unix streams are the exception that [`ByteStream`] tells of.
 //!
 //! Writes pass `MSG_NOSIGNAL`: a peer that is gone is an error (`BrokenPipe`), never a SIGPIPE.
 
@@ -16,6 +17,21 @@ use socket2::SockRef;
 
 use super::socket::{Leaf, Socket};
 use crate::netpoll::Direction;
+
+/// The streams of std.
+pub trait ByteStream: AsFd {
+    /// Whether a short read has emptied the socket. In a Unix stream a read ends too where descriptors came with the
+    /// bytes, or another sender's credentials, and the kernel's report told of what lies behind as well.
+    const SHORT_READ_EMPTIES: bool;
+}
+
+impl ByteStream for std::net::TcpStream {
+    const SHORT_READ_EMPTIES: bool = true;
+}
+
+impl ByteStream for std::os::unix::net::UnixStream {
+    const SHORT_READ_EMPTIES: bool = false;
+}
 
 /// The future of a stream's `read`.
 #[derive(Debug)]
@@ -62,13 +78,13 @@ impl<'a, S: AsFd> Write<'a, S> {
     }
 }
 
-impl<S: AsFd> Future for Read<'_, S> {
+impl<S: ByteStream> Future for Read<'_, S> {
     type Output = io::Result<usize>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { leaf, buf } = self.get_mut();
         let room = buf.len();
-        leaf.poll(cx, |socket| receive(socket, buf), |&count| is_short(count, room))
+        leaf.poll(cx, |socket| receive(socket, buf), |&count| has_emptied::<S>(count, room))
     }
 }
 
@@ -91,37 +107,37 @@ impl<S: AsFd> Future for Write<'_, S> {
 }
 
 /// `AsyncRead::poll_read` of a stream.
-pub(super) fn poll_read<S: AsFd>(
+pub(super) fn poll_read<S: ByteStream>(
     socket: &Socket<S>,
     cx: &mut Context<'_>,
     buf: &mut [u8],
 ) -> Poll<io::Result<usize>> {
     let room = buf.len();
     let attempt = |socket: &S| receive(socket, buf);
-    socket.poll_shared(Direction::Read, cx, attempt, |&count| is_short(count, room))
+    socket.poll_shared(Direction::Read, cx, attempt, |&count| has_emptied::<S>(count, room))
 }
 
 /// As [`poll_read`], into bytes that need not be initialised: as many as are returned are, from the first on.
 #[cfg(feature = "hyper")]
-pub(super) fn poll_read_uninit<S: AsFd>(
+pub(super) fn poll_read_uninit<S: ByteStream>(
     socket: &Socket<S>,
     cx: &mut Context<'_>,
     buf: &mut [MaybeUninit<u8>],
 ) -> Poll<io::Result<usize>> {
     let room = buf.len();
     let attempt = |socket: &S| SockRef::from(socket).recv(buf);
-    socket.poll_shared(Direction::Read, cx, attempt, |&count| is_short(count, room))
+    socket.poll_shared(Direction::Read, cx, attempt, |&count| has_emptied::<S>(count, room))
 }
 
 /// `AsyncRead::poll_read_vectored` of a stream.
-pub(super) fn poll_read_vectored<S: AsFd>(
+pub(super) fn poll_read_vectored<S: ByteStream>(
     socket: &Socket<S>,
     cx: &mut Context<'_>,
     bufs: &mut [IoSliceMut<'_>],
 ) -> Poll<io::Result<usize>> {
     let room = bufs.iter().map(|buf| buf.len()).sum();
     let attempt = |socket: &S| (&*SockRef::from(socket)).read_vectored(bufs);
-    socket.poll_shared(Direction::Read, cx, attempt, |&count| is_short(count, room))
+    socket.poll_shared(Direction::Read, cx, attempt, |&count| has_emptied::<S>(count, room))
 }
 
 /// `AsyncWrite::poll_write` of a stream.
@@ -166,6 +182,10 @@ fn peek<S: AsFd>(socket: &S, buf: &mut [u8]) -> io::Result<usize> {
     // initialised ones.
     let bytes = unsafe { &mut *(std::ptr::from_mut(buf) as *mut [MaybeUninit<u8>]) };
     SockRef::from(socket).peek(bytes)
+}
+
+fn has_emptied<S: ByteStream>(count: usize, room: usize) -> bool {
+    S::SHORT_READ_EMPTIES && is_short(count, room)
 }
 
 fn is_short(count: usize, room: usize) -> bool {

@@ -7,8 +7,8 @@
 //!
 //! ```text
 //!   bit  63 ………………… 3      2        1        0
-//!       ┌──────────────┬────────┬─────────┬───────┐     event:  tick + 1, READY (and HUNG_UP)
-//!       │ tick: edges  │ CLOSED │ HUNG_UP │ READY │     clear:  READY and HUNG_UP go, by exchange against
+//!       ┌──────────────┬────────┬─────────┬───────┐     event:  tick + 1, READY (and PARTIAL)
+//!       │ tick: edges  │ CLOSED │ PARTIAL │ READY │     clear:  READY and PARTIAL go, by exchange against
 //!       └──────────────┴────────┴─────────┴───────┘             the very word that was seen before the call
 //!
 //!   reader                                   poller
@@ -34,9 +34,10 @@
 //! wait as [`Waiting::SHARED`], one entry per task, which the next event takes out.
 //!
 //! # Short reads
-//! A stream that gave fewer bytes than there was room for is drained, so its READY may be cleared at once
-//! and the call that would only say "would block" is saved. Not so after a hang-up: it came in the same edge
-//! as the last bytes, and no later edge will tell of the end again. [`ReadyStamp::is_last_edge`] says so.
+//! A stream that gave fewer bytes than there was room for is drained, so its READY may be cleared at once and the call
+//! that would only say "would block" is saved. Not so where one edge tells of two things that a single read does not
+//! return together: the last bytes and the hang-up, or the bytes before and behind urgent data. No later edge tells of
+//! the second one again. PARTIAL marks such edges, and [`ReadyStamp::trusts_short_reads`] says so.
 //!
 //! # Nudges
 //! A deadline that is moved or that passes is no event of the kernel's, yet whoever waits must look again.
@@ -75,7 +76,7 @@ use super::home::Home;
 use super::table::Token;
 
 const READY: u64 = 1;
-const HUNG_UP: u64 = 1 << 1;
+const PARTIAL: u64 = 1 << 1;
 const CLOSED: u64 = 1 << 2;
 const TICK: u64 = 1 << 3;
 
@@ -94,9 +95,9 @@ pub(crate) enum Direction {
 pub(crate) struct ReadyStamp(u64);
 
 impl ReadyStamp {
-    /// Whether the peer has hung up: no further edge may come, so a short read must not clear this one.
-    pub(crate) fn is_last_edge(self) -> bool {
-        self.0 & HUNG_UP != 0
+    /// Whether a read that returns less than it could proves that there is no more.
+    pub(crate) fn trusts_short_reads(self) -> bool {
+        self.0 & PARTIAL == 0
     }
 }
 
@@ -172,7 +173,7 @@ impl Descriptor {
 
     /// The system call made after `stamp` was taken found nothing (D2). Without effect if an event came since.
     pub(crate) fn clear_ready(&self, direction: Direction, stamp: ReadyStamp) {
-        let cleared = stamp.0 & !(READY | HUNG_UP);
+        let cleared = stamp.0 & !(READY | PARTIAL);
         let _ = self.side(direction).word.compare_exchange(stamp.0, cleared, Relaxed, Relaxed);
     }
 
@@ -187,10 +188,10 @@ impl Descriptor {
     /// The kernel reported `readiness`: moves the wakers of all whom that concerns to `ready`.
     pub(super) fn event(&self, readiness: Readiness, ready: &mut Vec<Waker>) {
         if readiness.read {
-            self.read.event(readiness.read_hung_up, ready);
+            self.read.event(readiness.read_partial, ready);
         }
         if readiness.write {
-            self.write.event(readiness.write_hung_up, ready);
+            self.write.event(readiness.write_partial, ready);
         }
     }
 
@@ -265,8 +266,8 @@ impl Side {
         Some(waiters.list.remove(place))
     }
 
-    fn event(&self, hung_up: bool, ready: &mut Vec<Waker>) {
-        let up = if hung_up { READY | HUNG_UP } else { READY };
+    fn event(&self, partial: bool, ready: &mut Vec<Waker>) {
+        let up = if partial { READY | PARTIAL } else { READY };
         let mut word = self.word.load(Relaxed);
         while let Err(current) = self.word.compare_exchange_weak(word, (word + TICK) | up, Release, Relaxed) {
             word = current;

@@ -3,18 +3,19 @@
 //! Every system call that registers or asks stands here; the wait for several sets at once stands in
 //! [`sleep`](super::sleep). [`Selector`] is the surface that a twin for another kernel would have (see [`super`]).
 //!
-//! A set is only ever asked with a zero timeout: whoever wants to sleep waits for all sets together, and looks at
-//! those that have something afterwards. Several threads may look at one set; each event goes to one of them.
+//! Several threads may look at one set, and one wait in it meanwhile; each event goes to one of them.
 
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::time::Duration;
 
 use super::descriptor::Direction;
 use super::table::Token;
 
 /// Events taken from the kernel at once: 3 KiB of stack, and a turn short enough to stay fair.
-const BATCH: usize = 256;
+const BATCH: i32 = 256;
 
 /// What an event says of a descriptor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,20 +24,20 @@ pub(super) struct Readiness {
     pub(super) read: bool,
     /// Room to write, or an end or error that writing will tell of.
     pub(super) write: bool,
-    /// The peer writes no more.
-    pub(super) read_hung_up: bool,
-    /// The peer reads no more.
-    pub(super) write_hung_up: bool,
+    /// A single read may leave something: the peer writes no more, or has sent urgent data, at which reads stop.
+    pub(super) read_partial: bool,
+    /// The same of writes: the peer reads no more.
+    pub(super) write_partial: bool,
 }
 
 impl Readiness {
     fn from_events(events: u32) -> Self {
         let any = |mask: i32| events & mask as u32 != 0;
         Self {
-            read: any(libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR),
+            read: any(libc::EPOLLIN | libc::EPOLLPRI | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR),
             write: any(libc::EPOLLOUT | libc::EPOLLHUP | libc::EPOLLERR),
-            read_hung_up: any(libc::EPOLLRDHUP | libc::EPOLLHUP),
-            write_hung_up: any(libc::EPOLLHUP),
+            read_partial: any(libc::EPOLLPRI | libc::EPOLLRDHUP | libc::EPOLLHUP),
+            write_partial: any(libc::EPOLLHUP),
         }
     }
 }
@@ -54,8 +55,14 @@ impl Selector {
 
     /// Adds `fd` for both directions, edge-triggered, as `token`.
     pub(super) fn register(&self, fd: RawFd, token: Token) -> io::Result<()> {
-        let interest = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
+        let reading = libc::EPOLLIN | libc::EPOLLPRI | libc::EPOLLRDHUP;
+        let interest = reading | libc::EPOLLOUT | libc::EPOLLET;
         self.control(libc::EPOLL_CTL_ADD, fd, interest as u32, token.to_bits())
+    }
+
+    /// Adds `fd` as [`Token::WAKE`], which every wait and look reports while `fd` is readable.
+    pub(super) fn register_wake(&self, fd: RawFd) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN as u32, Token::WAKE.to_bits())
     }
 
     /// Takes `fd` out.
@@ -74,10 +81,36 @@ impl Selector {
         &self,
         deliver: impl FnOnce(&mut dyn Iterator<Item = (Token, Readiness)>),
     ) -> io::Result<()> {
-        let mut buffer = [const { MaybeUninit::<libc::epoll_event>::uninit() }; BATCH];
-        let events = buffer.as_mut_ptr().cast();
-        // SAFETY: `events` points at room for BATCH events, which the kernel may overwrite.
-        let count = check(unsafe { libc::epoll_wait(self.0.as_raw_fd(), events, BATCH as i32, 0) })?;
+        // SAFETY: `take` vouches for `events`.
+        self.take(deliver, |events| unsafe { libc::epoll_wait(self.0.as_raw_fd(), events, BATCH, 0) })
+    }
+
+    /// As [`look`](Self::look), but waits at most `timeout` (`None`: for ever) until something has happened.
+    pub(super) fn wait(
+        &self,
+        timeout: Option<Duration>,
+        deliver: impl FnOnce(&mut dyn Iterator<Item = (Token, Readiness)>),
+    ) -> io::Result<()> {
+        let timeout = timeout.map(KernelTime::from);
+        let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+        let no_mask = ptr::null::<libc::sigset_t>();
+        // Not every C library has a function of this name.
+        // SAFETY: `take` vouches for `events`; `timeout` is null or points at a time that lives through the call, whose
+        // layout is the kernel's; no signal mask is passed.
+        self.take(deliver, |events| unsafe {
+            let set = self.0.as_raw_fd();
+            libc::syscall(libc::SYS_epoll_pwait2, set, events, BATCH, timeout, no_mask, 0_usize) as i32
+        })
+    }
+
+    /// Has `ask` fill the room for [`BATCH`] events that it is given, and passes them on.
+    fn take(
+        &self,
+        deliver: impl FnOnce(&mut dyn Iterator<Item = (Token, Readiness)>),
+        ask: impl FnOnce(*mut libc::epoll_event) -> i32,
+    ) -> io::Result<()> {
+        let mut buffer = [const { MaybeUninit::<libc::epoll_event>::uninit() }; BATCH as usize];
+        let count = check(ask(buffer.as_mut_ptr().cast()))?;
         if count > 0 {
             // SAFETY: the kernel has filled in the first `count` events.
             let events = buffer[..count as usize].iter().map(|event| unsafe { event.assume_init() });
@@ -86,6 +119,20 @@ impl Selector {
             );
         }
         Ok(())
+    }
+}
+
+/// A length of time as the kernel's younger system calls read it, on machines of any word size.
+#[repr(C)]
+struct KernelTime {
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+impl From<Duration> for KernelTime {
+    fn from(time: Duration) -> Self {
+        let seconds = time.as_secs().try_into().unwrap_or(i64::MAX);
+        Self { seconds, nanoseconds: time.subsec_nanos().into() }
     }
 }
 

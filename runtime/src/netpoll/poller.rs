@@ -5,6 +5,10 @@
 //! own lock for a moment inside it: always in this order. No waker runs under either; they are moved to the
 //! caller. `open` and `close` make their system calls with the table free.
 //!
+//! # Errors
+//! A set that exists has no reason to refuse a look or a wait, unless the program has closed a descriptor that is not
+//! its own. There is nobody to tell of that and nothing to be done, so neither returns an error.
+//!
 //! # Why closing is safe at any moment
 //! ```text
 //!   closer                                   poller, holding an event of the same descriptor
@@ -24,9 +28,10 @@ use parking_lot::RwLock;
 use pirn_sync::primitive::Arc;
 use pirn_sync::primitive::atomic::{AtomicUsize, Ordering};
 
-use super::descriptor::{self, Descriptor};
+use super::descriptor::Descriptor;
 use super::epoll::{self, Readiness, Selector};
 use super::home::Homes;
+use super::population::Population;
 use super::sleep::{MAX_SETS, Sleep};
 use super::table::{Table, Token};
 
@@ -36,6 +41,7 @@ pub(crate) struct Netpoll {
     /// One for each processor that the runtime began with.
     sets: Box<[Selector]>,
     homes: Homes,
+    population: Population,
     sleep: Sleep,
     /// Read for every batch of events, by several machines at once, and written when a descriptor comes or goes.
     table: RwLock<Table>,
@@ -52,6 +58,7 @@ impl Netpoll {
         Ok(Self {
             sets: (0..sets).map(|_| Selector::new()).collect::<io::Result<_>>()?,
             homes: Homes::new(sets),
+            population: Population::new(sets),
             sleep: Sleep::new()?,
             table: RwLock::new(Table::default()),
             registered: AtomicUsize::new(0),
@@ -67,9 +74,8 @@ impl Netpoll {
         let fd = fd.as_raw_fd();
         let home = self.homes.choose(epoll::arrival_cpu(fd), processor);
         // In the table first: the kernel may report the first event before `register` returns.
-        let inserted = self.change(|table| table.insert(|token| Descriptor::new(fd, token, home)));
-        let descriptor = inserted.ok_or_else(descriptor::closed)?;
-        if let Err(error) = self.sets[home].register(fd, descriptor.token()) {
+        let descriptor = self.change(|table| table.insert(fd, |token| Descriptor::new(fd, token, home)))?;
+        if let Err(error) = self.enter(home, &descriptor) {
             let removed = self.change(|table| table.remove(descriptor.token()));
             drop(removed);
             return Err(error);
@@ -77,9 +83,25 @@ impl Netpoll {
         Ok(descriptor)
     }
 
+    /// Registers `descriptor` in `set`, where whoever sleeps will hear of it.
+    fn enter(&self, set: usize, descriptor: &Descriptor) -> io::Result<()> {
+        if self.population.arrive(set) {
+            self.wake();
+        }
+        let registered = self.sets[set].register(descriptor.fd(), descriptor.token());
+        registered.inspect_err(|_| self.population.leave(set))
+    }
+
+    /// Takes `descriptor` out of `set`.
+    fn leave(&self, set: usize, descriptor: &Descriptor) -> io::Result<()> {
+        let deregistered = self.sets[set].deregister(descriptor.fd());
+        self.population.leave(set);
+        deregistered
+    }
+
     /// Takes `descriptor` out. Its number must still be open. Who still waits on it is forgotten, not woken.
     pub(crate) fn close(&self, descriptor: &Descriptor) -> io::Result<()> {
-        let deregistered = descriptor.home.close(|set| self.sets[set].deregister(descriptor.fd()));
+        let deregistered = descriptor.home.close(|set| self.leave(set, descriptor));
         let removed = self.change(|table| table.remove(descriptor.token()));
         drop(removed);
         let mut forgotten = Vec::new();
@@ -98,57 +120,55 @@ impl Netpoll {
 
     #[cold]
     fn bring_home(&self, set: usize, descriptor: &Descriptor) {
-        let register = |set: usize| self.sets[set].register(descriptor.fd(), descriptor.token());
         // It is registered there, and its number is open: leaving cannot fail.
-        let deregister = |set: usize| drop(self.sets[set].deregister(descriptor.fd()));
-        descriptor.home.move_to(set, register, deregister);
+        let leave = |set| drop(self.leave(set, descriptor));
+        descriptor.home.move_to(set, |set| self.enter(set, descriptor), leave);
     }
 
     /// Looks, without waiting, at what is at home with `processor`, and appends the wakers of what became ready to
     /// `ready`. The caller wakes them.
-    pub(crate) fn look_at(&self, processor: usize, ready: &mut Vec<Waker>) -> io::Result<()> {
+    pub(crate) fn look_at(&self, processor: usize, ready: &mut Vec<Waker>) {
         let set = self.homes.of_processor(processor);
         self.homes.seen_here(set);
-        self.look(set, ready)
+        self.look(set, ready);
     }
 
     /// Looks at the other sets, one after the other from `processor`'s on, until one has something.
-    pub(crate) fn look_at_others(&self, processor: usize, ready: &mut Vec<Waker>) -> io::Result<()> {
+    pub(crate) fn look_at_others(&self, processor: usize, ready: &mut Vec<Waker>) {
         let sets = self.sets.len();
         let own = self.homes.of_processor(processor);
         for next in 1..sets {
             if !ready.is_empty() {
                 break;
             }
-            self.look((own + next) % sets, ready)?;
+            self.look((own + next) % sets, ready);
         }
-        Ok(())
     }
 
     /// Looks at every set.
-    pub(crate) fn look_everywhere(&self, ready: &mut Vec<Waker>) -> io::Result<()> {
-        (0..self.sets.len()).try_for_each(|set| self.look(set, ready))
+    pub(crate) fn look_everywhere(&self, ready: &mut Vec<Waker>) {
+        (0..self.sets.len()).for_each(|set| self.look(set, ready));
     }
 
-    /// Waits at most `timeout` (`None`: until something happens) and then looks everywhere. Returns early when
-    /// [woken](Self::wake) or interrupted by a signal. Several threads may call it at once.
-    pub(crate) fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Waker>) -> io::Result<()> {
-        self.sleep.wait(&self.sets, timeout)?;
-        self.look_everywhere(ready)
+    /// Waits at most `timeout` (`None`: until something happens), and appends the wakers of what became ready to
+    /// `ready`. Returns early when [woken](Self::wake) or interrupted by a signal. For one thread at a time: a second
+    /// one waits until the first is back.
+    pub(crate) fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Waker>) {
+        let mut hear = |events: &mut dyn Iterator<Item = (Token, Readiness)>| self.hear(events, ready);
+        let _ = self.sleep.wait(&self.sets, &self.population, timeout, &mut hear);
     }
 
-    fn look(&self, set: usize, ready: &mut Vec<Waker>) -> io::Result<()> {
-        self.sets[set].look(|events| {
-            let table = self.table.read();
-            for (token, readiness) in events {
-                self.dispatch(&table, token, readiness, ready);
+    fn look(&self, set: usize, ready: &mut Vec<Waker>) {
+        let _ = self.sets[set].look(|events| self.hear(events, ready));
+    }
+
+    /// Hands a batch of events to the descriptors.
+    fn hear(&self, events: &mut dyn Iterator<Item = (Token, Readiness)>, ready: &mut Vec<Waker>) {
+        let table = self.table.read();
+        for (token, readiness) in events {
+            if let Some(descriptor) = table.get(token) {
+                descriptor.event(readiness, ready);
             }
-        })
-    }
-
-    fn dispatch(&self, table: &Table, token: Token, readiness: Readiness, ready: &mut Vec<Waker>) {
-        if let Some(descriptor) = table.get(token) {
-            descriptor.event(readiness, ready);
         }
     }
 

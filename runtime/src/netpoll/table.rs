@@ -15,22 +15,30 @@
 //! B1. A slot's generation grows when its descriptor is taken out, never otherwise.
 //! B2. So at most one descriptor ever had a given token. (A slot would have to be reused 2³² times while one
 //!     machine holds a single event for this to fail.)
-//! B3. The token `u64::MAX` belongs to the poller's own wake event: slot numbers stay below `u32::MAX`.
+//! B3. [`Token::WAKE`] belongs to what ends a wait: slot numbers stay below `u32::MAX`, and no look finds it here.
 //! B4. A closed table takes no more descriptors.
+//! B5. `registered` has a mark for each number in the table, and no number is in it twice. The kernel sees to that
+//!     within one of its sets only.
 //!
 //! # Rejected
 //! The descriptor's address as the token: it saves a look into the table, and costs an `unsafe` read of
 //! memory that must be kept alive by a list of the recently closed. A map by number: no cure for reuse.
 
+use std::io;
+use std::os::fd::RawFd;
+
 use pirn_sync::primitive::Arc;
 
-use super::descriptor::Descriptor;
+use super::descriptor::{self, Descriptor};
 
 /// A slot and its generation, as the kernel hands them back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Token(u64);
 
 impl Token {
+    /// The poller's own: not a descriptor, but a wake (B3).
+    pub(super) const WAKE: Self = Self(u64::MAX);
+
     fn new(slot: u32, generation: u32) -> Self {
         Self(u64::from(generation) << 32 | u64::from(slot))
     }
@@ -59,6 +67,8 @@ impl Token {
 pub(super) struct Table {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    /// By descriptor number: those are small.
+    registered: Vec<bool>,
     closed: bool,
 }
 
@@ -69,10 +79,21 @@ struct Slot {
 }
 
 impl Table {
-    /// Puts what `make` returns in a free slot. `None` when the table is closed (B4).
-    pub(super) fn insert(&mut self, make: impl FnOnce(Token) -> Descriptor) -> Option<Arc<Descriptor>> {
+    /// Puts what `make` returns for `fd` in a free slot. An error when the table is closed (B4), or has `fd` (B5).
+    pub(super) fn insert(
+        &mut self,
+        fd: RawFd,
+        make: impl FnOnce(Token) -> Descriptor,
+    ) -> io::Result<Arc<Descriptor>> {
         if self.closed {
-            return None;
+            return Err(descriptor::closed());
+        }
+        let place = fd as usize;
+        if self.registered.len() <= place {
+            self.registered.resize(place + 1, false);
+        }
+        if std::mem::replace(&mut self.registered[place], true) {
+            return Err(io::Error::from_raw_os_error(libc::EEXIST));
         }
         let number = self.free.pop().unwrap_or_else(|| {
             let number = u32::try_from(self.slots.len()).expect("fewer descriptors than 2³²");
@@ -83,7 +104,7 @@ impl Table {
         let slot = &mut self.slots[number as usize];
         let descriptor = Arc::new(make(Token::new(number, slot.generation)));
         slot.descriptor = Some(Arc::clone(&descriptor));
-        Some(descriptor)
+        Ok(descriptor)
     }
 
     /// The descriptor with this token, if it has not been taken out (B2).
@@ -98,6 +119,7 @@ impl Table {
         let descriptor = slot.descriptor.take()?;
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(token.slot() as u32);
+        self.registered[descriptor.fd() as usize] = false;
         Some(descriptor)
     }
 
@@ -109,6 +131,7 @@ impl Table {
     /// Closes the table (B4) and empties it.
     pub(super) fn close(&mut self) -> Vec<Arc<Descriptor>> {
         self.closed = true;
+        self.registered.clear();
         let mut taken = Vec::with_capacity(self.len());
         for (number, slot) in self.slots.iter_mut().enumerate() {
             if let Some(descriptor) = slot.descriptor.take() {

@@ -84,7 +84,7 @@ fn reap(netpoll: &Netpoll) {
         });
         if !orphans.is_empty() {
             // Nobody waits on these descriptors, so there is nobody to wake: every event means "look again".
-            let _ = netpoll.wait(None, &mut Vec::new());
+            netpoll.wait(None, &mut Vec::new());
         }
     }
 }

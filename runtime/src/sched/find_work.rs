@@ -107,11 +107,14 @@ impl Context {
         }
         let Some(own) = self.with_processor(|processor| processor.remote.index) else { return };
         let mut due = self.due.borrow_mut();
-        self.shared.network_asked(match scope {
+        match scope {
             Scope::Own => netpoll.look_at(own, &mut due),
-            Scope::Any => netpoll.look_at(own, &mut due).and_then(|()| netpoll.look_at_others(own, &mut due)),
-            Scope::All => netpoll.look_everywhere(&mut due),
-        });
+            Scope::Any => {
+                netpoll.look_at(own, &mut due);
+                netpoll.look_at_others(own, &mut due);
+            }
+            Scope::All => self.shared.look_at_network(&mut due),
+        }
         drop(due);
         self.wake_due();
     }

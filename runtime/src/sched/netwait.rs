@@ -17,7 +17,6 @@
 use super::current::Context;
 use super::machine::{Assignment, Machine};
 use super::shared::Shared;
-use std::io;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -52,17 +51,13 @@ impl Machine {
 impl Shared {
     /// Waits for the network at most `timeout`, and adds whom to wake.
     fn wait_for_network(&self, timeout: Option<Duration>, due: &mut Vec<Waker>) {
-        self.network_asked(self.netpoll.wait(timeout, due));
+        self.netpoll.wait(timeout, due);
+        self.network_seen();
     }
 
     /// Looks at all of the network without waiting.
     pub(super) fn look_at_network(&self, due: &mut Vec<Waker>) {
-        self.network_asked(self.netpoll.look_everywhere(due));
-    }
-
-    /// An error is a broken epoll descriptor, which only a program that closes descriptors it does not own can
-    /// cause; the workers go on either way.
-    pub(super) fn network_asked(&self, _result: io::Result<()>) {
+        self.netpoll.look_everywhere(due);
         self.network_seen();
     }
 }

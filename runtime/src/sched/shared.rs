@@ -58,7 +58,7 @@ pub(crate) struct Shared {
     started: Instant,
     /// Milliseconds since the start, as last read by any machine: when a task began to wait, for the dump.
     coarse: AtomicU64,
-    /// When the network was looked at, in the same unit.
+    /// When all of the network was looked at, in the same unit.
     network_seen: AtomicU64,
 }
 
@@ -206,7 +206,8 @@ impl Shared {
         self.roster.list()
     }
 
-    /// Somebody has just looked at the network.
+    /// Somebody has just looked at all of the network. A look at some sets does not count: those of a processor that is
+    /// stuck or was given up would be nobody's.
     pub(super) fn network_seen(&self) {
         self.network_seen.store(self.now() / 1_000_000, Ordering::Relaxed);
     }

@@ -22,6 +22,7 @@ pub(crate) fn within_a_minute(body: impl FnOnce() + Send + 'static) {
 }
 
 /// Runs `future` on a runtime of its own.
+#[allow(dead_code, reason = "not every test file wants two processors")]
 pub(crate) fn run(future: impl Future<Output = io::Result<()>> + Send + 'static) {
     within_a_minute(move || {
         let runtime = pirn::Builder::new().procs(2).build().unwrap();

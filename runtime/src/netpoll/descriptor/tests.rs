@@ -116,11 +116,11 @@ fn a_cancelled_wait_holds_no_waker() {
 fn a_hang_up_is_remembered_until_the_descriptor_is_drained() {
     let descriptor = descriptor();
     let mut cx = Context::from_waker(Waker::noop());
-    assert!(!stamp(descriptor.poll_ready_shared(Direction::Read, &mut cx)).is_last_edge());
-    dispatch(&descriptor, Readiness { read: true, read_hung_up: true, ..Readiness::default() });
+    assert!(stamp(descriptor.poll_ready_shared(Direction::Read, &mut cx)).trusts_short_reads());
+    dispatch(&descriptor, Readiness { read: true, read_partial: true, ..Readiness::default() });
     dispatch(&descriptor, readable());
     let seen = stamp(descriptor.poll_ready_shared(Direction::Read, &mut cx));
-    assert!(seen.is_last_edge());
+    assert!(!seen.trusts_short_reads());
     descriptor.clear_ready(Direction::Read, seen);
     assert!(descriptor.poll_ready_shared(Direction::Read, &mut cx).is_pending());
 }

@@ -29,7 +29,7 @@ fn pair() -> (UnixStream, UnixStream) {
 /// Drains the first edges and clears `descriptor` for reading.
 fn settle(netpoll: &Netpoll, descriptor: &Descriptor) {
     let mut ready = Vec::new();
-    netpoll.look_everywhere(&mut ready).unwrap();
+    netpoll.look_everywhere(&mut ready);
     let mut cx = Context::from_waker(Waker::noop());
     if let Poll::Ready(stamp) = descriptor.poll_ready_shared(Direction::Read, &mut cx) {
         descriptor.clear_ready(Direction::Read, stamp.unwrap());
@@ -55,7 +55,7 @@ fn bytes_wake_the_reader() {
     });
     let mut ready = Vec::new();
     while ready.is_empty() {
-        netpoll.wait(Some(LONG), &mut ready).unwrap();
+        netpoll.wait(Some(LONG), &mut ready);
     }
     assert_eq!(count.0.load(Ordering::Relaxed), 0, "poll wakes nobody itself");
     ready.into_iter().for_each(Waker::wake);
@@ -76,6 +76,20 @@ fn a_regular_file_is_refused() {
 }
 
 #[test]
+fn a_number_is_registered_once_wherever_its_home_would_be() {
+    let netpoll = Netpoll::new(2).unwrap();
+    let (ours, _theirs) = pair();
+    let descriptor = netpoll.open(ours.as_fd(), Some(0)).unwrap();
+    for processor in [0, 1] {
+        let error = netpoll.open(ours.as_fd(), Some(processor)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    }
+    netpoll.close(&descriptor).unwrap();
+    let again = netpoll.open(ours.as_fd(), Some(1)).unwrap();
+    netpoll.close(&again).unwrap();
+}
+
+#[test]
 fn a_reused_number_gets_no_stale_wake() {
     let netpoll = std::sync::Arc::new(Netpoll::new(2).unwrap());
     let stop = std::sync::Arc::new(AtomicUsize::new(0));
@@ -84,7 +98,7 @@ fn a_reused_number_gets_no_stale_wake() {
         thread::spawn(move || {
             let mut ready = Vec::new();
             while stop.load(Ordering::Relaxed) == 0 {
-                netpoll.wait(Some(Duration::from_millis(1)), &mut ready).unwrap();
+                netpoll.wait(Some(Duration::from_millis(1)), &mut ready);
                 ready.drain(..).for_each(Waker::wake);
             }
         })
@@ -137,9 +151,9 @@ fn a_descriptor_follows_the_task_that_waits_for_it() {
         assert!(descriptor.poll_ready_shared(Direction::Read, &mut cx).is_pending());
         theirs.write_all(b"x").unwrap();
         let mut ready = Vec::new();
-        netpoll.look_at(before, &mut ready).unwrap();
+        netpoll.look_at(before, &mut ready);
         assert!(ready.is_empty(), "it has moved to {now}");
-        netpoll.look_at_others(before, &mut ready).unwrap();
+        netpoll.look_at_others(before, &mut ready);
         assert_eq!(ready.len(), 1, "who has nothing to do looks there too");
         assert!((&ours).read(&mut [0; 8]).unwrap() == 1);
     }
@@ -172,7 +186,7 @@ fn no_byte_goes_unheard_while_its_descriptor_moves() {
         theirs.write_all(b"x").unwrap();
         let mut ready = Vec::new();
         while waits && ready.is_empty() {
-            netpoll.wait(Some(LONG), &mut ready).unwrap();
+            netpoll.wait(Some(LONG), &mut ready);
             assert!(begun.elapsed() < 2 * LONG, "a byte that nobody hears of");
         }
         assert_eq!((&ours).read(&mut [0; 8]).unwrap(), 1);
@@ -181,6 +195,63 @@ fn no_byte_goes_unheard_while_its_descriptor_moves() {
     stop.store(1, Ordering::Relaxed);
     mover.join().unwrap();
     netpoll.close(&descriptor).unwrap();
+}
+
+/// Waits until the thread `id` sleeps in the kernel.
+fn until_it_sleeps(id: i32) {
+    let stat = format!("/proc/self/task/{id}/stat");
+    while !std::fs::read_to_string(&stat).unwrap().contains(") S ") {
+        thread::yield_now();
+    }
+}
+
+/// A thread waits in set 0 alone when `bring` brings a descriptor into set 1: it hears of a byte there.
+fn is_heard_in_set_1(bring: impl FnOnce(&Netpoll, &UnixStream) -> Arc<Descriptor>) {
+    let netpoll = std::sync::Arc::new(Netpoll::new(2).unwrap());
+    let (ours, mut theirs) = pair();
+    let (tell_id, id) = std::sync::mpsc::channel();
+    let (tell_heard, heard) = std::sync::mpsc::channel();
+    let resting = netpoll.open(theirs.as_fd(), Some(0)).unwrap();
+    settle(&netpoll, &resting);
+    let sleeper = {
+        let netpoll = netpoll.clone();
+        thread::spawn(move || {
+            // SAFETY: the call takes no pointer.
+            tell_id.send(unsafe { libc::gettid() }).unwrap();
+            let mut ready = Vec::new();
+            while ready.is_empty() {
+                netpoll.wait(Some(LONG), &mut ready);
+            }
+            tell_heard.send(()).unwrap();
+        })
+    };
+    let id = id.recv().unwrap();
+    until_it_sleeps(id);
+    let descriptor = bring(&netpoll, &ours);
+    let mut cx = Context::from_waker(Waker::noop());
+    while let Poll::Ready(stamp) = descriptor.poll_ready_shared(Direction::Read, &mut cx) {
+        descriptor.clear_ready(Direction::Read, stamp.unwrap());
+    }
+    until_it_sleeps(id);
+    theirs.write_all(b"x").unwrap();
+    heard.recv_timeout(LONG / 2).expect("the sleeper hears of set 1");
+    sleeper.join().unwrap();
+    netpoll.close(&descriptor).unwrap();
+    netpoll.close(&resting).unwrap();
+}
+
+#[test]
+fn a_descriptor_that_is_opened_in_another_set_is_heard_by_who_sleeps_in_one() {
+    is_heard_in_set_1(|netpoll, ours| netpoll.open(ours.as_fd(), Some(1)).unwrap());
+}
+
+#[test]
+fn a_descriptor_that_moves_to_another_set_is_heard_by_who_sleeps_in_one() {
+    is_heard_in_set_1(|netpoll, ours| {
+        let descriptor = netpoll.open(ours.as_fd(), Some(0)).unwrap();
+        wait_long_at(netpoll, &descriptor, 1);
+        descriptor
+    });
 }
 
 #[test]

@@ -30,7 +30,7 @@ impl Model {
             counter = self.raised.wait(counter).unwrap();
         }
         drop(counter);
-        self.signal.lower(|| std::mem::take(&mut *self.counter.lock().unwrap()) > 0);
+        self.signal.lower(|| *self.counter.lock().unwrap() = 0);
     }
 }
 

@@ -1,13 +1,13 @@
 use super::*;
 
-fn insert(table: &mut Table) -> Token {
-    table.insert(|token| Descriptor::new(3, token, 0)).expect("the table is open").token()
+fn insert(table: &mut Table, fd: RawFd) -> Token {
+    table.insert(fd, |token| Descriptor::new(fd, token, 0)).expect("the table is open").token()
 }
 
 #[test]
 fn a_token_finds_its_own_descriptor_only() {
     let mut table = Table::default();
-    let (a, b) = (insert(&mut table), insert(&mut table));
+    let (a, b) = (insert(&mut table, 3), insert(&mut table, 9));
     assert_ne!(a, b);
     assert_eq!(table.get(a).map(Descriptor::token), Some(a));
     assert_eq!(table.get(b).map(Descriptor::token), Some(b));
@@ -17,9 +17,9 @@ fn a_token_finds_its_own_descriptor_only() {
 #[test]
 fn a_late_token_of_a_reused_slot_finds_nobody() {
     let mut table = Table::default();
-    let old = insert(&mut table);
+    let old = insert(&mut table, 3);
     assert!(table.remove(old).is_some());
-    let new = insert(&mut table);
+    let new = insert(&mut table, 3);
     assert_eq!(old.slot(), new.slot(), "the slot is used again");
     assert!(table.get(old).is_none());
     assert!(table.get(new).is_some());
@@ -30,11 +30,11 @@ fn a_late_token_of_a_reused_slot_finds_nobody() {
 #[test]
 fn a_closed_table_is_empty_and_stays_so() {
     let mut table = Table::default();
-    let token = insert(&mut table);
+    let token = insert(&mut table, 3);
     assert_eq!(table.close().len(), 1);
     assert_eq!(table.len(), 0);
     assert!(table.get(token).is_none());
-    assert!(table.insert(|token| Descriptor::new(3, token, 0)).is_none());
+    assert!(table.insert(3, |token| Descriptor::new(3, token, 0)).is_err());
 }
 
 #[test]
