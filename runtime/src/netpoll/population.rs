@@ -21,8 +21,8 @@
 //! N1. A set holds no more descriptors than `holds` says: R1 is before R4, and on the way out the count falls last.
 //! N2. `alone` is a set's number only while one thread is between S1 and the end of its wait.
 //!
-//! All accesses are `Relaxed`: the fences order them. `loom::a_descriptor_in_another_set_is_heard` fails without
-//! either fence, without S3, and without R3.
+//! All accesses to `holds` and `alone` are `Relaxed`: the fences order them.
+//! `loom::a_descriptor_in_another_set_is_heard` fails without either fence, without S3, and without R3.
 
 use pirn_sync::primitive::atomic::{AtomicUsize, Ordering::Relaxed, Ordering::SeqCst, fence};
 
