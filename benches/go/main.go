@@ -37,6 +37,7 @@ var rows = map[string]func(procs int) figures{
 	"waitgroup":            waitGroup,
 	"tcp_echo":             func(int) figures { return tcpEcho("tcp_echo", 64) },
 	"tcp_echo_1k":          func(int) figures { return tcpEcho("tcp_echo_1k", 1000) },
+	"http_hello":           func(int) figures { return httpHello("hello.lua") },
 	"hog_block":            func(int) figures { return hog("hog_block", 1, keepBlocked) },
 	"hog_block_all":        func(procs int) figures { return hog("hog_block_all", procs, keepBlocked) },
 	"hog_spin":             func(int) figures { return hog("hog_spin", 1, keepBusy) },

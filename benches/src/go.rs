@@ -15,10 +15,9 @@ impl Go {
         if Command::new(&tool).arg("version").output().is_err() {
             return Ok(None);
         }
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("go");
         let program = target().join("pirn-benches-go");
         let mut command = Command::new(&tool);
-        command.current_dir(&source).args(["build", "-o"]).arg(&program).arg(".");
+        command.current_dir(source()).args(["build", "-o"]).arg(&program).arg(".");
         let built = command.output().map_err(|error| format!("go build: {error}"))?;
         if built.status.success() {
             Ok(Some(Self(program)))
@@ -27,12 +26,16 @@ impl Go {
         }
     }
 
-    /// A run of it.
+    /// A run of it, beside its source: what it needs for that lies there.
     pub(crate) fn command(&self, row: &str, procs: usize) -> Command {
         let mut command = Command::new(&self.0);
-        command.args([row, &procs.to_string()]);
+        command.current_dir(source()).args([row, &procs.to_string()]);
         command
     }
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("go")
 }
 
 /// Where this program was built: the Go program lies beside it.

@@ -70,6 +70,7 @@ fn report(cli: &Cli) -> Result<(), String> {
     let contenders = cli.contenders();
     let summaries = if cli.load.is_empty() {
         let runner = Runner::new(&contenders, cli.rounds)?;
+        let rows = without_obstacles(rows)?;
         if cli.scaling {
             print!("{}", scaling::report(&runner, &rows, &contenders));
             return Ok(());
@@ -90,6 +91,17 @@ fn report(cli: &Cli) -> Result<(), String> {
         }
         None => Ok(()),
     }
+}
+
+/// The rows that can be run here; the others are named.
+fn without_obstacles(mut rows: Vec<&'static Row>) -> Result<Vec<&'static Row>, String> {
+    let obstacles: Vec<_> = rows.iter().filter_map(|row| rows::obstacle(row)).collect();
+    rows.retain(|row| rows::obstacle(row).is_none());
+    if rows.is_empty() {
+        return Err(obstacles.join("; "));
+    }
+    obstacles.iter().for_each(|obstacle| eprintln!("{obstacle}"));
+    Ok(rows)
 }
 
 /// The rows in earlier reports, in the order of the table; of one that is in several, the last.

@@ -4,6 +4,7 @@ mod channels;
 mod echo;
 mod fib;
 mod hog;
+mod http;
 mod idle;
 mod latency;
 mod locks;
@@ -19,9 +20,11 @@ mod wait_group;
 
 use crate::row::Row;
 
+pub(crate) use http::obstacle;
+
 /// All of them, in the order of the table.
 pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
-    let families: [&'static [Row]; 16] = [
+    let families: [&'static [Row]; 17] = [
         spawn::ROWS,
         passing::ROWS,
         channels::ROWS,
@@ -34,6 +37,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
         locks::ROWS,
         wait_group::ROWS,
         echo::ROWS,
+        http::ROWS,
         hog::ROWS,
         fib::ROWS,
         idle::ROWS,

@@ -32,7 +32,7 @@ const TIME: Duration = Duration::from_millis(1_500);
 const SIZE: usize = 64;
 
 /// An executor's sockets.
-trait Net: Exec {
+pub(super) trait Net: Exec {
     type Listener: Send;
     type Stream: Send + 'static;
     fn bind() -> impl Future<Output = io::Result<(Self::Listener, SocketAddr)>> + Send;
