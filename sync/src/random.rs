@@ -46,11 +46,54 @@ pub fn seed() -> u64 {
     RandomState::new().hash_one(0)
 }
 
+thread_local!(static RANDOM: Random = Random::new(seed()));
+
 /// A number below `n` from this thread's generator. Panics if `n` is 0.
 #[inline]
 pub fn below(n: u32) -> u32 {
-    thread_local!(static RANDOM: Random = Random::new(seed()));
     RANDOM.with(|random| random.below(n))
+}
+
+/// Several small numbers for one turn of this thread's generator, as a random order needs them.
+///
+/// A random word times `n` has the number in its upper half. The lower half is again a random word, less the bits that the
+/// number has used up (Brackett-Rozinsky and Lemire, "Batched Ranged Random Integer Generation", 2024).
+#[derive(Debug)]
+pub struct Batch {
+    word: u32,
+    /// Among how many outcomes the numbers from this word have chosen.
+    spent: u32,
+}
+
+impl Batch {
+    /// How many outcomes one word decides among: the last number of a word is then biased by 2⁻¹² at most.
+    const ENOUGH: u32 = 1 << 20;
+
+    /// A batch that asks the generator when it is asked first.
+    #[inline]
+    pub const fn new() -> Self {
+        Self { word: 0, spent: Self::ENOUGH }
+    }
+
+    /// A number below `n`, which is not 0.
+    #[inline]
+    pub fn below(&mut self, n: u32) -> u32 {
+        debug_assert!(n > 0, "no number is below 0");
+        self.spent = self.spent.saturating_mul(n);
+        if self.spent >= Self::ENOUGH {
+            self.word = RANDOM.with(Random::next_u32);
+            self.spent = n;
+        }
+        let product = u64::from(self.word) * u64::from(n);
+        self.word = product as u32;
+        (product >> 32) as u32
+    }
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 #[cfg(test)]
@@ -71,6 +114,28 @@ mod tests {
             counts[random.below(10) as usize] += 1;
         }
         assert!(counts.iter().all(|&count| (9_500..10_500).contains(&count)), "{counts:?}");
+    }
+
+    #[test]
+    fn the_orders_from_a_batch_are_uniform() {
+        let mut counts = [0_u32; 24];
+        for _ in 0..240_000 {
+            let (mut batch, mut order) = (Batch::new(), 0);
+            for n in (1..=4).rev() {
+                order = order * n + batch.below(n);
+            }
+            counts[order as usize] += 1;
+        }
+        assert!(counts.iter().all(|&count| (9_400..10_600).contains(&count)), "{counts:?}");
+    }
+
+    #[test]
+    fn a_long_batch_takes_new_words() {
+        let (mut batch, mut counts) = (Batch::new(), [0_u32; 10]);
+        for _ in 0..100_000 {
+            counts[batch.below(10) as usize] += 1;
+        }
+        assert!(counts.iter().all(|&count| (9_400..10_600).contains(&count)), "{counts:?}");
     }
 
     #[test]

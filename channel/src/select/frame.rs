@@ -40,7 +40,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pirn_sync::host::{self, WaitKind};
-use pirn_sync::random;
+use pirn_sync::random::Batch;
 
 use crate::claim::{Begin, Claim};
 use crate::select::case::{Pass, Step};
@@ -186,9 +186,9 @@ impl<'o> Frame<'o> {
         step: &mut impl FnMut(u32, Pass<'_>, &mut Context<'_>) -> Step<O>,
     ) -> Turn<O> {
         loop {
-            self.shuffle();
-            let (mut place, claim) = (0, &raw const self.claim);
+            let (mut random, mut place, claim) = (Batch::new(), 0, &raw const self.claim);
             while place < self.live {
+                self.draw(place, &mut random);
                 // SAFETY: F3; and the claim is only ever shared. It is not `self` that is lent out, which `retire` changes.
                 let seat = unsafe { Seat::new(&*claim) };
                 match step(self.order[place], Pass::Seat(seat), cx) {
@@ -249,9 +249,9 @@ impl<'o> Frame<'o> {
         cx: &mut Context<'_>,
         step: &mut impl FnMut(u32, Pass<'_>, &mut Context<'_>) -> Step<O>,
     ) -> Option<O> {
-        self.shuffle();
-        let mut place = 0;
+        let (mut random, mut place) = (Batch::new(), 0);
         while place < self.live {
+            self.draw(place, &mut random);
             match step(self.order[place], pass, cx) {
                 Step::Pending => place += 1,
                 Step::Won(output) => return Some(output),
@@ -261,12 +261,12 @@ impl<'o> Frame<'o> {
         None
     }
 
-    /// A fresh random order: each permutation equally likely (Fisher and Yates).
-    fn shuffle(&mut self) {
+    /// Draws the case that comes at `place` from those that have not had their turn. So the cases come in a fresh random
+    /// order, each permutation equally likely (Fisher and Yates), of which only as much is made as is looked at.
+    #[inline]
+    fn draw(&mut self, place: usize, random: &mut Batch) {
         if !self.biased {
-            for last in (1..self.live).rev() {
-                self.order.swap(last, random::below(last as u32 + 1) as usize);
-            }
+            self.order.swap(place, place + random.below((self.live - place) as u32) as usize);
         }
     }
 
