@@ -74,11 +74,12 @@ impl<T> Receiver<T> {
     /// As [`recv`][Self::recv].
     #[track_caller]
     pub fn recv_blocking(&self) -> Result<T, RecvError> {
-        match self.try_recv() {
-            Ok(value) => Ok(value),
-            Err(TryRecvError::Closed) => Err(RecvError),
-            Err(TryRecvError::Empty) => block::block_on(self.recv()),
-        }
+        let look = || match self.try_recv() {
+            Ok(value) => Some(Ok(value)),
+            Err(TryRecvError::Closed) => Some(Err(RecvError)),
+            Err(TryRecvError::Empty) => None,
+        };
+        look().or_else(|| block::look_again(look)).unwrap_or_else(|| block::block_on(self.recv()))
     }
 
     /// [`recv_blocking`][Self::recv_blocking] for at most `limit`.

@@ -81,10 +81,19 @@ impl<T> Sender<T> {
     /// As [`send`][Self::send].
     #[track_caller]
     pub fn send_blocking(&self, value: T) -> Result<(), SendError<T>> {
-        match self.try_send(value) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Closed(value)) => Err(SendError(value)),
-            Err(TrySendError::Full(value)) => block::block_on(self.send(value)),
+        let mut unsent = Some(value);
+        let mut look = || match self.try_send(unsent.take()?) {
+            Ok(()) => Some(Ok(())),
+            Err(TrySendError::Closed(value)) => Some(Err(SendError(value))),
+            Err(TrySendError::Full(value)) => {
+                unsent = Some(value);
+                None
+            }
+        };
+        let sent = look().or_else(|| block::look_again(look));
+        match (sent, unsent) {
+            (None, Some(value)) => block::block_on(self.send(value)),
+            (sent, _) => sent.unwrap_or(Ok(())),
         }
     }
 
