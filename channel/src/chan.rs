@@ -19,7 +19,10 @@
 //! H3. A channel closes once: by `close`, by its last sender, or by its last receiver.
 //! H4. `hint` says, without the lock, what may be possible: it is brought up to date at the end of every critical section.
 //!     A look that it rules out needs no lock: at the time of the store that was read nothing could be done, and whoever
-//!     has been told of a later change sees that store, too.
+//!     has been told of a later change sees that store, too. Under the lock it is exact.
+//! H5. Where nobody waits and the channel is open, a send or a receive touches the buffer and nothing else: nobody is to be woken, and
+//!     what is possible afterwards follows from the buffer alone. Nearly every operation is of that kind, and has a short way of
+//!     its own; the others go by [`put`][State::put] and [`take`][State::take].
 //!
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
@@ -38,7 +41,7 @@ use pirn_sync::primitive::Arc;
 
 use crate::error::{TryRecvError, TrySendError};
 use crate::lock::Lock;
-use crate::state::{State, MAY_PUT, MAY_TAKE, UNBOUNDED};
+use crate::state::{State, CROWDED, MAY_PUT, MAY_TAKE, UNBOUNDED};
 use crate::waiter::WakeList;
 
 /// How many waiters a close wakes per turn of the lock.
@@ -83,10 +86,7 @@ impl<T> Chan<T> {
     pub(crate) fn locked<R>(&self, f: impl FnOnce(&mut State<T>) -> R) -> R {
         self.state.with(|state| {
             let result = f(state);
-            let hint = state.hint();
-            if self.hint.load(Ordering::Relaxed) != hint {
-                self.hint.store(hint, Ordering::Relaxed);
-            }
+            self.tell(state.hint());
             result
         })
     }
@@ -106,6 +106,14 @@ impl<T> Chan<T> {
 
     #[inline]
     pub(crate) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        match self.send_quietly(value) {
+            Ok(()) => Ok(()),
+            Err(value) => self.try_send_among_others(value),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn try_send_among_others(&self, value: T) -> Result<(), TrySendError<T>> {
         if !self.may(MAY_PUT) {
             return Err(TrySendError::Full(value));
         }
@@ -114,10 +122,72 @@ impl<T> Chan<T> {
 
     #[inline]
     pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
+        match self.recv_quietly() {
+            Some(value) => Ok(value),
+            None => self.try_recv_among_others(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn try_recv_among_others(&self) -> Result<T, TryRecvError> {
         if !self.may(MAY_TAKE) {
             return Err(TryRecvError::Empty);
         }
         self.with(|state, wakes| state.take(wakes))
+    }
+
+    // --- with the buffer alone ---------------------------------------------------------------------------------
+
+    /// Sends into the buffer if there is room and nobody waits (H5). Otherwise the value comes back.
+    #[inline]
+    pub(crate) fn send_quietly(&self, value: T) -> Result<(), T> {
+        if !self.is_quiet(MAY_PUT) {
+            return Err(value);
+        }
+        self.state.with(|state| {
+            if !self.is_quiet(MAY_PUT) {
+                return Err(value);
+            }
+            state.store(value);
+            self.tell_quietly(state);
+            Ok(())
+        })
+    }
+
+    /// Receives from the buffer if there is a value and nobody waits (H5).
+    #[inline]
+    pub(crate) fn recv_quietly(&self) -> Option<T> {
+        if !self.is_quiet(MAY_TAKE) {
+            return None;
+        }
+        self.state.with(|state| {
+            if !self.is_quiet(MAY_TAKE) {
+                return None;
+            }
+            let value = state.ring.pop_front();
+            self.tell_quietly(state);
+            value
+        })
+    }
+
+    /// Whether `what` is possible, and concerns nobody else. A guess, but exact under the lock (H4).
+    #[inline]
+    pub(crate) fn is_quiet(&self, what: u8) -> bool {
+        self.hint.load(Ordering::Relaxed) & (what | CROWDED) == what
+    }
+
+    #[inline]
+    fn tell_quietly(&self, state: &State<T>) {
+        debug_assert_eq!(state.quiet_hint(), state.hint(), "H5: somebody else is concerned");
+        self.tell(state.quiet_hint());
+    }
+
+    #[inline]
+    fn tell(&self, hint: u8) {
+        // Looked at by others all the time, so written only where it changes.
+        if self.hint.load(Ordering::Relaxed) != hint {
+            self.hint.store(hint, Ordering::Relaxed);
+        }
     }
 
     // --- closing ---------------------------------------------------------------------------------------------

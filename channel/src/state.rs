@@ -37,6 +37,9 @@ pub(crate) const UNBOUNDED: usize = usize::MAX;
 pub(crate) const MAY_TAKE: u8 = 1;
 /// A send that does not wait may succeed, or find the channel closed.
 pub(crate) const MAY_PUT: u8 = 2;
+/// Somebody waits, or the channel is closed: an operation may concern others. Without it, what may be done is done with the buffer
+/// alone.
+pub(crate) const CROWDED: u8 = 4;
 
 /// Everything under the lock of one channel. What every operation touches comes first, close together.
 #[derive(Debug)]
@@ -108,11 +111,21 @@ impl<T> State<T> {
     /// What is possible now.
     #[inline]
     pub(crate) fn hint(&self) -> u8 {
-        let take = self.closed
-            || !self.ring.is_empty()
-            || (self.may_meet() && !self.waiters.is_empty(Side::Senders));
-        let put = self.closed || self.has_room() || !self.waiters.is_empty(Side::Receivers);
-        (u8::from(take) * MAY_TAKE) | (u8::from(put) * MAY_PUT)
+        let (senders, receivers) =
+            (!self.waiters.is_empty(Side::Senders), !self.waiters.is_empty(Side::Receivers));
+        let crowded = self.closed || senders || receivers;
+        let take = self.closed || (self.may_meet() && senders);
+        let put = self.closed || receivers;
+        self.quiet_hint()
+            | (u8::from(take) * MAY_TAKE)
+            | (u8::from(put) * MAY_PUT)
+            | (u8::from(crowded) * CROWDED)
+    }
+
+    /// The same where nobody waits and the channel is open: what the buffer allows.
+    #[inline]
+    pub(crate) fn quiet_hint(&self) -> u8 {
+        (u8::from(!self.ring.is_empty()) * MAY_TAKE) | (u8::from(self.has_room()) * MAY_PUT)
     }
 
     /// How many values were received, or handed to a receiver.
@@ -193,8 +206,9 @@ impl<T> State<T> {
         Some(value)
     }
 
+    /// Puts a new value into the buffer, which has room.
     #[inline]
-    fn store(&mut self, value: T) {
+    pub(crate) fn store(&mut self, value: T) {
         self.ring.push_back(value);
         self.sent += 1;
         if self.ring.len() > self.high_water {

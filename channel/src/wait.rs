@@ -26,7 +26,7 @@ use pirn_sync::host::{self, WaitKind};
 use crate::chan::Chan;
 use crate::claim::Claim;
 use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
-use crate::state::State;
+use crate::state::{State, MAY_PUT};
 use crate::wait_queue::Side;
 use crate::waiter::{Cargo, Party, Waiter, WakeList};
 
@@ -175,6 +175,20 @@ impl<H: Home<T>, T> Op<H, T> {
         cx: &mut Context<'_>,
         at: &'static Location<'static>,
     ) -> Poll<Result<T, RecvError>> {
+        if !self.waiter.is_waiting() && !host::should_yield() {
+            if let Some(value) = self.home.chan().recv_quietly() {
+                return Poll::Ready(Ok(value));
+            }
+        }
+        self.poll_recv_among_others(cx, at)
+    }
+
+    #[inline]
+    fn poll_recv_among_others(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        at: &'static Location<'static>,
+    ) -> Poll<Result<T, RecvError>> {
         if host::poll_yield(cx).is_pending() {
             return Poll::Pending;
         }
@@ -186,7 +200,7 @@ impl<H: Home<T>, T> Op<H, T> {
                 Some(_) => {}
             }
         }
-        match chan.try_recv() {
+        match chan.try_recv_among_others() {
             Ok(value) => return Poll::Ready(Ok(value)),
             Err(TryRecvError::Closed) => return Poll::Ready(Err(RecvError)),
             Err(TryRecvError::Empty) if chan.never => return pending(WaitKind::Recv, at),
@@ -236,6 +250,37 @@ impl<H: Home<T>, T> Op<H, T> {
     /// Polls a send.
     #[inline]
     pub(crate) fn poll_send(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        at: &'static Location<'static>,
+    ) -> Poll<Result<(), SendError<T>>> {
+        if !self.waiter.is_waiting() && !host::should_yield() && self.send_quietly() {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_send_among_others(cx, at)
+    }
+
+    /// Sends into the buffer if that concerns nobody else; false if it has not.
+    #[inline]
+    fn send_quietly(&self) -> bool {
+        let chan = self.home.chan();
+        if !chan.is_quiet(MAY_PUT) {
+            return false;
+        }
+        match self.exchange(Cargo::Sent) {
+            Cargo::Offer(value) => match chan.send_quietly(value) {
+                Ok(()) => true,
+                Err(value) => {
+                    self.exchange(Cargo::Offer(value));
+                    false
+                }
+            },
+            _ => false,
+        }
+    }
+
+    #[inline]
+    fn poll_send_among_others(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         at: &'static Location<'static>,
@@ -250,7 +295,7 @@ impl<H: Home<T>, T> Op<H, T> {
                 Some(_) => Poll::Ready(Ok(())),
             };
         }
-        if let Some(result) = self.as_mut().look_to_send_at_once() {
+        if let Some(result) = self.as_mut().send_at_once(Chan::try_send_among_others) {
             return Poll::Ready(result);
         }
         let mut waker = Some(cx.waker().clone());
@@ -260,16 +305,19 @@ impl<H: Home<T>, T> Op<H, T> {
         looked.map_or_else(|| pending(WaitKind::Send, at), Poll::Ready)
     }
 
-    /// Sends if that needs no waiting.
+    /// Sends if that needs no waiting, by one of the channel's ways to do so.
     ///
     /// # Panics
     /// If it has sent its value before.
     #[inline]
-    pub(crate) fn look_to_send_at_once(self: Pin<&mut Self>) -> Option<Result<(), SendError<T>>> {
+    pub(crate) fn send_at_once(
+        self: Pin<&mut Self>,
+        way: impl FnOnce(&Chan<T>, T) -> Result<(), TrySendError<T>>,
+    ) -> Option<Result<(), SendError<T>>> {
         let Cargo::Offer(value) = self.exchange(Cargo::Sent) else {
             panic!("a send was polled after it had completed")
         };
-        match self.home.chan().try_send(value) {
+        match way(self.home.chan(), value) {
             Ok(()) => Some(Ok(())),
             Err(TrySendError::Closed(value)) => Some(Err(SendError(value))),
             Err(TrySendError::Full(value)) => {
@@ -367,6 +415,7 @@ impl Seat<'_> {
 }
 
 /// The party of a single operation.
+#[inline]
 fn plain(waker: &mut Option<Waker>) -> (Party, u32) {
     (waker.take().map_or(Party::NOBODY, Party::Plain), 0)
 }

@@ -200,17 +200,22 @@ impl<T> Place<T> {
     }
 }
 
-/// Those to wake once the lock is released: almost always none or one.
-#[derive(Debug, Default)]
+/// Those to wake once the lock is released: almost always none or one, so that it costs two words to make and to look at.
+#[derive(Debug)]
 pub(crate) struct WakeList {
     first: Option<Waker>,
-    more: Vec<Waker>,
+    more: Option<Box<More>>,
+}
+
+#[derive(Debug, Default)]
+struct More {
+    wakers: Vec<Waker>,
 }
 
 impl WakeList {
     #[inline]
     pub(crate) const fn new() -> Self {
-        Self { first: None, more: Vec::new() }
+        Self { first: None, more: None }
     }
 
     #[inline]
@@ -218,13 +223,13 @@ impl WakeList {
         if self.first.is_none() {
             self.first = Some(waker);
         } else {
-            self.more.push(waker);
+            self.more.get_or_insert_default().wakers.push(waker);
         }
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.more.len()
+        usize::from(self.first.is_some()) + self.more.as_ref().map_or(0, |more| more.wakers.len())
     }
 
     /// Wakes them all in order. A waker that panics keeps none of the others from being woken; the first panic is
@@ -232,19 +237,16 @@ impl WakeList {
     #[inline]
     pub(crate) fn wake_all(self) {
         if let Some(first) = self.first {
-            if self.more.is_empty() {
-                first.wake();
-            } else {
-                wake_each(first, self.more);
-            }
+            wake_each(first, self.more);
         }
     }
 }
 
-#[cold]
-fn wake_each(first: Waker, more: Vec<Waker>) {
+#[inline(never)]
+fn wake_each(first: Waker, more: Option<Box<More>>) {
+    let Some(more) = more else { return first.wake() };
     let mut panicked = None;
-    for waker in std::iter::once(first).chain(more) {
+    for waker in std::iter::once(first).chain(more.wakers) {
         let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
         panicked = panicked.or(woken.err());
     }
