@@ -117,9 +117,19 @@ pub(crate) fn execute(
     now: Moment,
     out: &mut Vec<u8>,
 ) {
-    let mut call = Call { server, session, args, now, reply: Reply::new(out) };
+    let begin = out.len();
+    let mut call = Call { server, session, args, now, reply: Reply::bounded(out, server.reply_bound()) };
     if let Err(error) = call.execute() {
         call.reply.error(error);
+    }
+    if call.reply.is_cut() {
+        tracing::info!(
+            client = call.session.client.id,
+            "there is no memory for a reply: closing its connection"
+        );
+        call.reply.retract(begin);
+        call.reply.error(Error::NoRoomForReply);
+        call.session.is_ending = true;
     }
 }
 

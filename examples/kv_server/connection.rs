@@ -17,6 +17,7 @@
 //! C1. Waiting, it holds no buffer, unless a request has arrived in part: then exactly the bytes of that part.
 //! C2. It executes nothing while more than [`ENOUGH`] of replies wait to be written. A client that sends and never
 //!     reads fills that, then its own socket, and then waits for itself.
+//!     One long reply may be more than that, but not more than there is memory for (`reply.rs`).
 //! C3. A part of a large request does not grow while memory is above its bound.
 //!
 //! # The last words

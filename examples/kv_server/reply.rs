@@ -7,19 +7,60 @@
 //! ```
 //!
 //! All replies to one batch of requests are written into one buffer, and that buffer to the socket at once.
+//!
+//! # How long a reply may become
+//! A short request can ask for a reply of any length, and ask for it again and again, without ever reading one. So a
+//! reply that is [`LONG`] is written only while the memory of the process stays within a bound. Where it would not,
+//! the reply is *cut*: it grows no further, and whoever asked for it takes it back.
 
 use std::fmt::Display;
 use std::io::Write as _;
+
+use crate::memory;
+
+/// The length from which on replies have to ask for memory.
+const LONG: usize = 256 * 1024;
 
 /// Writes replies behind each other.
 #[derive(Debug)]
 pub(crate) struct Reply<'a> {
     out: &'a mut Vec<u8>,
+    /// How many bytes may be in use, if there is a bound.
+    bound: Option<usize>,
+    is_cut: bool,
 }
 
 impl<'a> Reply<'a> {
     pub(crate) fn new(out: &'a mut Vec<u8>) -> Self {
-        Self { out }
+        Self::bounded(out, None)
+    }
+
+    /// For as long as no more than so many bytes are in use.
+    pub(crate) fn bounded(out: &'a mut Vec<u8>, bound: Option<usize>) -> Self {
+        Self { out, bound, is_cut: false }
+    }
+
+    /// Whether something is missing.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// Takes back all but the first `length` bytes, and gives back the memory.
+    pub(crate) fn retract(&mut self, length: usize) {
+        self.out.truncate(length);
+        self.out.shrink_to(LONG);
+    }
+
+    /// Whether there is memory for so many bytes more; if not, the reply is cut.
+    fn has_room(&mut self, length: usize) -> bool {
+        let needed = self.out.len() + length;
+        if needed <= LONG && !self.is_cut {
+            return true;
+        }
+        // A buffer that grows becomes twice as large, at least.
+        let grows = if needed > self.out.capacity() { length.max(self.out.capacity()) } else { 0 };
+        self.is_cut |= self.bound.is_some_and(|bound| memory::used() + grows > bound);
+        !self.is_cut
     }
 
     pub(crate) fn ok(&mut self) {
@@ -62,6 +103,9 @@ impl<'a> Reply<'a> {
     }
 
     pub(crate) fn bulk(&mut self, bytes: &[u8]) {
+        if !self.has_room(bytes.len()) {
+            return;
+        }
         self.number(b'$', bytes.len() as i64);
         self.out.extend_from_slice(bytes);
         self.line_break();
@@ -125,6 +169,23 @@ mod tests {
         assert_eq!(written(|reply| reply.bulks(["a", ""].iter())), "*2\r\n$1\r\na\r\n$0\r\n\r\n");
         assert_eq!(written(|reply| reply.null()), "$-1\r\n");
         assert_eq!(written(|reply| reply.null_array()), "*-1\r\n");
+    }
+
+    #[test]
+    fn a_long_reply_is_cut_where_memory_ends() {
+        let bytes = vec![b'x'; super::LONG];
+        let mut out = Vec::new();
+        let mut reply = Reply::bounded(&mut out, Some(0));
+        reply.bulk(b"short");
+        assert!(!reply.is_cut());
+        reply.bulk(&bytes);
+        reply.bulk(b"short");
+        assert!(reply.is_cut());
+        reply.retract(0);
+        assert!(out.is_empty());
+        let mut reply = Reply::new(&mut out);
+        reply.bulk(&bytes);
+        assert!(!reply.is_cut());
     }
 
     #[test]

@@ -60,6 +60,12 @@ impl Server {
     pub(crate) fn is_full(&self) -> bool {
         self.maxmemory.is_some_and(|bound| memory::used() > bound)
     }
+
+    /// How much memory may be in use while a long reply is written. A quarter more than writes may fill: what is stored
+    /// can still be read when there is no room to store more.
+    pub(crate) fn reply_bound(&self) -> Option<usize> {
+        self.maxmemory.map(|bound| bound.saturating_add(bound / 4))
+    }
 }
 
 /// Serves until a signal comes, and then until everything received is answered.

@@ -1,5 +1,7 @@
 //! Bounds: memory, clients, and a thousand of these at once.
 
+use std::io::Read;
+
 use crate::Server;
 
 const OOM: &str = "!OOM command not allowed when used memory > 'maxmemory'.";
@@ -44,6 +46,44 @@ fn a_large_request_does_not_grow_beyond_the_bound() {
     let mut client = server.client();
     client.until("get k", "nil");
     assert!(client.info("used_memory") < 10 << 20);
+}
+
+#[test]
+fn clients_that_do_not_read_cannot_use_up_the_memory() {
+    // More than a socket and its peer take in unread.
+    const LONG: usize = 16 << 20;
+    const REFUSED: &str = "-OOM the reply is too long for the memory that is left.\r\n";
+    let server = Server::start(&["--maxmemory", "64mb"]);
+    let mut client = server.client();
+    client.say(&format!("set k {}", "x".repeat(LONG)));
+    // A few are served as far as their sockets go, and the rest of the reply waits; the others are cut off.
+    let mut deaf: Vec<_> = (0..20).map(|_| server.raw()).collect();
+    for raw in &mut deaf {
+        raw.send("GET k\r\n");
+    }
+    let begin: Vec<u8> = deaf
+        .iter_mut()
+        .map(|raw| {
+            let mut byte = [0];
+            raw.0.read_exact(&mut byte).unwrap();
+            byte[0]
+        })
+        .collect();
+    let cut_off = begin.iter().filter(|byte| **byte == b'-').count();
+    assert!((1..20).contains(&cut_off), "{cut_off} of 20 replies were refused");
+    assert!(client.info("used_memory") < 84 << 20);
+    drop(deaf);
+    // A reply that no memory would do for is refused however quiet it is.
+    let mut greedy = server.raw();
+    greedy.send(format!("PING\r\nMGET{}\r\nPING\r\n", " k".repeat(1000)));
+    assert_eq!(greedy.rest(), format!("+PONG\r\n{REFUSED}"));
+    let deadline = std::time::Instant::now() + crate::PATIENCE;
+    while client.info("used_memory") > 20 << 20 {
+        assert!(std::time::Instant::now() < deadline, "the memory does not come back");
+    }
+    let mut reader = server.raw();
+    reader.send("GET k\r\n");
+    reader.expect(&format!("${LONG}\r\n"));
 }
 
 #[test]
