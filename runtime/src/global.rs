@@ -1,7 +1,7 @@
 //! The runtime that starts by itself: the one that serves whoever is in no other.
 
 use crate::Builder;
-use crate::sched::Shared;
+use crate::sched::{Count, Shared};
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -65,6 +65,6 @@ pub(crate) fn install(builder: Builder) -> Result<(), GlobalAlreadyStarted> {
 }
 
 /// The runtime of this thread, else the global one.
-pub(crate) fn current_or_global() -> Arc<Shared> {
-    crate::sched::current::shared().unwrap_or_else(shared)
+pub(crate) fn current_or_global() -> Count {
+    crate::sched::current::shared().unwrap_or_else(|| Count::new(shared()))
 }

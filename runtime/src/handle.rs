@@ -39,7 +39,7 @@ impl Handle {
     /// # Panics
     /// If the global runtime cannot start.
     pub fn current() -> Self {
-        Self(crate::global::current_or_global())
+        Self(Arc::clone(&crate::global::current_or_global()))
     }
 
     /// The runtime of this thread.
@@ -47,7 +47,7 @@ impl Handle {
     /// # Errors
     /// [`NoRuntime`] on a thread that is in none: no worker, no blocking job, not inside `block_on`.
     pub fn try_current() -> Result<Self, NoRuntime> {
-        current::shared().map(Self).ok_or(NoRuntime)
+        current::shared().map(|shared| Self(Arc::clone(&shared))).ok_or(NoRuntime)
     }
 
     /// Runs `future` on this thread until it is ready. See [`block_on`](crate::block_on()).

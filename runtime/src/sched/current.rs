@@ -10,6 +10,7 @@
 //! - K2. The processor's cell is borrowed for the length of one queue operation, never across user code: a
 //!   waker or a destructor may call back into the runtime.
 
+use super::count::{Count, Stock};
 use super::processor::Processor;
 use super::shared::Shared;
 use super::thread_state;
@@ -31,6 +32,8 @@ pub(crate) struct Context {
     batching: Cell<bool>,
     /// This machine counts among those that search (I2 of [`idle`](super::idle)).
     pub(super) searching: Cell<bool>,
+    /// References to the runtime that this place has to spare.
+    stock: Stock,
     /// The thread's id if this is a machine's place, else 0.
     thread: i32,
     /// The place that this one was entered from.
@@ -47,6 +50,7 @@ impl Context {
             due: RefCell::new(Vec::new()),
             batching: Cell::new(false),
             searching: Cell::new(false),
+            stock: Stock::default(),
             thread: 0,
             outer: Cell::new(ptr::null()),
         }
@@ -110,6 +114,12 @@ impl Context {
         self.retire_if_replaced();
     }
 
+    /// The stock, if this is a place in `shared`.
+    #[inline]
+    pub(super) fn stock_of(&self, shared: &Arc<Shared>) -> Option<&Stock> {
+        Arc::ptr_eq(&self.shared, shared).then_some(&self.stock)
+    }
+
     pub(super) fn is_batching(&self) -> bool {
         self.batching.get()
     }
@@ -150,8 +160,12 @@ pub(super) fn with<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
 }
 
 /// The runtime of this thread, if it is in one.
-pub(crate) fn shared() -> Option<Arc<Shared>> {
-    with(|context| context.map(|context| context.shared.clone()))
+#[inline]
+pub(crate) fn shared() -> Option<Count> {
+    with(|context| {
+        let context = context?;
+        Some(Count::new(context.stock.take().unwrap_or_else(|| context.shared.clone())))
+    })
 }
 
 /// The number of the processor that this thread holds.

@@ -59,11 +59,7 @@ impl Context {
         } else if tick.is_multiple_of(TIMER_TICK) {
             self.expire_own_timers();
         }
-        if let Some(task) = self.pop_next() {
-            return Some(task);
-        }
-        self.with_processor(|processor| processor.remote.counters.new_slice());
-        if let Some(task) = self.pop_local() {
+        if let Some(task) = self.with_processor(Processor::take_first)? {
             return Some(task);
         }
         self.expire_own_timers();
@@ -72,10 +68,6 @@ impl Context {
         }
         self.look_at_network(Scope::Any);
         self.pop_local().or_else(|| self.search())
-    }
-
-    fn pop_next(&self) -> Option<Runnable> {
-        self.with_processor(|processor| processor.remote.take_next())?
     }
 
     fn pop_local(&self) -> Option<Runnable> {

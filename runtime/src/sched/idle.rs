@@ -17,8 +17,8 @@
 //! Of the two fences one is first. If S2 is first, M3 sees what S1 published. If M2 is first, S3 sees the
 //! word after M1: idle, and searching only if yet another machine searches, whose own M1 is still to come,
 //! after which *it* looks: the same two lines hold for it. A machine that gives up while others search need
-//! not look: the last of them will. A machine that found work and was the last searcher wakes another in
-//! its place, because submitters relied on it. A batch on its way from one queue to
+//! not look: the last of them will. A machine that found work and was the last searcher has submitters who relied on it, and
+//! does as one that gives up: steps M1 to M3, without the processor. If there is more, it wakes another in its place. A batch on its way from one queue to
 //! another is in neither for a moment, and a last look may miss it: whoever moves one without searching is a
 //! submitter again, and notifies.
 //!
@@ -35,6 +35,9 @@
 //! nobody coming for it; so it does when M3 is left out.
 //!
 //! # Rejected
+//! To wake another in the place of the last searcher whether or not there is more (Go, tokio): whatever woke an idle
+//! runtime then woke two machines, and the second one, before the task was run.
+//!
 //! Waking a machine per task (tokio before 2019: measured there as the cost of every spawn). `SeqCst`
 //! accesses in place of the fences: equally correct, but loom takes them for `AcqRel` and reports a
 //! wake-up that cannot be lost.
@@ -133,10 +136,13 @@ impl<P> Idle<P> {
         self.word.fetch_add(SEARCHING, Ordering::Relaxed);
     }
 
-    /// A searching machine has found something. True if it was the last: the caller notifies.
+    /// A searching machine has found something. True if it was the last: the caller looks (M3), and notifies if
+    /// there is more.
     #[must_use]
     pub(crate) fn found(&self) -> bool {
-        searching(self.word.fetch_sub(SEARCHING, Ordering::Relaxed)) == 1
+        let last = searching(self.word.fetch_sub(SEARCHING, Ordering::Relaxed)) == 1;
+        fence(Ordering::SeqCst);
+        last
     }
 
     /// Whether some processor is idle. Advice.

@@ -149,6 +149,7 @@ impl Machines {
     }
 
     /// A task has ended: a shutdown that waits for the last one hears of it.
+    #[inline]
     pub(super) fn task_ended(&self, owned: &Owned) {
         if self.closing.load(Ordering::Acquire) && owned.is_empty() {
             let _lists = self.lists.lock();

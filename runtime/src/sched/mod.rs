@@ -15,11 +15,11 @@
 //! that waits for the network) → [`blocking`] → [`handoff`] → [`timers`] → [`thread_state`] (what the kernel says
 //! of a thread) → [`sysmon`] (who watches the machines) → [`stuck`] (a processor as it sees it) →
 //! [`resize`] → [`shutdown`]. [`shared`] is what they share, and the seam by which a woken task comes back;
-//! [`roster`] lists the processors; [`current`] is how a thread finds its runtime; [`unhandled`] says what a panic
-//! does that nobody joins.
+//! [`roster`] lists the processors; [`current`] is how a thread finds its runtime, [`count`] what keeps that
+//! alive; [`unhandled`] says what a panic does that nobody joins.
 
 pub(crate) mod blocking;
-
+mod count;
 pub(crate) mod current;
 mod find_work;
 pub(crate) mod handoff;
@@ -39,6 +39,7 @@ mod unhandled;
 mod waiting;
 mod worker;
 
+pub(crate) use count::Count;
 pub(crate) use shared::{Config, Shared};
 pub use shutdown::{Left, LeftKind, ShutdownReport};
 pub use unhandled::{PanicInfo, UnhandledPanic};

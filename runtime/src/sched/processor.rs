@@ -185,6 +185,15 @@ impl Processor {
         true
     }
 
+    /// What a machine runs first: the next task, else the first one of the queue, with which a time slice begins.
+    #[inline]
+    pub(super) fn take_first(&self) -> Option<Runnable> {
+        self.remote.take_next().or_else(|| {
+            self.remote.counters.new_slice();
+            self.queue.pop()
+        })
+    }
+
     /// A task that yields: behind everything that is runnable here or in the injector at this moment. True if
     /// that made work which another machine could take.
     pub(super) fn push_last(&self, task: Runnable, injector: &Injector) -> bool {

@@ -4,6 +4,7 @@
 //! they come to see them.
 
 use super::blocking::BlockingJobs;
+use super::count::Count;
 use super::current::{self, Context};
 use super::idle::Idle;
 use super::machine::Machines;
@@ -64,7 +65,7 @@ pub(crate) struct Shared {
 
 /// A task's way back to its runtime.
 #[derive(Debug)]
-pub(crate) struct Scheduler(Arc<Shared>);
+pub(crate) struct Scheduler(Count);
 
 impl Shared {
     /// A runtime with one machine; the others start when there is work for them.
@@ -107,7 +108,7 @@ impl Shared {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let (task, handle) = new_task(future, Scheduler(self.clone()), TaskId::next(), spawned_at);
+        let (task, handle) = new_task(future, Scheduler(Count::of(self)), TaskId::next(), spawned_at);
         current::with(|context| {
             let context = context.filter(|context| Arc::ptr_eq(&context.shared, self));
             let near = context.and_then(|context| context.with_processor(|p| p.remote.index));
@@ -235,7 +236,7 @@ impl Schedule for Scheduler {
     unsafe fn schedule(this: NonNull<Self>, task: Runnable) {
         current::with(|context| {
             // SAFETY: the task is not queued yet.
-            let shared = unsafe { &this.as_ref().0 };
+            let shared: &Arc<Shared> = unsafe { &this.as_ref().0 };
             match context.filter(|context| Arc::ptr_eq(&context.shared, shared)) {
                 // The context keeps the runtime alive when the task, and its scheduler with it, is gone.
                 Some(context) => context.shared.schedule(Some(context), task),

@@ -27,9 +27,9 @@ impl Context {
         debug_assert!(!self.searching.get(), "I2: who searches holds a processor");
     }
 
-    /// This machine has something to do. If it was the last to search, another takes its place.
+    /// This machine has something to do. If it was the last to search and there is more, another takes its place.
     pub(super) fn stop_searching(&self) {
-        if self.searching.take() && self.shared.idle.found() {
+        if self.searching.take() && self.shared.idle.found() && self.shared.has_work() {
             self.shared.notify();
         }
     }

@@ -566,7 +566,9 @@ fn the_end_of_the_last_task_is_seen() {
         closing.store(true, Release);
         owned.close();
         let seen = owned.is_empty();
-        ending.map(|ending| ending.join().unwrap());
+        for ending in ending {
+            ending.join().unwrap();
+        }
         assert!(seen || announced.load(Relaxed), "nobody has seen that no task is left");
     });
 }

@@ -105,7 +105,9 @@ impl Owned {
     /// The shard of a processor, or of those who have none.
     fn shard(&self, near: Option<usize>) -> &Shard {
         let last = self.shards.len() - 1;
-        &self.shards[near.map_or(last, |processor| processor % last)]
+        // A division is dear, and few processors come after those that the runtime began with.
+        let among = |processor| if processor < last { processor } else { processor % last };
+        &self.shards[near.map_or(last, among)]
     }
 
     /// Registers a task that is about to be scheduled, in the shard of the processor `near`.

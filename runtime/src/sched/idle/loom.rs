@@ -54,7 +54,7 @@ impl Runtime {
             // A machine that does not search looks at its own queue only, and these tasks are elsewhere.
             searching = searching || self.idle.may_search(self.procs);
             if searching && self.take() {
-                if self.idle.found() {
+                if self.idle.found() && self.tasks.load(Ordering::Relaxed) > 0 {
                     self.notify();
                 }
                 return;
