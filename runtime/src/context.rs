@@ -117,7 +117,7 @@ impl Context {
     /// assert!(ctx.err().is_some());
     /// ```
     pub fn with_cancel(&self) -> (Self, CancelFunc) {
-        self.derive(None, None)
+        self.derive(None, clock::now, None)
     }
 
     /// As [`with_cancel`](Self::with_cancel): every [`CancelFunc`] takes a cause. Go needs two functions.
@@ -138,7 +138,7 @@ impl Context {
     /// assert_eq!(ctx.err(), Some(ContextError::DeadlineExceeded));
     /// ```
     pub fn with_timeout(&self, timeout: Duration) -> (Self, CancelFunc) {
-        self.derive(clock::now().checked_add(timeout), None)
+        self.within(timeout, None)
     }
 
     /// As [`with_timeout`](Self::with_timeout); a child that ends by its own timeout has this cause.
@@ -158,7 +158,7 @@ impl Context {
         timeout: Duration,
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> (Self, CancelFunc) {
-        self.derive(clock::now().checked_add(timeout), Some(Cause::from(cause.into())))
+        self.within(timeout, Some(Cause::from(cause.into())))
     }
 
     /// A child that ends at `deadline`, or as [`with_cancel`](Self::with_cancel) says.
@@ -166,7 +166,7 @@ impl Context {
     /// The earlier of this deadline and the parent's counts, and is what [`deadline`](Self::deadline) tells. One
     /// that is past gives a context that has ended.
     pub fn with_deadline(&self, deadline: Instant) -> (Self, CancelFunc) {
-        self.derive(Some(deadline), None)
+        self.derive(Some(deadline), clock::now, None)
     }
 
     /// As [`with_deadline`](Self::with_deadline); a child that ends by its own deadline has this cause.
@@ -177,15 +177,26 @@ impl Context {
         deadline: Instant,
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> (Self, CancelFunc) {
-        self.derive(Some(deadline), Some(Cause::from(cause.into())))
+        self.derive(Some(deadline), clock::now, Some(Cause::from(cause.into())))
     }
 
-    fn derive(&self, deadline: Option<Instant>, cause: Option<Cause>) -> (Self, CancelFunc) {
+    fn within(&self, timeout: Duration, cause: Option<Cause>) -> (Self, CancelFunc) {
+        let now = clock::now();
+        self.derive(now.checked_add(timeout), || now, cause)
+    }
+
+    /// `now` is asked only if the child gets a timer.
+    fn derive(
+        &self,
+        deadline: Option<Instant>,
+        now: impl FnOnce() -> Instant,
+        cause: Option<Cause>,
+    ) -> (Self, CancelFunc) {
         let inherited = self.deadline();
         let own = deadline::earlier_than(inherited, deadline);
         let node = Node::new(self.node.as_ref(), own.or(inherited));
         if let Some(at) = own {
-            deadline::set(&node, at, cause);
+            deadline::set(&node, at, now(), cause);
         }
         let cancel = CancelFunc { node: Some(Arc::clone(&node)) };
         (Self { node: Some(node), values: self.values.clone() }, cancel)

@@ -34,9 +34,9 @@ pub(super) fn earlier_than(inherited: Option<Instant>, own: Option<Instant>) -> 
     own.filter(|own| inherited.is_none_or(|inherited| *own < inherited))
 }
 
-/// Makes `node` end at `at`, or now if that is past.
-pub(super) fn set(node: &Arc<Node>, at: Instant, cause: Option<Cause>) {
-    if at <= clock::now() {
+/// Makes `node` end at `at`, or now if that is not after `now`.
+pub(super) fn set(node: &Arc<Node>, at: Instant, now: Instant, cause: Option<Cause>) {
+    if at <= now {
         node.end(Outcome::deadline_exceeded(cause));
     } else if node.err().is_none() {
         let target = Target::Weak(Arc::downgrade(node));

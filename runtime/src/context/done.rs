@@ -45,8 +45,22 @@ impl Done {
         self.node.as_ref().and_then(|node| node.err())
     }
 
-    /// Whether the context has ended; otherwise the task of `cx` is woken at its end.
+    /// Whether the context has ended; otherwise the task of `cx` is woken at its end, and is noted as waiting for it.
     pub(crate) fn poll_ended(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
+        let polled = self.poll_quietly(cx);
+        if polled.is_pending() {
+            self.note();
+        }
+        polled
+    }
+
+    /// Notes that the task waits for this end, until it notes something else.
+    pub(super) fn note(&self) {
+        host::waiting_on(WaitKind::Context, self.at);
+    }
+
+    /// As [`poll_ended`](Self::poll_ended), without the note.
+    pub(super) fn poll_quietly(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
         if let Some(node) = &self.node {
             if node.err().is_some() {
                 self.key = None;
@@ -61,7 +75,6 @@ impl Done {
                 drop(old);
             }
         }
-        host::waiting_on(WaitKind::Context, self.at);
         Poll::Pending
     }
 }

@@ -5,6 +5,10 @@
 //! is run under a context that has ended is never started. Once it is being polled it may finish: a future
 //! that is ready in the same poll in which it cancels its own context gives its value.
 //!
+//! The end is waited for only while the future waits: one that is ready at its first poll, as a handler's work often
+//! is, never takes a place in the context's list. Nothing is missed by that: whoever comes too late to take one
+//! learns in the same moment that the context has ended.
+//!
 //! # What is dropped when
 //! The future is dropped in the very poll that sees the end, before `run` returns its error, not when the
 //! `Run` happens to be: whatever it holds (locks, permits, connections) is free by then.
@@ -12,7 +16,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context as Cx, Poll};
+use std::task::{Context as Cx, Poll, ready};
 
 use super::ContextError;
 use super::done::Done;
@@ -43,20 +47,19 @@ impl<F: Future> Future for Run<F> {
             (&mut this.done, Pin::new_unchecked(&mut this.future))
         };
         assert!(future.is_some(), "`Run` polled after it was ready");
-        if done.poll_ended(cx).is_ready() {
-            future.set(None);
-            let err = done.err().expect("a context that is done tells how it ended");
-            return Poll::Ready(Err(err));
-        }
-        // The wait that the future itself notes is the one worth showing, so it comes last.
-        let Some(running) = future.as_mut().as_pin_mut() else { return Poll::Pending };
-        match running.poll(cx) {
-            Poll::Ready(output) => {
+        if done.err().is_none() {
+            // The wait that the future itself notes is the one worth showing, so it comes last.
+            done.note();
+            let Some(running) = future.as_mut().as_pin_mut() else { return Poll::Pending };
+            if let Poll::Ready(output) = running.poll(cx) {
                 future.set(None);
-                Poll::Ready(Ok(output))
+                return Poll::Ready(Ok(output));
             }
-            Poll::Pending => Poll::Pending,
+            ready!(done.poll_quietly(cx));
         }
+        future.set(None);
+        let err = done.err().expect("a context that is done tells how it ended");
+        Poll::Ready(Err(err))
     }
 }
 

@@ -3,10 +3,14 @@
 //! Wakers and functions are foreign code: they may call back into the tree, and they may panic. So the walk
 //! only collects, and all of it runs afterwards. A panic does not keep the others asleep: the first one goes
 //! on to the caller when everybody has been woken.
+//!
+//! Most walks end one context with one timer and at most one waiter, so those lie here and not behind a pointer.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
+
+use smallvec::SmallVec;
 
 use super::after_func::Func;
 use crate::sched::timers::TimerSlot;
@@ -14,9 +18,9 @@ use crate::sched::timers::TimerSlot;
 /// The things that have been waiting for contexts that a walk has just ended.
 #[derive(Default)]
 pub(super) struct WakeUp {
-    pub(super) timers: Vec<TimerSlot>,
+    pub(super) timers: SmallVec<[TimerSlot; 1]>,
     pub(super) funcs: Vec<Func>,
-    pub(super) wakers: Vec<Waker>,
+    pub(super) wakers: SmallVec<[Waker; 1]>,
 }
 
 impl WakeUp {
