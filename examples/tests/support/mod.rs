@@ -160,6 +160,14 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    /// A test that fails, or has seen what it wanted, leaves no program behind.
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _ended_already = self.child.wait();
+    }
+}
+
 /// One of a program's outputs, with the thread that reads it.
 struct Pipe {
     text: Arc<Text>,
@@ -203,7 +211,7 @@ impl Pipe {
     }
 
     /// What has been written by the end; or soon after it, where somebody else holds the pipe open.
-    fn all(self) -> String {
+    fn all(&self) -> String {
         let begun = Instant::now();
         while !self.reader.is_finished() && begun.elapsed() < Duration::from_secs(5) {
             std::thread::sleep(Duration::from_millis(1));

@@ -28,11 +28,11 @@
 //! # Orderings
 //! | access | order | with | why | weakened, fails in |
 //! |---|---|---|---|---|
-//! | [`Slot::get`]: the first load, finding nothing | Acquire | `vacate` | what the task's end wrote before is seen: the count of those that ended | `loom::the_end_of_the_last_task_is_seen` |
+//! | [`Slot::get`]: the first load, finding nothing | Acquire | `vacate` | what the task's end wrote before is seen: the count of those that ended | – (argued: a fence follows where it counts) |
 //! | [`Slot::get`]: exchange | Relaxed | – | the task was put there under the same lock | – |
-//! | [`Slot::get`]: store | Release | `vacate` | the reference is added before the task's life lets go; and the flag that the runtime closes is seen by whoever ends afterwards | `loom::a_dump_against_the_end_of_a_task`, `loom::the_end_of_the_last_task_is_seen` |
-//! | [`Slot::vacate`]: exchange | AcqRel | `get`, `is_vacant` | both of the above; Release also: its last access to the segment is before the free | as above |
-//! | [`Slot::is_vacant`] | Acquire | `vacate` | as above (argued) | – |
+//! | [`Slot::get`]: store | Release | `vacate` | the reference is added before the task's life lets go; and the flag that the runtime closes is seen by whoever ends afterwards | – (argued) |
+//! | [`Slot::vacate`]: exchange | AcqRel | `get`, `is_vacant` | Release: the first of these, and its last access to the segment is before the free; Acquire: the other two | Release: `loom::the_end_of_the_last_task_is_seen`; Acquire: – (argued) |
+//! | [`Slot::is_vacant`] | Acquire | `vacate` | its last access to the segment is before the free | – (argued) |
 
 use super::AbortHandle;
 use super::raw::{Header, RawTask};
