@@ -7,10 +7,12 @@
 //! | a weak ordering has its reason ([`orderings`]) | the libraries | `Relaxed` without a reason is a guess |
 //! | one clock, one dice, one way to start a thread ([`seams`]) | the libraries | a deterministic mode needs each in one place |
 //! | nothing is left for later | every file | a note to oneself is no plan |
+//! | what is named exists ([`book`]) | the book | prose is not compiled |
 //!
-//! Tests are exempt from the middle three. Each rule is a function from a source file to what it finds wrong, so
+//! Tests are exempt from the second, third and fourth. Each rule is a function from a source file to what it finds wrong, so
 //! that each can be shown to find something: the tests named `…_is_found`.
 
+mod book;
 mod floors;
 mod orderings;
 mod seams;
@@ -56,6 +58,21 @@ fn every_weak_ordering_has_its_reason() {
 #[test]
 fn the_seams_are_kept() {
     enforce(&[Kind::Library], seams::check);
+}
+
+#[test]
+fn the_book_speaks_of_things_that_exist() {
+    let functions = book::functions(&Source::all());
+    let findings: Vec<Finding> =
+        book::Page::all().iter().flat_map(|page| book::check(page, &functions)).collect();
+    assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
+}
+
+#[test]
+fn the_book_leaves_nothing_out() {
+    let (pages, sources) = (book::Page::all(), Source::all());
+    let findings = [book::left_out(&pages), book::unnamed_orderings(&pages, &sources)].concat();
+    assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
 }
 
 #[test]

@@ -29,24 +29,14 @@ const BESIDE: usize = 4;
 
 pub(crate) fn check(source: &Source) -> Vec<Finding> {
     let head: Vec<BTreeSet<&str>> = source.head().map(|line| words(line).collect()).collect();
-    // Without such an import a bare `Acquire` is something else, such as the future of a semaphore.
-    let imported: BTreeSet<&str> =
-        uses(source).filter(|code| code.contains("Ordering")).flat_map(words).collect();
+    let imported = imported(source);
     let mut findings = Vec::new();
     let mut function = "";
     for (index, line) in source.shipped() {
         if let Some(name) = function_begun(&line.code) {
             function = name;
         }
-        let code = line.code.trim_start();
-        if code.starts_with("use ") || code.starts_with("pub use ") {
-            continue;
-        }
-        let is_said = |order: &str| match imported.contains(order) {
-            true => words(code).any(|word| word == order),
-            false => code.contains(&format!("Ordering::{order}")),
-        };
-        for (order, as_strong) in WEAK.into_iter().filter(|(order, _)| is_said(order)) {
+        for (order, as_strong) in said(&line.code, &imported) {
             let mut names: BTreeSet<&str> = statement(source, index).flat_map(words).collect();
             names.insert(function);
             let speaks_of_it = |word: &&str| MANY.contains(word) || is_name(word) && names.contains(word);
@@ -64,13 +54,43 @@ pub(crate) fn check(source: &Source) -> Vec<Finding> {
     findings
 }
 
+/// Whether a file that ships says a weak ordering anywhere, or fences.
+pub(crate) fn are_said(source: &Source) -> bool {
+    let imported = imported(source);
+    let fences = |code: &str| code.contains("fence(Ordering");
+    source.shipped().any(|(_, line)| fences(&line.code) || said(&line.code, &imported).next().is_some())
+}
+
+/// The weak orderings in a line of code, each with those that are at least as strong.
+fn said<'a>(
+    code: &'a str,
+    imported: &'a BTreeSet<&str>,
+) -> impl Iterator<Item = (&'static str, &'static [&'static str])> + 'a {
+    let code = code.trim_start();
+    let is_import = code.starts_with("use ") || code.starts_with("pub use ");
+    WEAK.into_iter().filter(move |(order, _)| {
+        let is_said = match imported.contains(order) {
+            true => words(code).any(|word| word == *order),
+            false => code.contains(&format!("Ordering::{order}")),
+        };
+        is_said && !is_import
+    })
+}
+
+/// What the file imports beside `Ordering`. Without such an import a bare `Acquire` is something else, such as the
+/// future of a semaphore.
+fn imported(source: &Source) -> BTreeSet<&str> {
+    uses(source).filter(|code| code.contains("Ordering")).flat_map(words).collect()
+}
+
 /// The code of the file's imports, a line each where rustfmt leaves them on one.
 fn uses(source: &Source) -> impl Iterator<Item = &str> {
     let code = source.shipped().map(|(_, line)| line.code.trim_start());
     code.filter(|code| ["use ", "pub use ", "pub(crate) use "].iter().any(|begin| code.starts_with(begin)))
 }
 
-fn function_begun(code: &str) -> Option<&str> {
+/// The name of the function whose first line this is.
+pub(crate) fn function_begun(code: &str) -> Option<&str> {
     let mut words = words(code);
     words.by_ref().find(|word| *word == "fn")?;
     words.next()
