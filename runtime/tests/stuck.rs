@@ -107,15 +107,19 @@ fn tasks_that_spin_delay_the_others_by_time_slices_at_most() {
     });
 }
 
-/// A task that waits for another one inside a poll: without compensation it waits for ever.
+/// A task that waits for another one inside a poll: without compensation it waits for ever. The other one begins
+/// its sleep only when this poll has begun, or a machine that is slow to begin would find it over.
 fn a_stuck_task_sees_what_others_do(runtime: &Runtime) -> bool {
     let flag = Arc::new(AtomicBool::new(false));
     let seen = flag.clone();
+    let (begun, begins) = pirn::channel::oneshot::channel();
     let other = runtime.spawn(async move {
+        begins.await.unwrap();
         sleep(Duration::from_millis(1)).await;
         flag.store(true, Ordering::Release);
     });
     let stuck = runtime.spawn(async move {
+        begun.send(()).unwrap();
         let end = Instant::now() + Duration::from_secs(2);
         while !seen.load(Ordering::Acquire) {
             if Instant::now() > end {
