@@ -23,8 +23,8 @@
 //! `after_func` registers functions; `signals` ends a context by a signal; what a walk wakes goes through `wake_up`.
 //!
 //! # Under another executor
-//! Nothing here needs `pirn`'s scheduler but a pending deadline, which needs its timers, and `after_func`,
-//! which needs somewhere to run: outside a runtime both start the global one.
+//! Nothing here needs `pirn`'s scheduler but a deadline that somebody waits for, which needs its timers, and
+//! `after_func`, which needs somewhere to run: outside a runtime both start the global one.
 
 mod after_func;
 mod cause;
@@ -196,7 +196,7 @@ impl Context {
         let own = deadline::earlier_than(inherited, deadline);
         let node = Node::new(self.node.as_ref(), own.or(inherited));
         if let Some(at) = own {
-            deadline::set(&node, at, now(), cause);
+            deadline::note(&node, at, now(), cause);
         }
         let cancel = CancelFunc { node: Some(Arc::clone(&node)) };
         (Self { node: Some(node), values: self.values.clone() }, cancel)
@@ -251,10 +251,11 @@ impl Context {
         Done::new(self.node.clone(), Location::caller())
     }
 
-    /// How this context ended, if it has. One atomic load.
+    /// How this context ended, if it has. One atomic load, and a reading of the clock where it has a deadline that
+    /// nobody waits for.
     ///
-    /// A deadline shows when its timer has fired, which may be a moment after the instant itself: so `err`
-    /// and [`done`](Self::done) always agree.
+    /// Where somebody waits, a deadline shows when its timer has fired, which may be a moment after the instant
+    /// itself: so `err` and [`done`](Self::done) always agree.
     #[inline]
     pub fn err(&self) -> Option<ContextError> {
         self.node.as_ref()?.err()
@@ -262,7 +263,9 @@ impl Context {
 
     /// Why this context ended: the cause that was given, else the [`ContextError`] itself. `None` while live.
     pub fn cause(&self) -> Option<Arc<dyn Error + Send + Sync>> {
-        Some(self.node.as_ref()?.outcome()?.cause())
+        let node = self.node.as_ref()?;
+        node.err()?;
+        Some(node.outcome()?.cause())
     }
 
     /// When this context will end by itself: the earliest deadline here or above.

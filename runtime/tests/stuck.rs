@@ -75,7 +75,9 @@ fn lateness(procs: usize, hog: Hog) -> Vec<Duration> {
     late
 }
 
-fn report(procs: usize, hog: Hog) -> (Duration, Duration) {
+/// The 99th percentile of the lateness. The most is printed, and not asserted: where the whole machine stands still
+/// for a while, every program on it is late once.
+fn report(procs: usize, hog: Hog) -> Duration {
     let late = lateness(procs, hog);
     let p99 = late[late.len() * 99 / 100];
     let most = *late.last().unwrap();
@@ -84,25 +86,25 @@ fn report(procs: usize, hog: Hog) -> (Duration, Duration) {
         late.len(),
         late[late.len() / 2]
     );
-    (p99, most)
+    p99
 }
 
 #[test]
-fn tasks_that_block_delay_the_others_by_milliseconds_at_most() {
+fn tasks_that_block_delay_the_others_by_milliseconds() {
     within(60, || {
         for procs in [1, 2] {
-            let (_, most) = report(procs, Hog::Blocks);
-            assert!(most < Duration::from_millis(100), "{most:?}");
+            let p99 = report(procs, Hog::Blocks);
+            assert!(p99 < Duration::from_millis(50), "{p99:?}");
         }
     });
 }
 
 #[test]
-fn tasks_that_spin_delay_the_others_by_time_slices_at_most() {
+fn tasks_that_spin_delay_the_others_by_time_slices() {
     within(60, || {
         for procs in [1, 2] {
-            let (_, most) = report(procs, Hog::Spins);
-            assert!(most < Duration::from_millis(150), "{most:?}");
+            let p99 = report(procs, Hog::Spins);
+            assert!(p99 < Duration::from_millis(50), "{p99:?}");
         }
     });
 }

@@ -1,5 +1,16 @@
 //! Deadlines: the one timer that a context has, if it needs one.
 //!
+//! # Nobody waits, no timer
+//! Most requests are over long before their deadline, and most contexts end before anybody has waited for their
+//! end. So a deadline is only noted at first, and `err` compares it with the clock. The timer is set when the first
+//! dependent (a waiter, a function, a child) joins, for then somebody has to be told.
+//!
+//! ```text
+//!   Unset ── a dependent joins ──► Set ── it fires ──► the context has ended
+//!     └───── err() finds it past ────────────────────►
+//! ```
+//!
+//! # Who gets one
 //! A child never outlives its parent. So where the parent's deadline is no later than the child's own, the
 //! child needs no timer at all: the parent's end reaches it. Only a deadline that is earlier than everything
 //! above it gets a timer, and each context has at most that one, however many wait for it.
@@ -34,14 +45,32 @@ pub(super) fn earlier_than(inherited: Option<Instant>, own: Option<Instant>) -> 
     own.filter(|own| inherited.is_none_or(|inherited| *own < inherited))
 }
 
-/// Makes `node` end at `at`, or now if that is not after `now`.
-pub(super) fn set(node: &Arc<Node>, at: Instant, now: Instant, cause: Option<Cause>) {
+/// How a deadline of a context's own is kept.
+#[derive(Default)]
+pub(super) enum Timer {
+    /// It has none; or whoever was the first to join sets the timer at this moment.
+    #[default]
+    None,
+    /// Nobody waits for it: who asks looks at the clock.
+    Unset(Option<Cause>),
+    /// The slot disarms when it is dropped.
+    #[expect(dead_code, reason = "kept for its drop")]
+    Set(TimerSlot),
+}
+
+/// Makes `node` end at `at`, its deadline, or now if that is not after `now`.
+pub(super) fn note(node: &Node, at: Instant, now: Instant, cause: Option<Cause>) {
     if at <= now {
         node.end(Outcome::deadline_exceeded(cause));
-    } else if node.err().is_none() {
-        let target = Target::Weak(Arc::downgrade(node));
-        Arc::new(Alarm { at, cause, target }).arm(node);
+    } else {
+        node.note_deadline(cause);
     }
+}
+
+/// Sets the timer of `node`: somebody waits.
+pub(super) fn set(node: &Arc<Node>, at: Instant, cause: Option<Cause>) {
+    let target = Target::Weak(Arc::downgrade(node));
+    Arc::new(Alarm { at, cause, target }).arm(node);
 }
 
 /// As [`set`], but the timer keeps the node alive until then.
@@ -67,7 +96,7 @@ impl Alarm {
     fn arm(self: Arc<Self>, node: &Node) {
         let mut slot = TimerSlot::new();
         slot.arm(self.at, Waker::from(self));
-        node.keep_timer(slot);
+        node.keep_timer(Timer::Set(slot));
     }
 }
 

@@ -43,7 +43,8 @@
 //! |---|---|---|---|---|---|
 //! | 1 | [`strike`][Node::strike]: `verdict` | Release | 2 | who sees the end sees what the canceller did before it | `loom::err_shows_what_came_before` |
 //! | 2 | [`err`][Node::err]: `verdict` | Acquire | 1 | | `loom::err_shows_what_came_before` |
-//! | 3 | `place` | Relaxed | – | the exchange alone decides who removes it; the list itself is under the parent's lock | – |
+//! | 3 | `verdict`: `LIVE`, `UNWATCHED` | Relaxed | – | they publish nothing: who reads the wrong one of them looks at the clock in vain, or leaves it to the timer | – |
+//! | 4 | `place` | Relaxed | – | the exchange alone decides who removes it; the list itself is under the parent's lock | – |
 //!
 //! # Rejected
 //! Holding the parent's lock while children are ended (Go): recursion, and a waker that touches the tree
@@ -55,17 +56,25 @@ use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Instant;
 
+use pirn_sync::clock;
 use pirn_sync::primitive::Mutex;
 use pirn_sync::primitive::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use super::after_func::{self, Func};
-use super::cause::{ContextError, Outcome};
+use super::cause::{Cause, ContextError, Outcome};
+use super::deadline::{self, Timer};
 use super::slab::Slab;
 use super::wake_up::WakeUp;
-use crate::sched::timers::TimerSlot;
 
 /// `place` of a node that is in nobody's list.
 const NOWHERE: usize = usize::MAX;
+
+/// It has not ended.
+const LIVE: u8 = 0;
+/// It has not been ended, but its deadline may have passed: its timer is [`Timer::Unset`].
+const UNWATCHED: u8 = 1;
+const CANCELED: u8 = 2;
+const EXCEEDED: u8 = 3;
 
 /// One context that can end.
 pub(super) struct Node {
@@ -74,13 +83,13 @@ pub(super) struct Node {
     deadline: Option<Instant>,
     /// The number at which the parent knows this node.
     place: AtomicUsize,
-    /// 0 while Live, else which [`ContextError`] it is: what `err` reads without the lock.
+    /// What `err` reads without the lock: [`LIVE`], [`UNWATCHED`], [`CANCELED`] or [`EXCEEDED`].
     verdict: AtomicU8,
     state: Mutex<State>,
 }
 
 enum State {
-    Live { dependents: Slab<Dependent>, timer: Option<TimerSlot> },
+    Live { dependents: Slab<Dependent>, timer: Timer },
     Ending { outcome: Outcome, children: Vec<Weak<Node>> },
     Ended { outcome: Outcome },
 }
@@ -102,8 +111,8 @@ impl Node {
             parent: parent.cloned(),
             deadline,
             place: AtomicUsize::new(NOWHERE),
-            verdict: AtomicU8::new(0),
-            state: Mutex::new(State::Live { dependents: Slab::new(), timer: None }),
+            verdict: AtomicU8::new(LIVE),
+            state: Mutex::new(State::Live { dependents: Slab::new(), timer: Timer::None }),
         });
         if let Some(parent) = parent {
             match parent.join(Dependent::Child(Arc::downgrade(&node))) {
@@ -124,13 +133,30 @@ impl Node {
     /// How it ended, if it has.
     pub(super) fn err(&self) -> Option<ContextError> {
         match self.verdict.load(Ordering::Acquire) {
-            0 => None,
-            1 => Some(ContextError::Canceled),
+            LIVE => None,
+            UNWATCHED => self.look_at_clock(),
+            CANCELED => Some(ContextError::Canceled),
             _ => Some(ContextError::DeadlineExceeded),
         }
     }
 
-    /// How and why it ended, if it has.
+    /// Ends an unwatched node whose deadline has passed.
+    fn look_at_clock(&self) -> Option<ContextError> {
+        if clock::now() < self.deadline? {
+            return None;
+        }
+        let unset = match &*self.state.lock() {
+            State::Live { timer: Timer::Unset(cause), .. } => Some(cause.clone()),
+            _ => None,
+        };
+        if let Some(cause) = unset {
+            self.end(Outcome::deadline_exceeded(cause));
+        }
+        // If it is still Live, somebody has begun to wait meanwhile, and the timer will end it.
+        self.outcome().map(|outcome| outcome.err)
+    }
+
+    /// How and why it ended, if it has been ended.
     pub(super) fn outcome(&self) -> Option<Outcome> {
         match &*self.state.lock() {
             State::Live { .. } => None,
@@ -138,12 +164,27 @@ impl Node {
         }
     }
 
-    /// Hangs `dependent` on this node and returns its number, or gives it back if the node has ended.
-    pub(super) fn join(&self, dependent: Dependent) -> Result<usize, Dependent> {
-        match &mut *self.state.lock() {
-            State::Live { dependents, .. } => Ok(dependents.insert(dependent)),
-            _ => Err(dependent),
+    /// Hangs `dependent` on this node and returns its number, or gives it back if the node has ended. The first one
+    /// to join sets the timer.
+    pub(super) fn join(self: &Arc<Self>, dependent: Dependent) -> Result<usize, Dependent> {
+        let (key, unset) = match &mut *self.state.lock() {
+            State::Live { dependents, timer } => {
+                let unset = match timer {
+                    Timer::Unset(cause) => Some(cause.take()),
+                    _ => None,
+                };
+                if unset.is_some() {
+                    *timer = Timer::None;
+                    self.verdict.store(LIVE, Ordering::Relaxed);
+                }
+                (dependents.insert(dependent), unset)
+            }
+            _ => return Err(dependent),
+        };
+        if let (Some(cause), Some(at)) = (unset, self.deadline) {
+            deadline::set(self, at, cause);
         }
+        Ok(key)
     }
 
     /// Takes the dependent numbered `key` off, unless the node has ended and has taken it.
@@ -164,11 +205,23 @@ impl Node {
         }
     }
 
-    /// Keeps an armed timer until the end, which disarms it; a node that has ended disarms it at once.
-    pub(super) fn keep_timer(&self, slot: TimerSlot) {
+    /// Notes that the deadline is this node's own, and that nobody waits for it yet; a node that has ended needs none.
+    pub(super) fn note_deadline(&self, cause: Option<Cause>) {
         let refused = match &mut *self.state.lock() {
-            State::Live { timer, .. } => timer.replace(slot),
-            _ => Some(slot),
+            State::Live { timer, .. } => {
+                self.verdict.store(UNWATCHED, Ordering::Relaxed);
+                mem::replace(timer, Timer::Unset(cause))
+            }
+            _ => Timer::Unset(cause),
+        };
+        drop(refused);
+    }
+
+    /// Keeps an armed timer until the end, which disarms it; a node that has ended disarms it at once.
+    pub(super) fn keep_timer(&self, armed: Timer) {
+        let refused = match &mut *self.state.lock() {
+            State::Live { timer, .. } => mem::replace(timer, armed),
+            _ => armed,
         };
         drop(refused);
     }
@@ -198,7 +251,7 @@ impl Node {
     fn strike(&self, outcome: Outcome, stack: &mut Vec<(Arc<Node>, Outcome)>, wake_up: &mut WakeUp) -> bool {
         let mut state = self.state.lock();
         if let State::Live { dependents, timer } = &mut *state {
-            wake_up.timers.extend(timer.take());
+            wake_up.timers.push(mem::take(timer));
             let mut children = Vec::new();
             for dependent in mem::replace(dependents, Slab::new()).into_values() {
                 match dependent {
@@ -208,8 +261,8 @@ impl Node {
                 }
             }
             let verdict = match outcome.err {
-                ContextError::Canceled => 1,
-                ContextError::DeadlineExceeded => 2,
+                ContextError::Canceled => CANCELED,
+                ContextError::DeadlineExceeded => EXCEEDED,
             };
             *state = if children.is_empty() {
                 State::Ended { outcome }
@@ -258,7 +311,11 @@ impl Node {
                 })
                 .collect();
             if !funcs.is_empty() {
-                after_func::bequeath(funcs, parent.as_ref(), self.deadline.filter(|_| timer.is_some()));
+                after_func::bequeath(
+                    funcs,
+                    parent.as_ref(),
+                    self.deadline.filter(|_| !matches!(timer, Timer::None)),
+                );
             }
         }
         parent
@@ -274,10 +331,10 @@ impl Node {
         }
     }
 
-    /// Whether it has a timer of its own.
+    /// Whether it has a timer, which is to say a deadline of its own and somebody who waits for it.
     #[cfg(all(test, not(loom)))]
     pub(super) fn has_timer(&self) -> bool {
-        matches!(&*self.state.lock(), State::Live { timer: Some(_), .. })
+        matches!(&*self.state.lock(), State::Live { timer: Timer::Set(_), .. })
     }
 }
 

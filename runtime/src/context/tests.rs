@@ -19,6 +19,13 @@ fn has_timer(ctx: &Context) -> bool {
     ctx.node.as_ref().expect("it can end").has_timer()
 }
 
+/// A future that waits for the end of `ctx`.
+fn wait_for(ctx: &Context) -> Done {
+    let mut done = ctx.done();
+    assert!(done.poll_ended(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_pending());
+    done
+}
+
 const HOUR: Duration = Duration::from_secs(3_600);
 
 #[test]
@@ -97,11 +104,12 @@ fn a_done_that_moves_to_another_task_wakes_that_one() {
 fn a_context_has_a_timer_only_if_its_deadline_is_earlier_than_its_parents() {
     let now = clock::now();
     let (parent, cancel) = Context::background().with_deadline(now + HOUR);
-    assert!(has_timer(&parent));
     let later = parent.with_deadline(now + 2 * HOUR);
+    assert!(has_timer(&parent));
     let equal = parent.with_deadline(now + HOUR);
     let none = parent.with_cancel();
     let earlier = parent.with_deadline(now + HOUR / 2);
+    let _waiters = [&later.0, &equal.0, &none.0, &earlier.0].map(wait_for);
     assert_eq!([&later.0, &equal.0, &none.0, &earlier.0].map(has_timer), [false, false, false, true]);
     for (child, _) in [&later, &equal, &none] {
         assert_eq!(child.deadline(), Some(now + HOUR));
@@ -109,6 +117,30 @@ fn a_context_has_a_timer_only_if_its_deadline_is_earlier_than_its_parents() {
     assert_eq!(earlier.0.deadline(), Some(now + HOUR / 2));
     cancel.cancel();
     assert!(!has_timer(&parent) && !has_timer(&earlier.0), "the end disarms");
+}
+
+#[test]
+fn a_deadline_that_nobody_waits_for_needs_no_timer_and_passes_all_the_same() {
+    let after = Duration::from_millis(20);
+    let (ctx, _cancel) = Context::background().with_timeout_cause(after, "budget used up");
+    assert!(ctx.err().is_none() && ctx.cause().is_none());
+    while clock::now() < ctx.deadline().expect("it has one") {
+        assert!(!has_timer(&ctx));
+        std::thread::yield_now();
+    }
+    assert_eq!(ctx.cause().expect("it has ended").to_string(), "budget used up");
+    assert_eq!(ctx.err(), Some(ContextError::DeadlineExceeded));
+}
+
+#[test]
+fn the_first_that_waits_for_a_deadline_has_the_timer_set_and_the_last_leaves_it() {
+    let contexts = [(); 3].map(|()| Context::background().with_timeout(HOUR));
+    let [waited_for, derived_from, with_function] = contexts.each_ref().map(|(ctx, _)| ctx);
+    assert!(![waited_for, derived_from, with_function].into_iter().any(has_timer));
+    drop(wait_for(waited_for));
+    drop(derived_from.with_cancel());
+    drop(with_function.after_func(|| ()));
+    assert!([waited_for, derived_from, with_function].into_iter().all(has_timer));
 }
 
 #[test]
