@@ -1,4 +1,5 @@
-//! One processor, and a task that would never let go of it: the third task runs all the same.
+//! One processor, and a task that would never let go of it: the third task runs all the same. And two processors, of
+//! which one is stuck and the other never idle.
 //!
 //! Delays are measured by order and count, never by a clock: how much the greedy ones did between two turns
 //! of the third.
@@ -183,6 +184,34 @@ fn a_timer_is_due_beside_tasks_that_never_sleep() {
         }
         race.over.store(true, Ordering::Relaxed);
         runtime.block_on(beside).unwrap();
+    });
+}
+
+#[test]
+fn what_lies_behind_a_stuck_task_is_taken_by_a_processor_that_is_never_idle() {
+    within(60, || {
+        let runtime = Builder::new().procs(2).sysmon(false).build().unwrap();
+        let race = Arc::new(Race::default());
+        let beside = [(); 3].map(|()| greedy_yielder(&runtime, &race));
+        let stuck = {
+            let race = race.clone();
+            runtime.spawn(async move {
+                // Once the others make progress while this task does not let go, the other processor has them.
+                let before = race.steps.load(Ordering::Relaxed);
+                while race.steps.load(Ordering::Relaxed) < before + 1_000 {
+                    std::thread::yield_now();
+                }
+                let mut behind: Vec<_> = (0..10).map(|_| spawn(async {})).collect();
+                // The last one is to run next here, which nobody takes away but a thief with nothing to do.
+                behind.pop();
+                while !behind.iter().all(JoinHandle::is_finished) {
+                    std::thread::yield_now();
+                }
+            })
+        };
+        runtime.block_on(stuck).unwrap();
+        race.over.store(true, Ordering::Relaxed);
+        beside.into_iter().for_each(|task| runtime.block_on(task).unwrap());
     });
 }
 

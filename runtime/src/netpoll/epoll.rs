@@ -15,7 +15,7 @@ use super::descriptor::Direction;
 use super::table::Token;
 
 /// Events taken from the kernel at once: 3 KiB of stack, and a turn short enough to stay fair.
-const BATCH: i32 = 256;
+const BATCH: usize = 256;
 
 /// What an event says of a descriptor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,8 +81,18 @@ impl Selector {
         &self,
         deliver: impl FnOnce(&mut dyn Iterator<Item = (Token, Readiness)>),
     ) -> io::Result<()> {
+        self.look_for(BATCH, deliver)
+    }
+
+    /// As [`look`](Self::look), for no more than `most` events.
+    pub(super) fn look_for(
+        &self,
+        most: usize,
+        deliver: impl FnOnce(&mut dyn Iterator<Item = (Token, Readiness)>),
+    ) -> io::Result<()> {
+        let most = most.min(BATCH) as i32;
         // SAFETY: `take` vouches for `events`.
-        self.take(deliver, |events| unsafe { libc::epoll_wait(self.0.as_raw_fd(), events, BATCH, 0) })
+        self.take(deliver, |events| unsafe { libc::epoll_wait(self.0.as_raw_fd(), events, most, 0) })
     }
 
     /// As [`look`](Self::look), but waits at most `timeout` (`None`: for ever) until something has happened.
@@ -99,7 +109,7 @@ impl Selector {
         // layout is the kernel's; no signal mask is passed.
         self.take(deliver, |events| unsafe {
             let set = self.0.as_raw_fd();
-            libc::syscall(libc::SYS_epoll_pwait2, set, events, BATCH, timeout, no_mask, 0_usize) as i32
+            libc::syscall(libc::SYS_epoll_pwait2, set, events, BATCH as i32, timeout, no_mask, 0_usize) as i32
         })
     }
 
@@ -109,7 +119,7 @@ impl Selector {
         deliver: impl FnOnce(&mut dyn Iterator<Item = (Token, Readiness)>),
         ask: impl FnOnce(*mut libc::epoll_event) -> i32,
     ) -> io::Result<()> {
-        let mut buffer = [const { MaybeUninit::<libc::epoll_event>::uninit() }; BATCH as usize];
+        let mut buffer = [const { MaybeUninit::<libc::epoll_event>::uninit() }; BATCH];
         let count = check(ask(buffer.as_mut_ptr().cast()))?;
         if count > 0 {
             // SAFETY: the kernel has filled in the first `count` events.

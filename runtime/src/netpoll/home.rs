@@ -13,7 +13,8 @@
 //! Whoever has nothing to do takes events from other sets, and tasks from other queues. So a processor with too
 //! many descriptors loses tasks to one with too few, and each such task waits at a processor that is not its
 //! descriptor's home. After [`AWAY`] waits in a row at others, the descriptor moves to the one that it waits at now.
-//! The load evens out, and moves cost nothing once it has.
+//! The load evens out, and moves cost nothing once it has. Where nobody ever has nothing to do, [`load`](super::load)
+//! says whose events are taken over; those move at the next wait.
 //!
 //! # Invariants
 //! H1. A registered descriptor is in at least one set at every moment: a move registers at the new home before it
@@ -63,6 +64,11 @@ impl Home {
         let away = self.away.load(Relaxed) + 1;
         self.away.store(away % AWAY, Relaxed);
         away == AWAY
+    }
+
+    /// The next wait at another processor moves it.
+    pub(super) fn will_move(&self) {
+        self.away.store(AWAY - 1, Relaxed);
     }
 
     /// Moves to `set` (H1, H2); where `register` fails the old home keeps it. `register` and `deregister` get

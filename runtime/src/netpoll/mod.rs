@@ -16,7 +16,7 @@
 //! - [`Netpoll::open`] registers a descriptor once, for both directions; [`Netpoll::close`] takes it out
 //!   *before* the number is closed.
 //! - [`Netpoll::look_at`] asks the set of one processor, `look_at_others` the rest, without waiting;
-//!   [`Netpoll::wait`], which one thread at a time may call, waits for all of them, at most a timeout. They hand out
+//!   [`Netpoll::visit`] takes over from a processor that is behind; [`Netpoll::wait`], which one thread at a time may call, waits for all of them, at most a timeout. They hand out
 //!   wakers and wake nobody, so that no lock of ours is held while a waker runs, and the scheduler may put what became
 //!   ready straight on a queue.
 //! - [`Netpoll::waited_at`] says where a task waits, so that its descriptor can follow it.
@@ -31,18 +31,19 @@
 //! # What a platform supplies
 //! The kernel interface stands in [`epoll`] and [`sleep`] alone; nothing else in the netpoller makes a system call. A
 //! `kqueue.rs` beside them would supply the same functions of its `Selector`: `new`; `register(fd, token)`,
-//! edge-triggered (`EV_CLEAR`) for both directions at once; `deregister(fd)`; `look(deliver)`, which reports
-//! `(token, Readiness)` and never waits; `wait(timeout, deliver)`, which does; `register_wake`; and the descriptor that
+//! edge-triggered (`EV_CLEAR`) for both directions at once; `deregister(fd)`; `look(deliver)` and
+//! `look_for(most, deliver)`, which report `(token, Readiness)` and never wait; `wait(timeout, deliver)`, which does; `register_wake`; and the descriptor that
 //! is readable while there is something to report. kqueue reports the two directions as two events: both reach the same [`Descriptor`], which does not mind.
 //!
 //! # Where to read on
 //! [`descriptor`] is the heart (how clearing a readiness never loses an event), [`table`] explains stale
-//! events, [`home`] which processor hears of them, [`population`] when a wait for one set is enough, [`poller`] ties all
+//! events, [`home`] which processor hears of them, [`load`] how that is evened out, [`population`] when a wait for one set is enough, [`poller`] ties all
 //! to the kernel, which is [`epoll`] and [`sleep`].
 
 mod descriptor;
 mod epoll;
 mod home;
+mod load;
 mod poller;
 mod population;
 mod sleep;

@@ -24,6 +24,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::task::Waker;
 use std::time::Duration;
 
+use crossbeam_utils::CachePadded;
 use parking_lot::RwLock;
 use pirn_sync::primitive::Arc;
 use pirn_sync::primitive::atomic::{AtomicUsize, Ordering};
@@ -31,6 +32,7 @@ use pirn_sync::primitive::atomic::{AtomicUsize, Ordering};
 use super::descriptor::Descriptor;
 use super::epoll::{self, Readiness, Selector};
 use super::home::Homes;
+use super::load::Load;
 use super::population::Population;
 use super::sleep::{MAX_SETS, Sleep};
 use super::table::{Table, Token};
@@ -40,6 +42,7 @@ use super::table::{Table, Token};
 pub(crate) struct Netpoll {
     /// One for each processor that the runtime began with.
     sets: Box<[Selector]>,
+    loads: Box<[CachePadded<Load>]>,
     homes: Homes,
     population: Population,
     sleep: Sleep,
@@ -57,6 +60,7 @@ impl Netpoll {
         let sets = processors.clamp(1, MAX_SETS);
         Ok(Self {
             sets: (0..sets).map(|_| Selector::new()).collect::<io::Result<_>>()?,
+            loads: (0..sets).map(|_| CachePadded::default()).collect(),
             homes: Homes::new(sets),
             population: Population::new(sets),
             sleep: Sleep::new()?,
@@ -130,7 +134,9 @@ impl Netpoll {
     pub(crate) fn look_at(&self, processor: usize, ready: &mut Vec<Waker>) {
         let set = self.homes.of_processor(processor);
         self.homes.seen_here(set);
+        let before = ready.len();
         self.look(set, ready);
+        self.loads[set].woke(ready.len() - before);
     }
 
     /// Looks at the other sets, one after the other from `processor`'s on, until one has something.
@@ -145,6 +151,31 @@ impl Netpoll {
         }
     }
 
+    /// What `processor`, where `queued` tasks wait, takes over from `other`: its share if the other has much more to
+    /// do, everything if nobody has looked since `other` had been looked at `before` times, which is counted anew.
+    pub(crate) fn visit(
+        &self,
+        processor: usize,
+        queued: usize,
+        other: usize,
+        before: &mut u32,
+        ready: &mut Vec<Waker>,
+    ) {
+        let (own, set) = (self.homes.of_processor(processor), self.homes.of_processor(other));
+        let load = &self.loads[set];
+        if !self.is_empty() && own != set {
+            let share = load.surplus(queued.max(self.loads[own].line()));
+            if load.looks() == *before {
+                self.look(set, ready);
+            } else if share > 0 {
+                let _ = self.sets[set].look_for(share, |events| {
+                    self.hear(events, ready, |descriptor| descriptor.home.will_move())
+                });
+            }
+        }
+        *before = load.looks();
+    }
+
     /// Looks at every set.
     pub(crate) fn look_everywhere(&self, ready: &mut Vec<Waker>) {
         (0..self.sets.len()).for_each(|set| self.look(set, ready));
@@ -154,20 +185,28 @@ impl Netpoll {
     /// `ready`. Returns early when [woken](Self::wake) or interrupted by a signal. For one thread at a time: a second
     /// one waits until the first is back.
     pub(crate) fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Waker>) {
-        let mut hear = |events: &mut dyn Iterator<Item = (Token, Readiness)>| self.hear(events, ready);
+        let mut hear =
+            |events: &mut dyn Iterator<Item = (Token, Readiness)>| self.hear(events, ready, |_| ());
         let _ = self.sleep.wait(&self.sets, &self.population, timeout, &mut hear);
     }
 
     fn look(&self, set: usize, ready: &mut Vec<Waker>) {
-        let _ = self.sets[set].look(|events| self.hear(events, ready));
+        self.loads[set].looked();
+        let _ = self.sets[set].look(|events| self.hear(events, ready, |_| ()));
     }
 
-    /// Hands a batch of events to the descriptors.
-    fn hear(&self, events: &mut dyn Iterator<Item = (Token, Readiness)>, ready: &mut Vec<Waker>) {
+    /// Hands a batch of events to the descriptors, and each of these to `note`.
+    fn hear(
+        &self,
+        events: &mut dyn Iterator<Item = (Token, Readiness)>,
+        ready: &mut Vec<Waker>,
+        note: impl Fn(&Descriptor),
+    ) {
         let table = self.table.read();
         for (token, readiness) in events {
             if let Some(descriptor) = table.get(token) {
                 descriptor.event(readiness, ready);
+                note(descriptor);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! The order in which a machine looks for a task, the seam "what to run next".
 //!
 //! ```text
-//!   every 61st time  the injector first, then the local queue, and a look at the network and all timers
+//!   every 61st time  the injector first, then the local queue; before that a look at the network and all timers,
+//!                    and a visit to another processor
 //!   1  next          the task that was woken last
 //!   2  local queue
 //!   3  own timers    those that are due go to the local queue; every 16th time before 1
@@ -14,6 +15,9 @@
 //! Why 61: a prime keeps the fairness tick from falling into step with a program's own rhythm (Go's choice,
 //! and tokio's). It bounds two kinds of greed at once: a local queue that never empties must not starve the
 //! injector, and a pair of tasks that hand `next` to each other must not starve the local queue.
+//!
+//! Why visits: who always has something to do would never look for what others cannot get done
+//! ([`visit`](super::visit)).
 //!
 //! Why `next` is robbed so late: its owner will most likely take it within a microsecond, and a task that is
 //! stolen while its waker is about to wait for it costs two cache misses and a wake-up. When it lay there in
@@ -29,16 +33,12 @@ const FAIRNESS_TICK: u32 = 61;
 /// Own timers are looked at once in so many times while there is other work.
 const TIMER_TICK: u32 = 16;
 const ROUNDS: usize = 4;
-/// A multiple of the fairness tick: when a busy processor looks at the network on behalf of all. The owner of
-/// a set may be stuck, or a processor that was given up.
-const EVERYWHERE_TICK: u32 = 8 * FAIRNESS_TICK;
 
 /// Which of the network's sets to look at.
 enum Scope {
     Own,
     /// Its own, and while nothing is found the others: what a processor does that has nothing to do.
     Any,
-    All,
 }
 
 impl Context {
@@ -50,7 +50,8 @@ impl Context {
             processor.tick.get()
         })?;
         if tick.is_multiple_of(FAIRNESS_TICK) {
-            self.look_at_network(if tick.is_multiple_of(EVERYWHERE_TICK) { Scope::All } else { Scope::Own });
+            self.look_at_network(Scope::Own);
+            self.visit_another();
             self.expire_all_timers();
             self.with_processor(|processor| processor.remote.counters.new_slice());
             if let Some(task) = self.shared.injector.take().or_else(|| self.pop_local()) {
@@ -105,7 +106,6 @@ impl Context {
                 netpoll.look_at(own, &mut due);
                 netpoll.look_at_others(own, &mut due);
             }
-            Scope::All => self.shared.look_at_network(&mut due),
         }
         drop(due);
         self.wake_due();

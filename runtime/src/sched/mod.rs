@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Reading order: [`processor`] (what the right to run consists of) → [`worker`] (the loop) →
-//! [`find_work`] (the order of looking) → [`idle`] (who searches, who is woken; the proof) → [`machine`]
+//! [`find_work`] (the order of looking) → [`visit`] (what the busy do for others) → [`idle`] (who searches, who is woken; the proof) → [`machine`]
 //! (threads: what each is to do) → [`waiting`] (those that have nothing to do) → [`netwait`] (the one of them
 //! that waits for the network) → [`blocking`] → [`handoff`] → [`timers`] → [`thread_state`] (what the kernel says
 //! of a thread) → [`sysmon`] (who watches the machines) → [`stuck`] (a processor as it sees it) →
@@ -36,6 +36,7 @@ mod sysmon;
 mod thread_state;
 pub(crate) mod timers;
 mod unhandled;
+mod visit;
 mod waiting;
 mod worker;
 

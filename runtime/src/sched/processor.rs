@@ -27,6 +27,7 @@
 
 use super::roster::Roster;
 use super::stuck::Stuck;
+use super::visit::Visit;
 use crate::queue::injector::Injector;
 use crate::queue::local::{Local, Thief};
 use crate::task::Runnable;
@@ -54,6 +55,9 @@ pub(super) struct Peers {
     pub(super) list: Arc<[Arc<Remote>]>,
     /// Room for what a thief saw in each `next` slot.
     pub(super) seen: Vec<usize>,
+    /// Whom it has visited last, and what it saw at each.
+    pub(super) turn: usize,
+    pub(super) visits: Vec<Visit>,
 }
 
 /// The part that everybody sees.
@@ -171,7 +175,13 @@ impl Processor {
             queue,
             random: Random::new(random::seed()),
             tick: Cell::new(0),
-            peers: RefCell::new(Peers { version: usize::MAX, list: Arc::new([]), seen: Vec::new() }),
+            peers: RefCell::new(Peers {
+                version: usize::MAX,
+                list: Arc::new([]),
+                seen: Vec::new(),
+                turn: index,
+                visits: Vec::new(),
+            }),
         })
     }
 

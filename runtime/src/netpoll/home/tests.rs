@@ -15,6 +15,16 @@ fn a_descriptor_moves_after_eight_waits_in_a_row_elsewhere() {
 }
 
 #[test]
+fn a_descriptor_that_was_taken_over_moves_at_the_next_wait() {
+    let home = Home::new(0);
+    home.will_move();
+    assert!(home.should_move(1));
+    home.will_move();
+    assert!(!home.should_move(0), "whoever took it over did not run its task");
+    assert!(!home.should_move(1));
+}
+
+#[test]
 fn a_move_registers_before_it_leaves() {
     let home = Home::new(0);
     let calls = RefCell::new(Vec::new());

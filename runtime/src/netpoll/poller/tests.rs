@@ -160,6 +160,76 @@ fn a_descriptor_follows_the_task_that_waits_for_it() {
     netpoll.close(&descriptor).unwrap();
 }
 
+/// Connections, all at home with processor 0, and the other end of each.
+fn served_by_the_first(netpoll: &Netpoll, count: usize) -> Vec<(Arc<Descriptor>, UnixStream, UnixStream)> {
+    let connections = (0..count).map(|_| {
+        let (ours, theirs) = pair();
+        let descriptor = netpoll.open(ours.as_fd(), Some(0)).unwrap();
+        (descriptor, ours, theirs)
+    });
+    connections.collect()
+}
+
+/// A byte comes for every connection, and a task waits for it.
+fn all_have_news(netpoll: &Netpoll, connections: &mut [(Arc<Descriptor>, UnixStream, UnixStream)]) {
+    for (descriptor, ours, _) in &mut *connections {
+        let _ = ours.read(&mut [0; 8]);
+        settle(netpoll, descriptor);
+    }
+    for (descriptor, _, theirs) in connections {
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(descriptor.poll_ready_shared(Direction::Read, &mut cx).is_pending());
+        theirs.write_all(b"x").unwrap();
+    }
+}
+
+#[test]
+fn a_visitor_takes_half_of_a_much_longer_line_and_keeps_it() {
+    const COUNT: usize = 40;
+    let netpoll = Netpoll::new(2).unwrap();
+    let mut connections = served_by_the_first(&netpoll, COUNT);
+    let mut ready = Vec::new();
+    let mut looks = 0;
+    for _ in 0..64 {
+        all_have_news(&netpoll, &mut connections);
+        ready.clear();
+        netpoll.look_at(0, &mut ready);
+        assert_eq!(ready.len(), COUNT);
+    }
+    let mut visit = |queued, ready: &mut Vec<Waker>| {
+        all_have_news(&netpoll, &mut connections);
+        ready.clear();
+        netpoll.visit(1, queued, 0, &mut looks, ready);
+    };
+    visit(0, &mut ready);
+    assert!(ready.len() < COUNT, "the first visit only sees that others look");
+    visit(COUNT, &mut ready);
+    assert_eq!(ready.len(), 0, "who is as busy takes nothing");
+    visit(0, &mut ready);
+    assert!((COUNT / 3..COUNT * 2 / 3).contains(&ready.len()), "{} of {COUNT}", ready.len());
+
+    let taken = ready.len();
+    connections.iter().for_each(|(descriptor, ..)| netpoll.waited_at(1, descriptor));
+    all_have_news(&netpoll, &mut connections);
+    ready.clear();
+    netpoll.look_at(0, &mut ready);
+    assert_eq!(ready.len(), COUNT - taken, "what was taken has moved at its next wait");
+    connections.iter().for_each(|(descriptor, ..)| netpoll.close(descriptor).unwrap());
+}
+
+#[test]
+fn a_visitor_takes_everything_where_nobody_looks() {
+    let netpoll = Netpoll::new(2).unwrap();
+    let mut connections = served_by_the_first(&netpoll, 20);
+    let (mut looks, mut ready) = (0, Vec::new());
+    all_have_news(&netpoll, &mut connections);
+    netpoll.visit(1, 1_000, 0, &mut looks, &mut ready);
+    assert_eq!(ready.len(), 0, "somebody has looked since the last visit");
+    netpoll.visit(1, 1_000, 0, &mut looks, &mut ready);
+    assert_eq!(ready.len(), 20);
+    connections.iter().for_each(|(descriptor, ..)| netpoll.close(descriptor).unwrap());
+}
+
 #[test]
 fn no_byte_goes_unheard_while_its_descriptor_moves() {
     let netpoll = std::sync::Arc::new(Netpoll::new(2).unwrap());

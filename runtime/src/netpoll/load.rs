@@ -1,0 +1,85 @@
+//! How much each set has to tell, and how much of it another processor takes over.
+//!
+//! A processor that always finds something in its own set never looks into another one. So two that are both busy may
+//! be very unequal: one serves a single pair of connections, to and fro, and with the other each of a hundred waits for
+//! ninety-nine. No queue runs dry, nothing is stolen, and nothing would ever change that.
+//!
+//! The measure of it is how many tasks one look of the owner wakes, in the mean over some eight looks that found
+//! anything: so many stand in line, whatever each of them takes. Processors visit each other once in a while
+//! ([`sched`](crate::sched)). A visitor whose own line is less than half as long takes half the difference along,
+//! and what it takes is at home with it from the next wait on. It takes everything if nobody has looked since its last
+//! visit: the owner is stuck, or has lost its core.
+//!
+//! All accesses are `Relaxed`, and counted by a load and a store: they are advice, and who compares `looks` wants to
+//! know whether anybody has looked, not how often.
+
+use pirn_sync::primitive::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// Lines that differ by less are equal: to even them out costs more than it gives.
+const SMALL: u32 = 8;
+/// The mean is over so many looks, and kept as so many times itself.
+const LOOKS: u32 = 8;
+
+/// What is known of one set.
+#[derive(Debug, Default)]
+pub(super) struct Load {
+    looks: AtomicU32,
+    line: AtomicU32,
+}
+
+impl Load {
+    /// Somebody looks.
+    pub(super) fn looked(&self) {
+        self.looks.store(self.looks.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    /// How often anybody has looked, to be compared with later.
+    pub(super) fn looks(&self) -> u32 {
+        self.looks.load(Relaxed)
+    }
+
+    /// The owner's look has woken so many.
+    pub(super) fn woke(&self, tasks: usize) {
+        if tasks > 0 {
+            let line = self.line.load(Relaxed);
+            self.line.store(line - line / LOOKS + tasks as u32, Relaxed);
+        }
+    }
+
+    /// How many stand in line, in the mean.
+    pub(super) fn line(&self) -> usize {
+        (self.line.load(Relaxed) / LOOKS) as usize
+    }
+
+    /// How many a visitor takes over in whose own line there are `own`.
+    pub(super) fn surplus(&self, own: usize) -> usize {
+        let line = self.line();
+        if line > 2 * own + SMALL as usize { (line - own) / 2 } else { 0 }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_the_mean_of_the_looks_that_found_something() {
+        let load = Load::default();
+        for woken in [40, 0, 20].into_iter().cycle().take(300) {
+            load.looked();
+            load.woke(woken);
+        }
+        assert!((25..=35).contains(&load.line()), "{}", load.line());
+        assert_eq!(load.looks(), 300);
+    }
+
+    #[test]
+    fn a_visitor_takes_half_the_difference_and_nothing_of_equals() {
+        let load = Load::default();
+        (0..100).for_each(|_| load.woke(60));
+        let line = load.line();
+        assert_eq!(load.surplus(0), line / 2);
+        assert_eq!(load.surplus(10), (line - 10) / 2);
+        assert_eq!(load.surplus(line / 2), 0);
+    }
+}

@@ -1,0 +1,69 @@
+//! Visits: what a processor that always has something to do takes over from those that are behind.
+//!
+//! Stealing is for the idle. But the kernel may take a machine's core away for milliseconds, a poll may be long, and one
+//! processor may have many more connections than another: while everybody is busy, nobody looks at what is left lying
+//! there. So a processor visits one other at every fairness tick, each in its turn:
+//!
+//! | the other one | what the visitor takes |
+//! |---|---|
+//! | has begun and ended no poll since the last visit | half its queue |
+//! | has not had its set of the network looked at since | what is ready in it |
+//! | has a much longer line of connections | half the difference, for good ([`netpoll`](crate::netpoll)) |
+//! | is as busy as the visitor | nothing |
+//!
+//! A visit costs a look at two counters of the other one's. When all have had their turn the whole network has been
+//! seen, those sets included that belong to nobody since a processor was given up.
+
+use super::current::Context;
+use super::processor::{Peers, Processor, Remote};
+use std::mem;
+use std::sync::Arc;
+
+/// What one processor saw of another at its last visit.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Visit {
+    polls: u64,
+    looks: u32,
+}
+
+impl Visit {
+    /// Whether `other` stands still: it has begun and ended no poll since.
+    fn finds_as_it_was(&mut self, other: &Remote) -> bool {
+        let polls = other.counters.raw_polls();
+        mem::replace(&mut self.polls, polls) == polls
+    }
+}
+
+impl Context {
+    /// Visits the processor whose turn it is.
+    pub(super) fn visit_another(&self) {
+        let Some(queued) = self.with_processor(|own| self.visit(own)) else { return };
+        if queued && !self.searching.get() {
+            // What was taken was in nobody's queue for a moment: a last look may have missed it.
+            self.shared.notify();
+        }
+        self.wake_due();
+    }
+
+    /// True if tasks were taken. What the network had ready is among what is due.
+    fn visit(&self, own: &Processor) -> bool {
+        let Peers { list, turn, visits, .. } = &mut *own.peers(&self.shared.roster);
+        visits.resize(list.len(), Visit::default());
+        *turn = (*turn + 1) % list.len();
+        let (other, last) = (&list[*turn], &mut visits[*turn]);
+        let stands_still = last.finds_as_it_was(other) && !Arc::ptr_eq(other, &own.remote);
+        let stolen = if stands_still { other.thief.steal_half(&own.queue) } else { None };
+        let queued = stolen.is_some();
+        if let Some(task) = stolen {
+            own.remote.counters.stole();
+            own.queue.push(task);
+        }
+        let netpoll = &self.shared.netpoll;
+        let line = own.queue.len();
+        netpoll.visit(own.remote.index, line, other.index, &mut last.looks, &mut self.due.borrow_mut());
+        if *turn == 0 {
+            self.shared.network_seen();
+        }
+        queued
+    }
+}
