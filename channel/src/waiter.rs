@@ -24,7 +24,8 @@
 //! W3. A linked waiter neither moves nor is freed: it is pinned, and its owner takes it off the queue before it is dropped.
 //! W4. The links and the party are initialised when it is linked, and only then are they looked at; the party is taken out before or
 //!     as it leaves. An operation that need not wait never writes them: to copy half a cache line that has just been written in
-//!     parts, as every move of a fresh future does, costs as much as the lock.
+//!     parts, as every move of a fresh future does, costs as much as the lock. They come last, behind the cargo: the compiler fills
+//!     bytes that nobody has written together with a neighbour that is a constant, and the stage is one.
 //! W5. Neither a waker nor a value is dropped, cloned or called here: both leave the lock with the caller.
 //!
 //! # Orderings
@@ -51,6 +52,7 @@ const OUT: u8 = 3;
 
 /// A waiting operation.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Waiter<T> {
     stage: AtomicU8,
     node: UnsafeCell<Node<T>>,
@@ -59,9 +61,10 @@ pub(crate) struct Waiter<T> {
 
 /// What a waiter and its neighbours know of it.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Node<T> {
-    pub(crate) place: MaybeUninit<Place<T>>,
     pub(crate) cargo: Cargo<T>,
+    pub(crate) place: MaybeUninit<Place<T>>,
 }
 
 /// Where a waiter stands, and for whom.
@@ -124,7 +127,7 @@ impl<T> Waiter<T> {
     /// A waiter that stands in no queue.
     #[inline]
     pub(crate) fn new(cargo: Cargo<T>) -> Self {
-        let node = UnsafeCell::new(Node { place: MaybeUninit::uninit(), cargo });
+        let node = UnsafeCell::new(Node { cargo, place: MaybeUninit::uninit() });
         Self { stage: AtomicU8::new(IDLE), node, _pinned: PhantomPinned }
     }
 
