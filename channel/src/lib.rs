@@ -140,7 +140,7 @@ fn pair<T>(chan: pirn_sync::primitive::Arc<Chan<T>>) -> (Sender<T>, Receiver<T>)
 /// What the code written by `select!` needs.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::select::case::{ChannelKind, Pass, PlainFuture, PlainKind, RecvCase, SendCase, Step};
+    pub use crate::select::case::{channels, whole, Branch, ChannelKind, Pass, PlainKind, Step};
     pub use crate::select::frame::Frame;
     pub use crate::wait::Seat;
 }

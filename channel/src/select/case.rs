@@ -6,6 +6,9 @@
 //!
 //! The macro cannot see types, so it lets method resolution choose: on `&Option<Recv<T>>` the method of [`ChannelKind`]
 //! is found first, because it needs no further reference; on any other future only [`PlainKind`]'s fits.
+//!
+//! A channel case is pinned where its operand was evaluated: most selects find a ready branch at once, and would spend more on
+//! moving the others about than on looking at their channels. What is not a future yet becomes one, in a place of its own.
 
 use std::cell::Cell;
 use std::future::{Future, IntoFuture};
@@ -45,73 +48,112 @@ pub enum Step<O> {
     Out,
 }
 
+/// A branch in its place.
+pub trait Branch {
+    /// What it comes to.
+    type Output;
+    /// Whether it is a channel case.
+    const IS_CHANNEL: bool;
+    /// Whether it takes part.
+    fn is_live(&self) -> bool;
+    /// One step of it, as case number `case`.
+    fn step(self: Pin<&mut Self>, pass: Pass<'_>, case: u32, cx: &mut Context<'_>) -> Poll<Self::Output>;
+}
+
 /// Receives and sends.
 pub trait ChannelKind {
-    /// What stands in for the kind.
-    type Kind;
     /// The kind of this branch.
-    fn select_kind(&self) -> Self::Kind;
+    fn select_kind(&self) -> ChannelCase;
 }
 
 /// Every other future.
 pub trait PlainKind {
     /// The kind of this branch.
-    fn select_kind(&self) -> PlainFuture;
+    fn select_kind(&self) -> PlainCase;
 }
 
-/// A branch that receives.
+/// A branch that receives or sends.
 #[derive(Clone, Copy, Debug)]
-pub struct RecvCase;
-
-/// A branch that sends.
-#[derive(Clone, Copy, Debug)]
-pub struct SendCase;
+pub struct ChannelCase;
 
 /// A branch that polls.
 #[derive(Clone, Copy, Debug)]
-pub struct PlainFuture;
+pub struct PlainCase;
 
 impl<T> ChannelKind for Option<Recv<'_, T>> {
-    type Kind = RecvCase;
-    fn select_kind(&self) -> RecvCase {
-        RecvCase
+    fn select_kind(&self) -> ChannelCase {
+        ChannelCase
     }
 }
 
 impl<T> ChannelKind for Option<Send<'_, T>> {
-    type Kind = SendCase;
-    fn select_kind(&self) -> SendCase {
-        SendCase
+    fn select_kind(&self) -> ChannelCase {
+        ChannelCase
     }
 }
 
 impl<F: IntoFuture> PlainKind for &Option<F> {
-    fn select_kind(&self) -> PlainFuture {
-        PlainFuture
+    fn select_kind(&self) -> PlainCase {
+        PlainCase
     }
 }
 
-impl RecvCase {
-    /// Whether it is a channel case.
-    pub fn is_channel(self) -> bool {
-        true
-    }
-
-    /// The operation itself.
-    pub fn prepare<'a, T>(self, op: Option<Recv<'a, T>>) -> Option<Recv<'a, T>> {
-        op
-    }
-
-    /// One step of this branch.
+impl ChannelCase {
+    /// Needs no other place than the operand's.
     #[inline]
-    pub fn step<T>(
-        self,
-        op: Pin<&mut Option<Recv<'_, T>>>,
-        pass: Pass<'_>,
-        case: u32,
-        _: &mut Context<'_>,
-    ) -> Poll<Result<T, RecvError>> {
-        let Some(recv) = op.as_pin_mut() else { return Poll::Pending };
+    pub fn prepare<B>(self, _: &mut Option<B>) -> Self {
+        self
+    }
+
+    /// Pins the operand.
+    ///
+    /// # Safety
+    /// As for [`Pin::new_unchecked`].
+    #[inline]
+    pub unsafe fn pin<'p, B>(&'p mut self, operand: &'p mut Option<B>) -> Pin<&'p mut Option<B>> {
+        // SAFETY: the caller's promise.
+        unsafe { Pin::new_unchecked(operand) }
+    }
+}
+
+impl PlainCase {
+    /// Makes a future of the operand.
+    #[inline]
+    pub fn prepare<F: IntoFuture>(self, operand: &mut Option<F>) -> Plain<F::IntoFuture> {
+        Plain { future: operand.take().map(IntoFuture::into_future) }
+    }
+}
+
+/// A branch's future, until it is ready.
+#[derive(Debug)]
+pub struct Plain<F> {
+    future: Option<F>,
+}
+
+impl<F> Plain<F> {
+    /// Pins the future that was made.
+    ///
+    /// # Safety
+    /// As for [`Pin::new_unchecked`].
+    #[inline]
+    pub unsafe fn pin<'p, B>(&'p mut self, _: &'p mut Option<B>) -> Pin<&'p mut Self> {
+        // SAFETY: the caller's promise.
+        unsafe { Pin::new_unchecked(self) }
+    }
+}
+
+impl<T> Branch for Option<Recv<'_, T>> {
+    type Output = Result<T, RecvError>;
+    const IS_CHANNEL: bool = true;
+
+    #[inline]
+    fn is_live(&self) -> bool {
+        self.is_some()
+    }
+
+    #[inline]
+    fn step(self: Pin<&mut Self>, pass: Pass<'_>, case: u32, _: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(recv) = self.as_pin_mut() else { return Poll::Pending };
         match pass {
             Pass::Look => recv.look(),
             Pass::Seat(seat) => recv.seat(seat, case),
@@ -130,27 +172,18 @@ impl RecvCase {
     }
 }
 
-impl SendCase {
-    /// Whether it is a channel case.
-    pub fn is_channel(self) -> bool {
-        true
-    }
+impl<T> Branch for Option<Send<'_, T>> {
+    type Output = Result<(), SendError<T>>;
+    const IS_CHANNEL: bool = true;
 
-    /// The operation itself.
-    pub fn prepare<'a, T>(self, op: Option<Send<'a, T>>) -> Option<Send<'a, T>> {
-        op
-    }
-
-    /// One step of this branch.
     #[inline]
-    pub fn step<T>(
-        self,
-        op: Pin<&mut Option<Send<'_, T>>>,
-        pass: Pass<'_>,
-        case: u32,
-        _: &mut Context<'_>,
-    ) -> Poll<Result<(), SendError<T>>> {
-        let Some(send) = op.as_pin_mut() else { return Poll::Pending };
+    fn is_live(&self) -> bool {
+        self.is_some()
+    }
+
+    #[inline]
+    fn step(self: Pin<&mut Self>, pass: Pass<'_>, case: u32, _: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(send) = self.as_pin_mut() else { return Poll::Pending };
         match pass {
             Pass::Look => send.look(),
             Pass::Seat(seat) => send.seat(seat, case),
@@ -169,35 +202,41 @@ impl SendCase {
     }
 }
 
-impl PlainFuture {
-    /// Whether it is a channel case.
-    pub fn is_channel(self) -> bool {
-        false
-    }
+impl<F: Future> Branch for Plain<F> {
+    type Output = F::Output;
+    const IS_CHANNEL: bool = false;
 
-    /// The future itself.
-    pub fn prepare<F: IntoFuture>(self, op: Option<F>) -> Option<F::IntoFuture> {
-        op.map(IntoFuture::into_future)
-    }
-
-    /// One step of this branch. A future that is ready is dropped at once, so that it is never polled again.
     #[inline]
-    pub fn step<F: Future>(
-        self,
-        mut op: Pin<&mut Option<F>>,
-        pass: Pass<'_>,
-        _: u32,
-        cx: &mut Context<'_>,
-    ) -> Poll<F::Output> {
-        match (pass, op.as_mut().as_pin_mut()) {
-            (Pass::Look | Pass::Poll, Some(future)) => {
-                let polled = future.poll(cx);
+    fn is_live(&self) -> bool {
+        self.future.is_some()
+    }
+
+    /// A future that is ready is dropped at once, so that it is never polled again.
+    #[inline]
+    fn step(self: Pin<&mut Self>, pass: Pass<'_>, _: u32, cx: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: a projection: the future is pinned whenever `self` is, and nothing moves it out.
+        let mut future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
+        match (pass, future.as_mut().as_pin_mut()) {
+            (Pass::Look | Pass::Poll, Some(polled)) => {
+                let polled = polled.poll(cx);
                 if polled.is_ready() {
-                    op.set(None);
+                    future.set(None);
                 }
                 polled
             }
             _ => Poll::Pending,
         }
     }
+}
+
+/// The branches of a select as one: a closure that named them one by one would hold a reference to each.
+#[inline]
+pub fn whole<B>(branches: &mut B) -> &mut B {
+    branches
+}
+
+/// Counts a branch if it is a channel case.
+#[inline]
+pub fn channels<B: Branch>(_: &B) -> usize {
+    usize::from(B::IS_CHANNEL)
 }

@@ -13,7 +13,7 @@ use crate::block;
 use crate::error::{RecvError, SendError};
 use crate::receiver::Receiver;
 use crate::recv::Recv;
-use crate::select::case::{Pass, RecvCase, SendCase, Step};
+use crate::select::case::{Branch, Pass, Step};
 use crate::select::frame::Frame;
 use crate::send::Send;
 use crate::sender::Sender;
@@ -208,11 +208,11 @@ impl<'s, 'a, T> Ready<'s, 'a, T> {
 fn step<T>(case: &mut Case<'_, T>, number: u32, pass: Pass<'_>, cx: &mut Context<'_>) -> Step<Selected<T>> {
     let place = number as usize;
     match case {
-        Case::Recv(op) => match RecvCase.step(op.as_mut(), pass, number, cx) {
+        Case::Recv(op) => match op.as_mut().step(pass, number, cx) {
             Poll::Ready(result) => Step::Won(Selected::Recv(place, result)),
             Poll::Pending => Step::Pending,
         },
-        Case::Send(op) => match SendCase.step(op.as_mut(), pass, number, cx) {
+        Case::Send(op) => match op.as_mut().step(pass, number, cx) {
             Poll::Ready(result) => {
                 op.set(None);
                 Step::Won(Selected::Send(place, result))

@@ -30,8 +30,9 @@
 //! has made progress, and the select looks again. With a single channel case one look is one moment.
 //!
 //! # Fairness
-//! The order of looking is a fresh random permutation each time, so each of several ready branches is equally
-//! likely. `biased` keeps the order written.
+//! The order of looking is a fresh random permutation in each round, so each of several ready branches is equally
+//! likely. The seats are taken in the order of the round before them: it was drawn without regard to what is ready now.
+//! `biased` keeps the order written.
 
 use std::cell::Cell;
 use std::marker::PhantomPinned;
@@ -52,6 +53,7 @@ pub struct Frame<'o> {
     /// The cases still in play, in `order[..live]`.
     order: &'o mut [u32],
     live: usize,
+    /// How many channel cases there were at most.
     channels: usize,
     biased: bool,
     default: bool,
@@ -92,22 +94,27 @@ impl<'o> Frame<'o> {
         default: bool,
         at: &'static Location<'static>,
     ) -> Self {
+        let channels = order.len();
         let mut frame = Self::new(order, false, default, at);
-        for (case, _) in live.enumerate().filter(|(_, live)| *live) {
-            frame.order[frame.live] = case as u32;
-            frame.live += 1;
-            frame.channels += 1;
-        }
+        frame.enroll(live, channels);
         frame
     }
 
-    /// Lets a case take part.
-    pub fn admit(self: Pin<&mut Self>, case: u32, is_channel: bool) {
+    /// Lets those branches take part that are live. So many of all are channel cases.
+    #[inline]
+    pub fn admit(self: Pin<&mut Self>, live: impl IntoIterator<Item = bool>, channels: usize) {
         // SAFETY: the frame is not moved, nor the claim out of it.
-        let this = unsafe { self.get_unchecked_mut() };
-        this.order[this.live] = case;
-        this.live += 1;
-        this.channels += usize::from(is_channel);
+        unsafe { self.get_unchecked_mut() }.enroll(live, channels);
+    }
+
+    #[inline]
+    fn enroll(&mut self, live: impl IntoIterator<Item = bool>, channels: usize) {
+        let (order, mut count) = (&mut *self.order, 0);
+        for (case, live) in live.into_iter().enumerate() {
+            order[count] = case as u32;
+            count += usize::from(live);
+        }
+        (self.live, self.channels) = (count, channels);
     }
 
     /// Polls the select. `step` runs one branch and applies its pattern. `Ready(None)` is the default.
@@ -125,7 +132,11 @@ impl<'o> Frame<'o> {
         }
         // SAFETY: the frame is not moved, nor the claim out of it.
         let this = unsafe { self.get_unchecked_mut() };
-        let turn = if this.waiting { this.resume(cx, &mut step) } else { this.begin(cx, &mut step) };
+        let resumed = if this.waiting { this.resume(cx, &mut step) } else { None };
+        let turn = match resumed {
+            Some(turn) => turn,
+            None => this.begin(cx, &mut step),
+        };
         match turn {
             Turn::Won(output) => Poll::Ready(Some(output)),
             Turn::Default => Poll::Ready(None),
@@ -152,6 +163,7 @@ impl<'o> Frame<'o> {
     }
 
     /// Looks without standing in any queue; then takes the seats.
+    #[inline]
     fn begin<O>(
         &mut self,
         cx: &mut Context<'_>,
@@ -179,16 +191,15 @@ impl<'o> Frame<'o> {
         self.seat(cx, step)
     }
 
-    /// Stands in every queue, looking once more under each lock, until nothing was missed.
+    /// Stands in every queue, looking once more under each lock, until nothing was missed. The order is the last round's.
     fn seat<O>(
         &mut self,
         cx: &mut Context<'_>,
         step: &mut impl FnMut(u32, Pass<'_>, &mut Context<'_>) -> Step<O>,
     ) -> Turn<O> {
         loop {
-            let (mut random, mut place, claim) = (Batch::new(), 0, &raw const self.claim);
+            let (mut place, claim) = (0, &raw const self.claim);
             while place < self.live {
-                self.draw(place, &mut random);
                 // SAFETY: F3; and the claim is only ever shared. It is not `self` that is lent out, which `retire` changes.
                 let seat = unsafe { Seat::new(&*claim) };
                 match step(self.order[place], Pass::Seat(seat), cx) {
@@ -204,16 +215,16 @@ impl<'o> Frame<'o> {
         }
     }
 
-    /// A later poll: collects what a partner completed, or polls the plain futures.
+    /// A later poll: collects what a partner completed, or polls the plain futures. `None` when it is to begin anew.
     fn resume<O>(
         &mut self,
         cx: &mut Context<'_>,
         step: &mut impl FnMut(u32, Pass<'_>, &mut Context<'_>) -> Step<O>,
-    ) -> Turn<O> {
+    ) -> Option<Turn<O>> {
         match self.claim.begin() {
             Begin::Claimed(case) => {
                 if let Step::Won(output) = step(case, Pass::Collect, cx) {
-                    return Turn::Won(output);
+                    return Some(Turn::Won(output));
                 }
                 for &case in &self.order[..self.live] {
                     step(case, Pass::Reset, cx);
@@ -222,27 +233,28 @@ impl<'o> Frame<'o> {
                 self.claim.reset();
                 let place = self.order[..self.live].iter().position(|&other| other == case);
                 self.retire(place.expect("a claimed case is live"), cx, step);
-                self.begin(cx, step)
+                None
             }
             Begin::Roused => {
                 cx.waker().wake_by_ref();
-                Turn::Wait
+                Some(Turn::Wait)
             }
             Begin::Busy { look } => {
                 self.claim.set_waker(cx.waker());
                 if let Some(output) = self.round(Pass::Poll, cx, step) {
-                    return Turn::Won(output);
+                    return Some(Turn::Won(output));
                 }
                 self.insist_on_a_branch();
                 if !look && self.claim.settle() {
-                    return Turn::Wait;
+                    return Some(Turn::Wait);
                 }
-                self.seat(cx, step)
+                Some(self.seat(cx, step))
             }
         }
     }
 
     /// One pass over the live cases.
+    #[inline]
     fn round<O>(
         &mut self,
         pass: Pass<'_>,

@@ -4,7 +4,8 @@
 //!   select! { pat = op => body, … }
 //!     ──► list of (Name name kind number) (pat) (op) (guard) (body)
 //!     ──► { enum Won<B0, B1, …>                       one variant for each branch
-//!           let won = match (op0, op1, …) { … await … };   temporaries of the operands live until here
+//!           let won = match frame { f => match op0 { o0 => match op1 { o1 => … await … } } };
+//!                                                     operands, pinned, and their temporaries live until here
 //!           match won { Some(Won::B0(pat)) => body, … } }   losers are dropped; the arms run
 //! ```
 //!
@@ -186,6 +187,31 @@ macro_rules! __select_operand {
     };
 }
 
+/// Evaluates the operands in order, each in the place where it stays for as long as the select lasts, as do its temporaries;
+/// and then what is to be done with them. Four at a time, to stay far below the limit of recursion.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __select_hold {
+    ([] $then:expr) => { $then };
+    ([($a:ident $if_a:tt ($op_a:expr)) ($b:ident $if_b:tt ($op_b:expr)) ($c:ident $if_c:tt ($op_c:expr))
+        ($d:ident $if_d:tt ($op_d:expr)) $($rest:tt)*] $then:expr) => {
+        match $crate::__select_operand!($if_a $op_a) {
+            ref mut $a => match $crate::__select_operand!($if_b $op_b) {
+                ref mut $b => match $crate::__select_operand!($if_c $op_c) {
+                    ref mut $c => match $crate::__select_operand!($if_d $op_d) {
+                        ref mut $d => $crate::__select_hold! { [$($rest)*] $then },
+                    },
+                },
+            },
+        }
+    };
+    ([($a:ident $if_a:tt ($op_a:expr)) $($rest:tt)*] $then:expr) => {
+        match $crate::__select_operand!($if_a $op_a) {
+            ref mut $a => $crate::__select_hold! { [$($rest)*] $then },
+        }
+    };
+}
+
 /// Writes the code of a whole select.
 #[doc(hidden)]
 #[macro_export]
@@ -197,51 +223,60 @@ macro_rules! __select_emit {
         enum __PirnSelected<$($Name),+> {
             $($Name($Name)),+
         }
-        let won = match ($($crate::__select_operand!($guard $op),)+) {
-            ($($name,)+) => {
-                let mut order = [$($number),+];
-                let mut frame = ::core::pin::pin!($crate::__private::Frame::new(
-                    &mut order,
-                    $biased,
-                    $crate::__select_has_default!($($default)?),
-                    ::core::panic::Location::caller(),
-                ));
+        let won = match $crate::__private::Frame::new(
+            &mut [$($number),+],
+            $biased,
+            $crate::__select_has_default!($($default)?),
+            ::core::panic::Location::caller(),
+        ) {
+            ref mut frame => $crate::__select_hold! { [$(($name $guard ($op)))+] {
+                // SAFETY: a temporary of this match, reached through this reference alone.
+                let mut frame = unsafe { ::core::pin::Pin::new_unchecked(frame) };
                 $(
-                    let $kind = {
+                    let mut $kind = {
                         #[allow(unused_imports)]
                         use $crate::__private::{ChannelKind as _, PlainKind as _};
-                        (&$name).select_kind()
+                        (&*$name).select_kind().prepare($name)
                     };
-                    if ::core::option::Option::is_some(&$name) {
-                        frame.as_mut().admit($number, $kind.is_channel());
-                    }
-                    let mut $name = ::core::pin::pin!($kind.prepare($name));
                 )+
+                // SAFETY: of each pair the one is a temporary of a match, the other a variable that nobody else can name; from now
+                // on both are reached through this reference alone.
+                let mut branches = unsafe { ($($kind.pin($name),)+) };
+                {
+                    let ($($name,)+) = &branches;
+                    frame.as_mut().admit(
+                        [$($crate::__private::Branch::is_live(&**$name)),+],
+                        0 $(+ $crate::__private::channels(&**$name))+,
+                    );
+                }
                 ::core::future::poll_fn(|cx| {
-                    frame.as_mut().poll(cx, |case, pass, cx| match case {
-                        $(
-                            $number => match $kind.step($name.as_mut(), pass, $number, cx) {
-                                ::core::task::Poll::Pending => $crate::__private::Step::Pending,
-                                ::core::task::Poll::Ready(output) => {
-                                    let mut hit = false;
-                                    #[allow(unused_variables, unused_mut)]
-                                    match output {
-                                        $pattern if { hit = true; false } => ::core::unreachable!(),
-                                        _ => {}
+                    frame.as_mut().poll(cx, |case, pass, cx| {
+                        let ($($name,)+) = $crate::__private::whole(&mut branches);
+                        match case {
+                            $(
+                                $number => match $crate::__private::Branch::step($name.as_mut(), pass, $number, cx) {
+                                    ::core::task::Poll::Pending => $crate::__private::Step::Pending,
+                                    ::core::task::Poll::Ready(output) => {
+                                        let mut hit = false;
+                                        #[allow(unused_variables, unused_mut)]
+                                        match output {
+                                            $pattern if { hit = true; false } => ::core::unreachable!(),
+                                            _ => {}
+                                        }
+                                        if hit {
+                                            $crate::__private::Step::Won(__PirnSelected::$Name(output))
+                                        } else {
+                                            $crate::__private::Step::Out
+                                        }
                                     }
-                                    if hit {
-                                        $crate::__private::Step::Won(__PirnSelected::$Name(output))
-                                    } else {
-                                        $crate::__private::Step::Out
-                                    }
-                                }
-                            },
-                        )+
-                        _ => ::core::unreachable!("a select! asked for a branch that it has not"),
+                                },
+                            )+
+                            _ => ::core::unreachable!("a select! asked for a branch that it has not"),
+                        }
                     })
                 })
                 .await
-            }
+            } }
         };
         match won {
             $( ::core::option::Option::Some(__PirnSelected::$Name($pattern)) => $body, )+
