@@ -23,13 +23,15 @@
 //! H5. Where nobody waits and the channel is open, a send or a receive touches the buffer and nothing else: nobody is to be woken, and
 //!     what is possible afterwards follows from the buffer alone. Nearly every operation is of that kind, and has a short way of
 //!     its own; the others go by [`put`][State::put] and [`take`][State::take].
+//! H6. Where an operation cannot go on, nobody can be met or has to be told of it either: the other side's queue is empty, or
+//!     no value may pass between the two. So who finds that under the lock enlists, and tells of one waiter more, and that is all.
 //!
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
 //! |---|---|---|---|---|---|
 //! | 1 | counts, up | `Relaxed` | – | a new handle is made from one that exists | – |
 //! | 2 | counts, down | `AcqRel` | 2 | what every other handle did is done before the channel closes | argued: closing takes the lock |
-//! | 3 | `hint` | `Relaxed` | – | advice (H4); decisions are made under the lock | – |
+//! | 3 | `hint` | `Relaxed` | – | advice without the lock, and exact under it, which then orders it (H4) | – |
 //! | 4 | [`upgrade`][Chan::upgrade] | `Relaxed` | – | counts only; the lock orders everything else | – |
 //!
 //! # Rejected
@@ -41,11 +43,21 @@ use pirn_sync::primitive::Arc;
 
 use crate::error::{TryRecvError, TrySendError};
 use crate::lock::Lock;
-use crate::state::{State, CROWDED, MAY_PUT, MAY_TAKE, UNBOUNDED};
+use crate::state::{way_on, State, CROWDED, MAY_PUT, MAY_TAKE, UNBOUNDED};
+use crate::wait_queue::Side;
 use crate::waiter::WakeList;
 
 /// How many waiters a close wakes per turn of the lock.
 const CLOSE_BATCH: usize = 64;
+
+/// What a look without the lock has seen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Look {
+    /// It can be done with the buffer alone.
+    Quiet,
+    /// It may concern others.
+    Crowded,
+}
 
 /// One channel; its handles share it.
 #[derive(Debug)]
@@ -91,12 +103,6 @@ impl<T> Chan<T> {
         })
     }
 
-    /// Whether `what` may be possible; if not, it was impossible a moment ago.
-    #[inline]
-    pub(crate) fn may(&self, what: u8) -> bool {
-        self.hint.load(Ordering::Relaxed) & what != 0
-    }
-
     pub(crate) fn capacity(&self) -> Option<usize> {
         let cap = self.with(|state, _| state.cap());
         (cap != UNBOUNDED).then_some(cap)
@@ -106,44 +112,50 @@ impl<T> Chan<T> {
 
     #[inline]
     pub(crate) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        match self.send_quietly(value) {
-            Ok(()) => Ok(()),
-            Err(value) => self.try_send_among_others(value),
+        match self.look(MAY_PUT) {
+            Some(look) => self.send_after(look, value),
+            None => Err(TrySendError::Full(value)),
         }
-    }
-
-    #[inline]
-    pub(crate) fn try_send_among_others(&self, value: T) -> Result<(), TrySendError<T>> {
-        if !self.may(MAY_PUT) {
-            return Err(TrySendError::Full(value));
-        }
-        self.with(|state, wakes| state.put(value, None, wakes))
     }
 
     #[inline]
     pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
-        match self.recv_quietly() {
-            Some(value) => Ok(value),
-            None => self.try_recv_among_others(),
-        }
+        self.look(MAY_TAKE).map_or(Err(TryRecvError::Empty), |look| self.recv_after(look))
     }
 
+    /// Looks whether `what` may be possible, and how; if not, it was impossible a moment ago.
     #[inline]
-    pub(crate) fn try_recv_among_others(&self) -> Result<T, TryRecvError> {
-        if !self.may(MAY_TAKE) {
-            return Err(TryRecvError::Empty);
+    pub(crate) fn look(&self, what: u8) -> Option<Look> {
+        let hint = self.hint.load(Ordering::Relaxed);
+        (hint & what != 0).then_some(if hint & CROWDED == 0 { Look::Quiet } else { Look::Crowded })
+    }
+
+    /// Sends if there is a way, and first by the one that was seen.
+    #[inline]
+    pub(crate) fn send_after(&self, look: Look, mut value: T) -> Result<(), TrySendError<T>> {
+        if let Look::Quiet = look {
+            match self.send_quietly(value) {
+                Ok(()) => return Ok(()),
+                Err(back) => value = back,
+            }
+        }
+        self.with(|state, wakes| state.put(value, None, wakes))
+    }
+
+    /// Receives if there is a way, and first by the one that was seen.
+    #[inline]
+    pub(crate) fn recv_after(&self, look: Look) -> Result<T, TryRecvError> {
+        if let Look::Quiet = look {
+            if let Some(value) = self.recv_quietly() {
+                return Ok(value);
+            }
         }
         self.with(|state, wakes| state.take(wakes))
     }
 
-    // --- with the buffer alone ---------------------------------------------------------------------------------
-
     /// Sends into the buffer if there is room and nobody waits (H5). Otherwise the value comes back.
     #[inline]
-    pub(crate) fn send_quietly(&self, value: T) -> Result<(), T> {
-        if !self.is_quiet(MAY_PUT) {
-            return Err(value);
-        }
+    fn send_quietly(&self, value: T) -> Result<(), T> {
         self.state.with(|state| {
             if !self.is_quiet(MAY_PUT) {
                 return Err(value);
@@ -156,10 +168,7 @@ impl<T> Chan<T> {
 
     /// Receives from the buffer if there is a value and nobody waits (H5).
     #[inline]
-    pub(crate) fn recv_quietly(&self) -> Option<T> {
-        if !self.is_quiet(MAY_TAKE) {
-            return None;
-        }
+    fn recv_quietly(&self) -> Option<T> {
         self.state.with(|state| {
             if !self.is_quiet(MAY_TAKE) {
                 return None;
@@ -170,9 +179,9 @@ impl<T> Chan<T> {
         })
     }
 
-    /// Whether `what` is possible, and concerns nobody else. A guess, but exact under the lock (H4).
+    /// Under the lock: whether `what` is possible, and concerns nobody else.
     #[inline]
-    pub(crate) fn is_quiet(&self, what: u8) -> bool {
+    fn is_quiet(&self, what: u8) -> bool {
         self.hint.load(Ordering::Relaxed) & (what | CROWDED) == what
     }
 
@@ -188,6 +197,28 @@ impl<T> Chan<T> {
         if self.hint.load(Ordering::Relaxed) != hint {
             self.hint.store(hint, Ordering::Relaxed);
         }
+    }
+
+    // --- waiting ---------------------------------------------------------------------------------------------
+
+    /// Has `enlist` put a waiter into the queue of `side` if it cannot go on (H6); false, and nothing is done, if it may.
+    #[inline]
+    pub(crate) fn wait(&self, side: Side, enlist: impl FnOnce(&mut State<T>)) -> bool {
+        self.state.with(|state| {
+            let hint = self.hint.load(Ordering::Relaxed);
+            debug_assert_eq!(hint, state.hint(), "H4: the hint is exact under the lock");
+            if hint & way_on(side) != 0 {
+                return false;
+            }
+            enlist(state);
+            self.tell(hint | state.hint_of_a_waiter(side));
+            debug_assert_eq!(
+                hint | state.hint_of_a_waiter(side),
+                state.hint(),
+                "H6: nothing else has changed"
+            );
+            true
+        })
     }
 
     // --- closing ---------------------------------------------------------------------------------------------

@@ -57,11 +57,11 @@ impl<T> Ring<T> {
         if self.returned.is_some() {
             return self.pop_returned();
         }
-        let value = self.buffer.pop_front();
+        let value = self.buffer.pop_front()?;
         if self.buffer.is_empty() && self.buffer.capacity() * size_of::<T>() > KEEP && size_of::<T>() > 0 {
             self.buffer = VecDeque::new();
         }
-        value
+        Some(value)
     }
 
     #[cold]

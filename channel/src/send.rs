@@ -68,7 +68,7 @@ impl<'a, T> Send<'a, T> {
     /// Sends if that needs no waiting.
     #[inline]
     pub(crate) fn look(self: Pin<&mut Self>) -> Option<Result<(), SendError<T>>> {
-        self.op().send_at_once(Chan::try_send)
+        self.op().send_at_once()
     }
 
     pub(crate) fn collect(self: Pin<&mut Self>) -> Result<(), SendError<T>> {

@@ -41,6 +41,14 @@ pub(crate) const MAY_PUT: u8 = 2;
 /// alone.
 pub(crate) const CROWDED: u8 = 4;
 
+/// Without which of them who comes on `side` cannot go on.
+pub(crate) const fn way_on(side: Side) -> u8 {
+    match side {
+        Side::Senders => MAY_PUT,
+        Side::Receivers => MAY_TAKE,
+    }
+}
+
 /// Everything under the lock of one channel. What every operation touches comes first, close together.
 #[derive(Debug)]
 #[repr(C)]
@@ -111,15 +119,26 @@ impl<T> State<T> {
     /// What is possible now.
     #[inline]
     pub(crate) fn hint(&self) -> u8 {
-        let (senders, receivers) =
-            (!self.waiters.is_empty(Side::Senders), !self.waiters.is_empty(Side::Receivers));
-        let crowded = self.closed || senders || receivers;
-        let take = self.closed || (self.may_meet() && senders);
-        let put = self.closed || receivers;
-        self.quiet_hint()
-            | (u8::from(take) * MAY_TAKE)
-            | (u8::from(put) * MAY_PUT)
-            | (u8::from(crowded) * CROWDED)
+        if self.closed {
+            return MAY_TAKE | MAY_PUT | CROWDED;
+        }
+        let mut hint = self.quiet_hint();
+        for side in [Side::Senders, Side::Receivers] {
+            if !self.waiters.is_empty(side) {
+                hint |= self.hint_of_a_waiter(side);
+            }
+        }
+        hint
+    }
+
+    /// What becomes possible where somebody waits on `side`.
+    #[inline]
+    pub(crate) fn hint_of_a_waiter(&self, side: Side) -> u8 {
+        match side {
+            Side::Senders if !self.may_meet() => CROWDED,
+            Side::Senders => CROWDED | MAY_TAKE,
+            Side::Receivers => CROWDED | MAY_PUT,
+        }
     }
 
     /// The same where nobody waits and the channel is open: what the buffer allows.
@@ -321,27 +340,27 @@ impl<T> State<T> {
         unsafe { self.waiters.push(side, waiter, party, case) };
     }
 
-    /// Ends a wait: takes the waiter off its queue, and passes on what it had been given. What is left to drop is returned.
+    /// Ends a wait that has come to nothing: takes the waiter off its queue. The party is for the caller to drop.
     ///
     /// # Safety
     /// As for [`WaitQueues::leave`].
-    pub(crate) unsafe fn dismiss(
-        &mut self,
-        side: Side,
-        waiter: &Waiter<T>,
-        wakes: &mut WakeList,
-    ) -> (Party, Cargo<T>) {
+    pub(crate) unsafe fn leave(&mut self, side: Side, waiter: &Waiter<T>) -> Party {
         self.events += 1;
-        // SAFETY: the caller's promise, passed on; afterwards the waiter is in no queue and its owner calls (W1).
-        let (party, cargo, number) = unsafe {
-            let party = self.waiters.leave(side, waiter);
-            let ended = |place: &mut Place<T>, cargo: &mut Cargo<T>| {
-                (std::mem::replace(cargo, Cargo::Empty), place.number())
-            };
-            let (cargo, number) = waiter.place(ended);
-            (party, cargo, number)
-        };
-        let leftover = match cargo {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.waiters.leave(side, waiter) }
+    }
+
+    /// Ends a wait that has been completed: passes on what it had been given. What is left to drop is returned.
+    ///
+    /// # Safety
+    /// The caller owns the waiter, which has waited here and is linked no more.
+    pub(crate) unsafe fn pass_on(&mut self, waiter: &Waiter<T>, wakes: &mut WakeList) -> Cargo<T> {
+        self.events += 1;
+        waiter.settle();
+        // SAFETY: W1: its owner calls; and it was linked (W4).
+        let (cargo, number) =
+            unsafe { waiter.place(|place, cargo| (std::mem::replace(cargo, Cargo::Empty), place.number())) };
+        match cargo {
             Cargo::Handed(value) => match self.give_back(number, value, wakes) {
                 Some(value) => Cargo::Handed(value),
                 None => Cargo::Empty,
@@ -351,8 +370,7 @@ impl<T> State<T> {
                 Cargo::Empty
             }
             other => other,
-        };
-        (party, leftover)
+        }
     }
 
     /// Passes a value on whose receive was dropped: to the next receiver, or back ahead of the buffer.

@@ -28,7 +28,7 @@ use crate::claim::Claim;
 use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
 use crate::state::{State, MAY_PUT};
 use crate::wait_queue::Side;
-use crate::waiter::{Cargo, Party, Waiter, WakeList};
+use crate::waiter::{Cargo, Party, Waiter};
 
 /// The claim under which the cases of a select wait.
 #[derive(Clone, Copy, Debug)]
@@ -125,13 +125,19 @@ impl<H: Home<T>, T> Op<H, T> {
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn dismiss(&self) -> Cargo<T> {
+        let (waiter, chan) = (&self.waiter, self.home.chan());
         // SAFETY: A1.
-        let (party, cargo) =
-            self.home.chan().with(|state, wakes| unsafe { state.dismiss(H::SIDE, &self.waiter, wakes) });
-        drop(party);
-        cargo
+        let left = chan.locked(|state| waiter.is_linked().then(|| unsafe { state.leave(H::SIDE, waiter) }));
+        match left {
+            Some(party) => {
+                drop(party);
+                self.exchange(Cargo::Empty)
+            }
+            // SAFETY: A1; and it is linked no more.
+            None => chan.with(|state, wakes| unsafe { state.pass_on(waiter, wakes) }),
+        }
     }
 
     /// Ends the wait without passing on: its cargo.
@@ -175,20 +181,6 @@ impl<H: Home<T>, T> Op<H, T> {
         cx: &mut Context<'_>,
         at: &'static Location<'static>,
     ) -> Poll<Result<T, RecvError>> {
-        if !self.waiter.is_waiting() && !host::should_yield() {
-            if let Some(value) = self.home.chan().recv_quietly() {
-                return Poll::Ready(Ok(value));
-            }
-        }
-        self.poll_recv_among_others(cx, at)
-    }
-
-    #[inline]
-    fn poll_recv_among_others(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        at: &'static Location<'static>,
-    ) -> Poll<Result<T, RecvError>> {
         if host::poll_yield(cx).is_pending() {
             return Poll::Pending;
         }
@@ -200,47 +192,50 @@ impl<H: Home<T>, T> Op<H, T> {
                 Some(_) => {}
             }
         }
-        match chan.try_recv_among_others() {
+        match chan.try_recv() {
             Ok(value) => return Poll::Ready(Ok(value)),
             Err(TryRecvError::Closed) => return Poll::Ready(Err(RecvError)),
             Err(TryRecvError::Empty) if chan.never => return pending(WaitKind::Recv, at),
             Err(TryRecvError::Empty) => {}
         }
-        let mut waker = Some(cx.waker().clone());
-        let this = self.as_ref();
-        let looked = chan.with(|state, wakes| this.look_to_recv(state, None, wakes, || plain(&mut waker)));
+        let (this, mut waker) = (self.as_ref(), Some(cx.waker().clone()));
+        let received = if chan.wait(H::SIDE, |state| this.enlist(state, || plain(&mut waker))) {
+            None
+        } else {
+            this.look_to_recv(None, || plain(&mut waker))
+        };
         drop(waker);
-        looked.map_or_else(|| pending(WaitKind::Recv, at), Poll::Ready)
+        received.map_or_else(|| pending(WaitKind::Recv, at), Poll::Ready)
     }
 
     /// Looks for a select, and enlists it unless it stands in the queue already.
     pub(crate) fn seat_recv(self: Pin<&mut Self>, seat: Seat<'_>, case: u32) -> Option<Result<T, RecvError>> {
         let (chan, this) = (self.home.chan(), self.as_ref());
-        if chan.never {
+        if chan.never || chan.wait(H::SIDE, |state| this.enlist(state, || (seat.party(), case))) {
             return None;
         }
-        chan.with(|state, wakes| this.look_to_recv(state, Some(seat), wakes, || (seat.party(), case)))
+        this.look_to_recv(Some(seat), || (seat.party(), case))
     }
 
-    /// Receives, or begins to wait; `None` when it waits.
-    #[inline]
+    /// Receives, or tells those who are busy and begins to wait; `None` when it waits.
+    #[cold]
     fn look_to_recv(
         self: Pin<&Self>,
-        state: &mut State<T>,
         seat: Option<Seat<'_>>,
-        wakes: &mut WakeList,
         party: impl FnOnce() -> (Party, u32),
     ) -> Option<Result<T, RecvError>> {
-        loop {
-            match state.take(wakes) {
-                Ok(value) => return Some(Ok(value)),
-                Err(TryRecvError::Closed) => return Some(Err(RecvError)),
-                Err(TryRecvError::Empty) if state.announce(H::SIDE, seat.map(|seat| seat.0)) => {}
-                Err(TryRecvError::Empty) => break,
+        self.home.chan().with(|state, wakes| {
+            loop {
+                match state.take(wakes) {
+                    Ok(value) => return Some(Ok(value)),
+                    Err(TryRecvError::Closed) => return Some(Err(RecvError)),
+                    Err(TryRecvError::Empty) if state.announce(H::SIDE, seat.map(|seat| seat.0)) => {}
+                    Err(TryRecvError::Empty) => break,
+                }
             }
-        }
-        self.enlist(state, party);
-        None
+            self.enlist(state, party);
+            None
+        })
     }
 }
 
@@ -250,37 +245,6 @@ impl<H: Home<T>, T> Op<H, T> {
     /// Polls a send.
     #[inline]
     pub(crate) fn poll_send(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        at: &'static Location<'static>,
-    ) -> Poll<Result<(), SendError<T>>> {
-        if !self.waiter.is_waiting() && !host::should_yield() && self.send_quietly() {
-            return Poll::Ready(Ok(()));
-        }
-        self.poll_send_among_others(cx, at)
-    }
-
-    /// Sends into the buffer if that concerns nobody else; false if it has not.
-    #[inline]
-    fn send_quietly(&self) -> bool {
-        let chan = self.home.chan();
-        if !chan.is_quiet(MAY_PUT) {
-            return false;
-        }
-        match self.exchange(Cargo::Sent) {
-            Cargo::Offer(value) => match chan.send_quietly(value) {
-                Ok(()) => true,
-                Err(value) => {
-                    self.exchange(Cargo::Offer(value));
-                    false
-                }
-            },
-            _ => false,
-        }
-    }
-
-    #[inline]
-    fn poll_send_among_others(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         at: &'static Location<'static>,
@@ -295,29 +259,34 @@ impl<H: Home<T>, T> Op<H, T> {
                 Some(_) => Poll::Ready(Ok(())),
             };
         }
-        if let Some(result) = self.as_mut().send_at_once(Chan::try_send_among_others) {
+        if let Some(result) = self.as_mut().send_at_once() {
             return Poll::Ready(result);
         }
-        let mut waker = Some(cx.waker().clone());
-        let (chan, this) = (self.home.chan(), self.as_ref());
-        let looked = chan.with(|state, wakes| this.look_to_send(state, None, wakes, || plain(&mut waker)));
+        let (chan, this, mut waker) = (self.home.chan(), self.as_ref(), Some(cx.waker().clone()));
+        let sent = if chan.wait(H::SIDE, |state| this.enlist(state, || plain(&mut waker))) {
+            None
+        } else {
+            this.look_to_send(None, || plain(&mut waker))
+        };
         drop(waker);
-        looked.map_or_else(|| pending(WaitKind::Send, at), Poll::Ready)
+        sent.map_or_else(|| pending(WaitKind::Send, at), Poll::Ready)
     }
 
-    /// Sends if that needs no waiting, by one of the channel's ways to do so.
+    /// Sends if that needs no waiting.
     ///
     /// # Panics
     /// If it has sent its value before.
     #[inline]
-    pub(crate) fn send_at_once(
-        self: Pin<&mut Self>,
-        way: impl FnOnce(&Chan<T>, T) -> Result<(), TrySendError<T>>,
-    ) -> Option<Result<(), SendError<T>>> {
+    pub(crate) fn send_at_once(self: Pin<&mut Self>) -> Option<Result<(), SendError<T>>> {
+        let chan = self.home.chan();
+        let Some(look) = chan.look(MAY_PUT) else {
+            assert!(self.has_an_offer(), "a send was polled after it had completed");
+            return None;
+        };
         let Cargo::Offer(value) = self.exchange(Cargo::Sent) else {
             panic!("a send was polled after it had completed")
         };
-        match way(self.home.chan(), value) {
+        match chan.send_after(look, value) {
             Ok(()) => Some(Ok(())),
             Err(TrySendError::Closed(value)) => Some(Err(SendError(value))),
             Err(TrySendError::Full(value)) => {
@@ -327,6 +296,14 @@ impl<H: Home<T>, T> Op<H, T> {
         }
     }
 
+    /// Whether it has its value yet. Only for the owner, while it does not wait or is done.
+    #[inline]
+    fn has_an_offer(&self) -> bool {
+        debug_assert!(self.waiter.is_mine());
+        // SAFETY: W1: it is not linked, and its owner calls.
+        unsafe { self.waiter.node(|node| matches!(node.cargo, Cargo::Offer(_))) }
+    }
+
     /// Looks for a select, and enlists it unless it stands in the queue already.
     pub(crate) fn seat_send(
         self: Pin<&mut Self>,
@@ -334,35 +311,38 @@ impl<H: Home<T>, T> Op<H, T> {
         case: u32,
     ) -> Option<Result<(), SendError<T>>> {
         let (chan, this) = (self.home.chan(), self.as_ref());
-        chan.with(|state, wakes| this.look_to_send(state, Some(seat), wakes, || (seat.party(), case)))
+        if chan.wait(H::SIDE, |state| this.enlist(state, || (seat.party(), case))) {
+            return None;
+        }
+        this.look_to_send(Some(seat), || (seat.party(), case))
     }
 
-    /// Sends, or begins to wait; `None` when it waits.
-    #[inline]
+    /// Sends, or tells those who are busy and begins to wait; `None` when it waits.
+    #[cold]
     fn look_to_send(
         self: Pin<&Self>,
-        state: &mut State<T>,
         seat: Option<Seat<'_>>,
-        wakes: &mut WakeList,
         party: impl FnOnce() -> (Party, u32),
     ) -> Option<Result<(), SendError<T>>> {
         let me = seat.map(|seat| seat.0);
-        let Cargo::Offer(mut value) = self.exchange_locked(state, Cargo::Sent) else {
-            unreachable!("a send has its value until it is sent")
-        };
-        loop {
-            match state.put(value, me, wakes) {
-                Ok(()) => return Some(Ok(())),
-                Err(TrySendError::Closed(value)) => return Some(Err(SendError(value))),
-                Err(TrySendError::Full(back)) => value = back,
+        self.home.chan().with(|state, wakes| {
+            let Cargo::Offer(mut value) = self.exchange_locked(state, Cargo::Sent) else {
+                unreachable!("a send has its value until it is sent")
+            };
+            loop {
+                match state.put(value, me, wakes) {
+                    Ok(()) => return Some(Ok(())),
+                    Err(TrySendError::Closed(value)) => return Some(Err(SendError(value))),
+                    Err(TrySendError::Full(back)) => value = back,
+                }
+                if !state.announce(H::SIDE, me) {
+                    break;
+                }
             }
-            if !state.announce(H::SIDE, me) {
-                break;
-            }
-        }
-        self.exchange_locked(state, Cargo::Offer(value));
-        self.enlist(state, party);
-        None
+            self.exchange_locked(state, Cargo::Offer(value));
+            self.enlist(state, party);
+            None
+        })
     }
 
     /// Polls for a slot.

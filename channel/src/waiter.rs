@@ -226,8 +226,13 @@ impl WakeList {
         if self.first.is_none() {
             self.first = Some(waker);
         } else {
-            self.more.get_or_insert_default().wakers.push(waker);
+            self.push_more(waker);
         }
+    }
+
+    #[cold]
+    fn push_more(&mut self, waker: Waker) {
+        self.more.get_or_insert_default().wakers.push(waker);
     }
 
     /// How many there are.
@@ -239,21 +244,22 @@ impl WakeList {
     /// resumed at the end.
     #[inline]
     pub(crate) fn wake_all(self) {
-        if let Some(first) = self.first {
-            wake_each(first, self.more);
+        if self.more.is_some() {
+            self.wake_each();
+        } else if let Some(first) = self.first {
+            first.wake();
         }
     }
-}
 
-#[inline(never)]
-fn wake_each(first: Waker, more: Option<Box<More>>) {
-    let Some(more) = more else { return first.wake() };
-    let mut panicked = None;
-    for waker in std::iter::once(first).chain(more.wakers) {
-        let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
-        panicked = panicked.or(woken.err());
-    }
-    if let Some(panic) = panicked {
-        std::panic::resume_unwind(panic);
+    #[cold]
+    fn wake_each(self) {
+        let mut panicked = None;
+        for waker in self.first.into_iter().chain(self.more.into_iter().flat_map(|more| more.wakers)) {
+            let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
+            panicked = panicked.or(woken.err());
+        }
+        if let Some(panic) = panicked {
+            std::panic::resume_unwind(panic);
+        }
     }
 }
