@@ -44,7 +44,8 @@
 //! P1. `QUEUED` is set before an entry is queued and cleared only while the queue is empty, both under the
 //!     queue's lock. A release that sees it, without a sign that there is nothing to do (P2, P5), takes that
 //!     lock; so nobody queues up behind a release that does not look at the queue.
-//! P2. While `RESERVED` is set, permits are taken and given back only under the queue's lock. Without
+//! P2. While `RESERVED` is set, permits are taken only under the queue's lock. With `BARGING` they are given
+//!     back under it too; without, whoever gives back takes the lock next and restores P4. Without
 //!     `BARGING` it is set whenever `QUEUED` is, except when all who queue have been called and there is
 //!     plenty beside what they want: readers who come then need not wait until all others have come. Whoever
 //!     wants more than one permit still goes to the queue.
@@ -56,6 +57,8 @@
 //! P5. With `BARGING`: while `CALLED` is set, somebody has been called and has not come. Whoever comes, or is
 //!     cancelled, clears it in the same exchange that tells it whether a permit is free: so a release that
 //!     left the permit to the call is seen by the one who was called, and a later one looks at the queue.
+//! P6. There never are more than [`MAX_PERMITS`], free and in use together: whoever adds new ones sees to it.
+//!     So to give back needs no look at what is free, and is one addition where the order is strict.
 //!
 //! Who is called, who is absent and who goes before whom is decided on plain data in [`queue`]; the word, and
 //! every ordering, stand in [`word`]; what an attempt does that does not succeed at once, in [`attempt`], and
@@ -220,40 +223,37 @@ impl<const BARGING: bool> Permits<BARGING> {
         wakers.wake();
     }
 
-    /// Gives permits back, or adds new ones. Panics when there would be more than [`MAX_PERMITS`].
+    /// Gives permits back, or adds new ones (P6).
     #[inline]
-    #[track_caller]
     pub(crate) fn release(&self, count: usize) {
-        let (guess, look_if) = match BARGING {
-            true => (Seen::idle(0), QUEUED), // P1
-            false => (self.word.look(), RESERVED),
-        };
-        if let Err(seen) = self.word.give_back(count, guess, |seen| !seen.has(look_if)) {
-            self.release_beside_queue(count, seen);
+        if BARGING {
+            // As in `try_take`: a mutex that is given back has no permit, and mostly nobody queues.
+            if let Err(seen) = self.word.give_back(count, QUEUED, Seen::idle(0)) {
+                self.release_beside_queue(count, seen); // P1
+            }
+        } else if self.word.add(count).has(RESERVED) {
+            self.release_queued(0); // P2
         }
     }
 
     #[cold]
-    #[track_caller]
     fn release_beside_queue(&self, count: usize, seen: Seen) {
         let left_to_call = |seen: Seen| seen.has(CALLED) && !seen.has(RESERVED); // P5
-        let trusts = BARGING && {
+        let trusts = {
             // Relaxed, and no read-modify-write: some may go uncounted.
             let trusted = self.trusted.load(Relaxed).wrapping_add(1);
             self.trusted.store(trusted, Relaxed);
             !trusted.is_multiple_of(TRUST)
         };
-        if !trusts || self.word.give_back(count, seen, left_to_call).is_err() {
+        if !trusts || self.word.give_back_while(count, seen, left_to_call).is_err() {
             self.release_queued(count);
         }
     }
 
     #[cold]
-    #[track_caller]
     fn release_queued(&self, count: usize) {
         let mut wakers = Wakers::new();
         let mut queue = self.queue.lock();
-        self.word.look().check_sum(count);
         self.settle(&mut queue, count, &mut wakers);
         drop(queue);
         wakers.wake();

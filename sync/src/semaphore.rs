@@ -7,6 +7,8 @@
 //! # Invariants
 //! F1. A permit object gives back exactly what it holds when it is dropped; `forget`, `split` and `merge`
 //!     change what it holds, and nothing else does.
+//! F2. `total` counts the permits that are free or held, and is never more than [`MAX_PERMITS`]. So adding is
+//!     where an overflow shows, and giving back need not look for one (P6 of [`permits`](crate::permits)).
 
 mod permit;
 
@@ -23,6 +25,7 @@ use crate::block;
 use crate::error::{AcquireError, TryAcquireError};
 use crate::host::WaitKind;
 use crate::permits::{MAX_PERMITS, Permits, Ticket, Want};
+use crate::primitive::atomic::{AtomicUsize, Ordering};
 
 /// A number of permits, of which each may be held by one at a time.
 ///
@@ -46,6 +49,8 @@ use crate::permits::{MAX_PERMITS, Permits, Ticket, Want};
 /// ```
 pub struct Semaphore {
     permits: Permits<false>,
+    /// Changed before permits are added, and after they are gone.
+    total: AtomicUsize,
 }
 
 impl Semaphore {
@@ -60,7 +65,7 @@ impl Semaphore {
         #[track_caller]
         pub const fn new(permits: usize) -> Self {
             assert!(permits <= MAX_PERMITS, "more permits than a semaphore can have");
-            Self { permits: Permits::new(permits) }
+            Self { permits: Permits::new(permits), total: AtomicUsize::new(permits) }
         }
     }
 
@@ -71,6 +76,7 @@ impl Semaphore {
     ///
     /// # Cancel safety
     /// Dropping the future gives up its place in the queue and holds back no permit.
+    #[inline]
     #[track_caller]
     pub fn acquire(&self) -> Acquire<'_> {
         self.acquire_many(1)
@@ -94,6 +100,7 @@ impl Semaphore {
     /// # Ok::<(), pirn_sync::AcquireError>(())
     /// # }).unwrap();
     /// ```
+    #[inline]
     #[track_caller]
     pub fn acquire_many(&self, count: usize) -> Acquire<'_> {
         Acquire { semaphore: self, count, ticket: Ticket::new(Location::caller()) }
@@ -158,6 +165,7 @@ impl Semaphore {
     /// semaphore.close();
     /// assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::Closed);
     /// ```
+    #[inline]
     pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.try_acquire_many(1)
     }
@@ -166,6 +174,7 @@ impl Semaphore {
     ///
     /// # Errors
     /// As [`try_acquire`](Self::try_acquire).
+    #[inline]
     pub fn try_acquire_many(&self, count: usize) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.try_take(count).map(|()| SemaphorePermit::new(self, count))
     }
@@ -189,6 +198,7 @@ impl Semaphore {
         self.try_take(count).map(|()| OwnedSemaphorePermit::new(self, count))
     }
 
+    #[inline]
     fn try_take(&self, count: usize) -> Result<(), TryAcquireError> {
         match self.permits.try_acquire(count) {
             Ok(true) => Ok(()),
@@ -200,7 +210,7 @@ impl Semaphore {
     /// Adds new permits.
     ///
     /// # Panics
-    /// When there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    /// When there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS), those in use included.
     ///
     /// # Examples
     /// ```
@@ -210,7 +220,18 @@ impl Semaphore {
     /// ```
     #[track_caller]
     pub fn add_permits(&self, count: usize) {
+        let sum = |total: usize| total.checked_add(count).filter(|sum| *sum <= MAX_PERMITS);
+        // Acquire: where there is room because permits were forgotten, the word is without them by now.
+        if self.total.fetch_update(Ordering::Acquire, Ordering::Relaxed, sum).is_err() {
+            panic!("too many permits: a semaphore counts up to {MAX_PERMITS}");
+        }
         self.permits.release(count);
+    }
+
+    /// So many permits, out of circulation already, are not to come back (F2).
+    fn forgotten(&self, count: usize) {
+        // Release: pairs with the Acquire in `add_permits`.
+        self.total.fetch_sub(count, Ordering::Release);
     }
 
     /// Takes up to `count` free permits out of the semaphore for good; returns how many were free. (To do
@@ -222,7 +243,9 @@ impl Semaphore {
     /// assert_eq!(semaphore.forget(5), 3);
     /// ```
     pub fn forget(&self, count: usize) -> usize {
-        self.permits.forget(count)
+        let gone = self.permits.forget(count);
+        self.forgotten(gone);
+        gone
     }
 
     /// Ends it: whoever waits, and whoever comes, gets an error. Permits in hand stay good. Idempotent.

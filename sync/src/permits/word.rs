@@ -16,7 +16,7 @@
 //! | # | access                                  | order   | with | why                                     | weakened, fails in |
 //! |---|-----------------------------------------|---------|------|-----------------------------------------|--------------------|
 //! | 1 | [`try_take`](Word::try_take), [`take`](Word::take): exchange | Acquire | 2, 3 | the taker sees what the last holder wrote | `loom::a_permit_carries_what_its_holder_wrote` |
-//! | 2 | [`give_back`](Word::give_back): exchange | Release | 1   |                                         | the same |
+//! | 2 | [`add`](Word::add), [`give_back`](Word::give_back), [`give_back_while`](Word::give_back_while): exchange | Release | 1 | | the same, and `loom::a_queued_release_carries_what_its_holder_wrote` |
 //! | 3 | [`set_flags`](Word::set_flags): exchange | Release | 1   | 2, when somebody is queued              | `mutex::loom::three_who_want_it_all_get_it` |
 //! | 4 | [`close`](Word::close): or              | Release | 5    | who sees it closed sees what was done before | `once::loom::one_runs_and_all_see_what_it_did` |
 //! | 5 | [`is_closed`](Word::is_closed): load    | Acquire | 4    |                                         | `once::loom::one_runs_and_all_see_what_it_did` |
@@ -82,8 +82,21 @@ impl Word {
     }
 
     /// Takes `need` permits if they are free and none of the flags `keep_out` is set. `seen` may be a guess.
+    ///
+    /// What comes after a first exchange in vain is kept out of the caller's code, and so is it in
+    /// [`give_back`](Self::give_back): with a constant guess, that leaves an exchange of two constants.
     #[inline]
-    pub(super) fn try_take(&self, need: usize, keep_out: usize, mut seen: Seen) -> bool {
+    pub(super) fn try_take(&self, need: usize, keep_out: usize, seen: Seen) -> bool {
+        if seen.has(keep_out) || seen.free() < need {
+            return false;
+        }
+        match self.0.compare_exchange(seen.0, seen.0 - (need << SHIFT), Acquire, Relaxed) {
+            Ok(_) => true,
+            Err(now) => self.try_take_again(need, keep_out, Seen(now)),
+        }
+    }
+
+    fn try_take_again(&self, need: usize, keep_out: usize, mut seen: Seen) -> bool {
         while !seen.has(keep_out) && seen.free() >= need {
             let left = seen.0 - (need << SHIFT);
             match self.0.compare_exchange_weak(seen.0, left, Acquire, Relaxed) {
@@ -107,20 +120,32 @@ impl Word {
         false
     }
 
-    /// Makes permits free as long as `may` agrees to what the word is; else says what it was. `seen` may be a
-    /// guess. Panics when there would be more than [`MAX_PERMITS`].
+    /// Makes permits free, whatever the flags; says what they were.
     #[inline]
-    #[track_caller]
-    pub(super) fn give_back(
+    pub(super) fn add(&self, count: usize) -> Seen {
+        let seen = Seen(self.0.fetch_add(count << SHIFT, Release));
+        debug_assert!(count <= MAX_PERMITS - seen.free(), "P6: more permits than there can be");
+        seen
+    }
+
+    /// Makes permits free unless the flag `look_if` is set; then says what the word was. `seen` may be a guess.
+    #[inline]
+    pub(super) fn give_back(&self, count: usize, look_if: usize, seen: Seen) -> Result<(), Seen> {
+        match self.0.compare_exchange(seen.0, seen.0 + (count << SHIFT), Release, Relaxed) {
+            Ok(_) => Ok(()),
+            Err(now) => self.give_back_while(count, Seen(now), |seen| !seen.has(look_if)),
+        }
+    }
+
+    /// Makes permits free as long as `may` agrees to what the word is; else says what it was.
+    pub(super) fn give_back_while(
         &self,
         count: usize,
         mut seen: Seen,
         may: impl Fn(Seen) -> bool,
     ) -> Result<(), Seen> {
         while may(seen) {
-            seen.check_sum(count);
-            let sum = seen.0 + (count << SHIFT);
-            match self.0.compare_exchange_weak(seen.0, sum, Release, Relaxed) {
+            match self.0.compare_exchange_weak(seen.0, seen.0 + (count << SHIFT), Release, Relaxed) {
                 Ok(_) => return Ok(()),
                 Err(now) => seen = Seen(now),
             }
@@ -160,15 +185,5 @@ impl Word {
 
     pub(super) fn close(&self) {
         self.0.fetch_or(CLOSED, Release);
-    }
-}
-
-impl Seen {
-    #[track_caller]
-    pub(super) fn check_sum(self, count: usize) {
-        assert!(
-            self.free().checked_add(count).is_some_and(|sum| sum <= MAX_PERMITS),
-            "too many permits: a semaphore counts up to {MAX_PERMITS}"
-        );
     }
 }

@@ -31,7 +31,8 @@ struct Taking<H: Holder> {
 }
 
 impl<H: Holder> Taking<H> {
-    #[inline]
+    // Always, so that what a reader wants is a constant in its poll.
+    #[inline(always)]
     fn poll(&mut self, want: Want, context: &mut Context<'_>) -> Poll<H> {
         let lock = self.lock.as_ref().expect(AGAIN);
         // The permits are never closed, so `Err` cannot come.

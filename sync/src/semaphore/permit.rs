@@ -32,7 +32,7 @@ impl<'a> SemaphorePermit<'a> {
     /// assert_eq!(semaphore.available_permits(), 1);
     /// ```
     pub fn forget(mut self) {
-        self.count = 0;
+        self.semaphore.forgotten(std::mem::take(&mut self.count));
     }
 
     /// Splits `count` permits off; `None` if there are not that many.
@@ -99,7 +99,7 @@ impl OwnedSemaphorePermit {
 
     /// Drops them without giving the permits back: the semaphore has fewer from now on.
     pub fn forget(mut self) {
-        self.count = 0;
+        self.semaphore.forgotten(std::mem::take(&mut self.count));
     }
 
     /// Splits `count` permits off; `None` if there are not that many.

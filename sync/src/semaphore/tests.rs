@@ -203,6 +203,13 @@ fn overflow_panics_and_changes_nothing() {
     }
     assert_eq!(semaphore.available_permits(), Semaphore::MAX_PERMITS);
     assert!(catch_unwind(|| Semaphore::new(usize::MAX)).is_err());
+    let in_use = semaphore.try_acquire_many(2).unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| semaphore.add_permits(1))).is_err(), "they will come back");
+    in_use.forget();
+    semaphore.add_permits(1);
+    assert_eq!(semaphore.forget(1), 1);
+    semaphore.add_permits(2);
+    assert_eq!(semaphore.available_permits(), Semaphore::MAX_PERMITS);
     let waited_for = Semaphore::new(1);
     let _waiting = Task::waiting(waited_for.acquire_many(2));
     assert!(catch_unwind(AssertUnwindSafe(|| waited_for.add_permits(usize::MAX))).is_err());
