@@ -45,8 +45,10 @@ impl<const BARGING: bool> Permits<BARGING> {
         ticket: &mut Ticket,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), Closed>> {
-        // Who was called has given its waker away.
-        let mut spare = ticket.key.map(|_| context.waker().clone());
+        // A newcomer that has come as far as this is going to sleep; who was called finds its permits here,
+        // unless others may barge, and has given its waker away.
+        let sleeps = BARGING || ticket.key.is_none();
+        let mut spare = sleeps.then(|| context.waker().clone());
         let mut wakers = Wakers::new();
         loop {
             let mut now = Now::default();
