@@ -44,8 +44,7 @@
 //! P1. `QUEUED` is set before an entry is queued and cleared only while the queue is empty, both under the
 //!     queue's lock. A release that sees it, without a sign that there is nothing to do (P2, P5), takes that
 //!     lock; so nobody queues up behind a release that does not look at the queue.
-//! P2. While `RESERVED` is set, permits are taken only under the queue's lock. With `BARGING` they are given
-//!     back under it too; without, whoever gives back takes the lock next and restores P4. Without
+//! P2. While `RESERVED` is set, permits are taken and given back only under the queue's lock. Without
 //!     `BARGING` it is set whenever `QUEUED` is, except when all who queue have been called and there is
 //!     plenty beside what they want: readers who come then need not wait until all others have come. Whoever
 //!     wants more than one permit still goes to the queue.
@@ -58,7 +57,7 @@
 //!     cancelled, clears it in the same exchange that tells it whether a permit is free: so a release that
 //!     left the permit to the call is seen by the one who was called, and a later one looks at the queue.
 //! P6. There never are more than [`MAX_PERMITS`], free and in use together: whoever adds new ones sees to it.
-//!     So to give back needs no look at what is free, and is one addition where the order is strict.
+//!     So whoever gives back need not check a sum.
 //!
 //! Who is called, who is absent and who goes before whom is decided on plain data in [`queue`]; the word, and
 //! every ordering, stand in [`word`]; what an attempt does that does not succeed at once, in [`attempt`], and
@@ -231,8 +230,8 @@ impl<const BARGING: bool> Permits<BARGING> {
             if let Err(seen) = self.word.give_back(count, QUEUED, Seen::idle(0)) {
                 self.release_beside_queue(count, seen); // P1
             }
-        } else if self.word.add(count).has(RESERVED) {
-            self.release_queued(0); // P2
+        } else if self.word.give_back(count, RESERVED, self.word.look()).is_err() {
+            self.release_queued(count); // P2
         }
     }
 

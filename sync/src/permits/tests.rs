@@ -91,7 +91,7 @@ fn a_witness_passes_over_those_who_do_not_come_even_if_the_clock_stands_still() 
     entries.get_mut(first).standing = Standing::Called { at: far, entitled: true };
     entries.get_mut(last).looks = LOOKS - 10;
     drop(queue);
-    permits.word.add(1);
+    permits.word.give_back(1, 0, permits.word.look()).unwrap();
     let polls = (0..).take_while(|_| waiters[1].poll().is_none()).count();
     assert!((8..=11).contains(&polls), "{polls}");
     assert!(waiters[0].poll().is_none());

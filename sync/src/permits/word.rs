@@ -15,8 +15,8 @@
 //! # Orderings
 //! | # | access                                  | order   | with | why                                     | weakened, fails in |
 //! |---|-----------------------------------------|---------|------|-----------------------------------------|--------------------|
-//! | 1 | [`try_take`](Word::try_take), [`take`](Word::take): exchange | Acquire | 2, 3 | the taker sees what the last holder wrote | `loom::a_permit_carries_what_its_holder_wrote` |
-//! | 2 | [`add`](Word::add), [`give_back`](Word::give_back), [`give_back_while`](Word::give_back_while): exchange | Release | 1 | | the same, and `loom::a_queued_release_carries_what_its_holder_wrote` |
+//! | 1 | [`try_take`](Word::try_take), [`try_take_again`](Word::try_take_again), [`take`](Word::take): exchange | Acquire | 2, 3 | the taker sees what the last holder wrote | `loom::a_permit_carries_what_its_holder_wrote` |
+//! | 2 | [`give_back`](Word::give_back), [`give_back_while`](Word::give_back_while): exchange | Release | 1 | | the same |
 //! | 3 | [`set_flags`](Word::set_flags): exchange | Release | 1   | 2, when somebody is queued              | `mutex::loom::three_who_want_it_all_get_it` |
 //! | 4 | [`close`](Word::close): or              | Release | 5    | who sees it closed sees what was done before | `once::loom::one_runs_and_all_see_what_it_did` |
 //! | 5 | [`is_closed`](Word::is_closed): load    | Acquire | 4    |                                         | `once::loom::one_runs_and_all_see_what_it_did` |
@@ -120,17 +120,12 @@ impl Word {
         false
     }
 
-    /// Makes permits free, whatever the flags; says what they were.
-    #[inline]
-    pub(super) fn add(&self, count: usize) -> Seen {
-        let seen = Seen(self.0.fetch_add(count << SHIFT, Release));
-        debug_assert!(count <= MAX_PERMITS - seen.free(), "P6: more permits than there can be");
-        seen
-    }
-
     /// Makes permits free unless the flag `look_if` is set; then says what the word was. `seen` may be a guess.
     #[inline]
     pub(super) fn give_back(&self, count: usize, look_if: usize, seen: Seen) -> Result<(), Seen> {
+        if seen.has(look_if) {
+            return Err(seen);
+        }
         match self.0.compare_exchange(seen.0, seen.0 + (count << SHIFT), Release, Relaxed) {
             Ok(_) => Ok(()),
             Err(now) => self.give_back_while(count, Seen(now), |seen| !seen.has(look_if)),
