@@ -185,7 +185,7 @@ impl Context {
         self.derive(now.checked_add(timeout), || now, cause)
     }
 
-    /// `now` is asked only if the child gets a timer.
+    /// `now` is asked only if the child has a deadline of its own.
     fn derive(
         &self,
         deadline: Option<Instant>,

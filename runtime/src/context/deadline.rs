@@ -17,7 +17,7 @@
 //!
 //! | parent's deadline | own | `deadline()` | timer |
 //! |---|---|---|---|
-//! | none, or later | d | d | one, at d |
+//! | none, or later | d | d | one, at d, once somebody waits |
 //! | p ≤ d | d | p | none: ends as the parent does, and with the parent's cause |
 //! | any | d, already past | d | none: born ended |
 //! | p or none | too far off to represent | p or none | none |
@@ -70,13 +70,13 @@ pub(super) fn note(node: &Node, at: Instant, now: Instant, cause: Option<Cause>)
 /// Sets the timer of `node`: somebody waits.
 pub(super) fn set(node: &Arc<Node>, at: Instant, cause: Option<Cause>) {
     let target = Target::Weak(Arc::downgrade(node));
-    Arc::new(Alarm { at, cause, target }).arm(node);
+    node.keep_timer(Arc::new(Alarm { at, cause, target }).arm());
 }
 
 /// As [`set`], but the timer keeps the node alive until then.
 pub(super) fn set_keeping(node: &Arc<Node>, at: Instant) {
     let target = Target::Strong(Arc::clone(node));
-    Arc::new(Alarm { at, cause: None, target }).arm(node);
+    node.keep_timer(Arc::new(Alarm { at, cause: None, target }).arm());
 }
 
 /// What the timer wakes: not a task, but the end of a context.
@@ -92,11 +92,10 @@ enum Target {
 }
 
 impl Alarm {
-    /// Sets the timer of `node`, which is this alarm's target. A node that has ended lets it go at once.
-    fn arm(self: Arc<Self>, node: &Node) {
+    fn arm(self: Arc<Self>) -> Timer {
         let mut slot = TimerSlot::new();
         slot.arm(self.at, Waker::from(self));
-        node.keep_timer(Timer::Set(slot));
+        Timer::Set(slot)
     }
 }
 
@@ -109,7 +108,7 @@ impl Wake for Alarm {
         let Some(node) = node else { return };
         if clock::now() < self.at {
             // D3.
-            self.arm(&node);
+            node.renew_timer(self.arm());
         } else {
             node.end(Outcome::deadline_exceeded(self.cause.clone()));
         }

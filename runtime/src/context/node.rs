@@ -167,6 +167,9 @@ impl Node {
     /// Hangs `dependent` on this node and returns its number, or gives it back if the node has ended. The first one
     /// to join sets the timer.
     pub(super) fn join(self: &Arc<Self>, dependent: Dependent) -> Result<usize, Dependent> {
+        if self.err().is_some() {
+            return Err(dependent);
+        }
         let (key, unset) = match &mut *self.state.lock() {
             State::Live { dependents, timer } => {
                 let unset = match timer {
@@ -217,8 +220,18 @@ impl Node {
         drop(refused);
     }
 
-    /// Keeps an armed timer until the end, which disarms it; a node that has ended disarms it at once.
+    /// Keeps the first timer that is armed until the end, which disarms it; a node that has ended disarms it at once.
     pub(super) fn keep_timer(&self, armed: Timer) {
+        let refused = match &mut *self.state.lock() {
+            State::Live { timer: timer @ Timer::None, .. } => mem::replace(timer, armed),
+            // It has fired before its time, and was renewed, before it could be kept.
+            _ => armed,
+        };
+        drop(refused);
+    }
+
+    /// Keeps an armed timer in place of one that has fired.
+    pub(super) fn renew_timer(&self, armed: Timer) {
         let refused = match &mut *self.state.lock() {
             State::Live { timer, .. } => mem::replace(timer, armed),
             _ => armed,
@@ -251,7 +264,10 @@ impl Node {
     fn strike(&self, outcome: Outcome, stack: &mut Vec<(Arc<Node>, Outcome)>, wake_up: &mut WakeUp) -> bool {
         let mut state = self.state.lock();
         if let State::Live { dependents, timer } = &mut *state {
-            wake_up.timers.push(mem::take(timer));
+            match mem::take(timer) {
+                Timer::None => {}
+                timer => wake_up.timers.push(timer),
+            }
             let mut children = Vec::new();
             for dependent in mem::replace(dependents, Slab::new()).into_values() {
                 match dependent {

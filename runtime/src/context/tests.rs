@@ -133,6 +133,50 @@ fn a_deadline_that_nobody_waits_for_needs_no_timer_and_passes_all_the_same() {
 }
 
 #[test]
+fn a_child_of_an_overdue_context_is_born_ended() {
+    let (ctx, _cancel) = Context::background().with_timeout(Duration::from_millis(1));
+    while clock::now() < ctx.deadline().expect("it has one") {
+        std::thread::yield_now();
+    }
+    let (child, _cancel) = ctx.with_cancel();
+    assert_eq!(child.err(), Some(ContextError::DeadlineExceeded));
+    assert!(!has_timer(&ctx));
+}
+
+#[test]
+fn a_cause_that_panics_when_it_is_dropped_keeps_nobody_asleep() {
+    #[derive(Debug)]
+    struct Bomb;
+    impl std::fmt::Display for Bomb {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("bomb")
+        }
+    }
+    impl std::error::Error for Bomb {}
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("a cause's");
+        }
+    }
+    struct Count(AtomicUsize);
+    impl std::task::Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let (parent, cancel) = Context::background().with_cancel();
+    let (_unused, _cancel_unused) = parent.with_timeout_cause(HOUR, Bomb);
+    let (waited_for, _cancel_waited_for) = parent.with_cancel();
+    let count = Arc::new(Count(AtomicUsize::new(0)));
+    let waker = std::task::Waker::from(Arc::clone(&count));
+    let mut done = waited_for.done();
+    assert!(done.poll_ended(&mut std::task::Context::from_waker(&waker)).is_pending());
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cancel.cancel()));
+    assert!(result.is_err(), "the panic goes on to the canceller");
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+}
+
+#[test]
 fn the_first_that_waits_for_a_deadline_has_the_timer_set_and_the_last_leaves_it() {
     let contexts = [(); 3].map(|()| Context::background().with_timeout(HOUR));
     let [waited_for, derived_from, with_function] = contexts.each_ref().map(|(ctx, _)| ctx);

@@ -24,15 +24,18 @@ pub(super) struct WakeUp {
 }
 
 impl WakeUp {
-    /// Disarms the timers, starts the functions and wakes the waiters. Panics as the first waker did that did.
+    /// Starts the functions, wakes the waiters and disarms the timers, which drops the causes that were theirs. Panics
+    /// as the first of them did that did.
     pub(super) fn run(self) {
-        drop(self.timers);
         let mut first = Ok(());
         for func in self.funcs {
             keep_first(&mut first, || func.start());
         }
         for waker in self.wakers {
             keep_first(&mut first, || waker.wake());
+        }
+        for timer in self.timers {
+            keep_first(&mut first, || drop(timer));
         }
         if let Err(panic) = first
             // A second panic while this thread unwinds would abort the process.

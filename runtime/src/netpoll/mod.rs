@@ -16,9 +16,9 @@
 //! - [`Netpoll::open`] registers a descriptor once, for both directions; [`Netpoll::close`] takes it out
 //!   *before* the number is closed.
 //! - [`Netpoll::look_at`] asks the set of one processor, `look_at_others` the rest, without waiting;
-//!   [`Netpoll::visit`] takes over from a processor that is behind; [`Netpoll::wait`], which one thread at a time may call, waits for all of them, at most a timeout. They hand out
-//!   wakers and wake nobody, so that no lock of ours is held while a waker runs, and the scheduler may put what became
-//!   ready straight on a queue.
+//!   [`Netpoll::visit`] takes over from a processor that is behind; [`Netpoll::wait`], which one thread at a time may
+//!   call, waits for all of them, at most a timeout. They hand out wakers and wake nobody, so that no lock of ours is
+//!   held while a waker runs, and the scheduler may put what became ready straight on a queue.
 //! - [`Netpoll::waited_at`] says where a task waits, so that its descriptor can follow it.
 //! - [`Netpoll::wake`] ends a wait in progress, or else the next one. A look never swallows a wake.
 //! - [`Netpoll::close_all`] is the runtime's end: every waiter is handed out, later operations get an error.

@@ -7,8 +7,8 @@
 //! # Invariants
 //! - K1. The pointer is null or points to a context on this thread's own stack that outlives the
 //!   [`enter`] which set it.
-//! - K2. The processor's cell is borrowed for the length of one queue operation, never across user code: a
-//!   waker or a destructor may call back into the runtime.
+//! - K2. The processor's cell is borrowed for the length of one queue operation or one visit, never across user code:
+//!   a waker or a destructor may call back into the runtime.
 
 use super::count::{Count, Stock};
 use super::processor::Processor;

@@ -58,6 +58,8 @@ pub(super) struct Peers {
     /// Whom it has visited last, and what it saw at each.
     pub(super) turn: usize,
     pub(super) visits: Vec<Visit>,
+    /// When the last round of visits began, and when this one did.
+    pub(super) rounds: [u64; 2],
 }
 
 /// The part that everybody sees.
@@ -181,6 +183,7 @@ impl Processor {
                 seen: Vec::new(),
                 turn: index,
                 visits: Vec::new(),
+                rounds: [0; 2],
             }),
         })
     }

@@ -207,10 +207,10 @@ impl Shared {
         self.roster.list()
     }
 
-    /// Somebody has just looked at all of the network. A look at some sets does not count: those of a processor that is
-    /// stuck or was given up would be nobody's.
-    pub(super) fn network_seen(&self) {
-        self.network_seen.store(self.now() / 1_000_000, Ordering::Relaxed);
+    /// All of the network was looked at since `at`, in nanoseconds as [`now`](Self::now) tells it. A look at some sets
+    /// does not count: those of a processor that is stuck or was given up would be nobody's.
+    pub(super) fn network_seen(&self, at: u64) {
+        self.network_seen.fetch_max(at / 1_000_000, Ordering::Relaxed);
     }
 
     pub(super) fn network_unseen_for(&self) -> Duration {

@@ -14,8 +14,8 @@
 //!    yields where nobody waits, and livelocks code that polls twice.)
 //! 3. *Network and timers.* While no machine waits in the netpoller, the workers look at both between polls.
 //!    In case they do not, because all of them are stuck: send a machine without a processor to wake what is
-//!    due, and to look at the network when nobody has looked at all of it for 10 ms. And if a poll lasts while a processor is idle,
-//!    wake a machine for it, which takes the place in the netpoller.
+//!    due, and to look at the network when it is not known that somebody has looked at all of it for 10 ms. And if a
+//!    poll lasts while a processor is idle, wake a machine for it, which takes the place in the netpoller.
 //! 4. *Rescue a next slot* that has held the same task since the last tick: nobody was woken because of it.
 //!
 //! # What sysmon never does

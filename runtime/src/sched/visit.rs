@@ -11,8 +11,9 @@
 //! | has a much longer line of connections | half the difference, for good ([`netpoll`](crate::netpoll)) |
 //! | is as busy as the visitor | nothing |
 //!
-//! A visit costs a look at two counters of the other one's. When all have had their turn the whole network has been
-//! seen, those sets included that belong to nobody since a processor was given up.
+//! A visit costs a look at two counters of the other one's. At the end of a round somebody has looked at every set since
+//! the visitor's last visit there, or the visitor has just done so. So all of the network was seen since the round before
+//! began, those sets included that belong to nobody since a processor was given up; more is not known, and not claimed.
 
 use super::current::Context;
 use super::processor::{Peers, Processor, Remote};
@@ -47,7 +48,7 @@ impl Context {
 
     /// True if tasks were taken. What the network had ready is among what is due.
     fn visit(&self, own: &Processor) -> bool {
-        let Peers { list, turn, visits, .. } = &mut *own.peers(&self.shared.roster);
+        let Peers { list, turn, visits, rounds, .. } = &mut *own.peers(&self.shared.roster);
         visits.resize(list.len(), Visit::default());
         *turn = (*turn + 1) % list.len();
         let (other, last) = (&list[*turn], &mut visits[*turn]);
@@ -62,7 +63,9 @@ impl Context {
         let line = own.queue.len();
         netpoll.visit(own.remote.index, line, other.index, &mut last.looks, &mut self.due.borrow_mut());
         if *turn == 0 {
-            self.shared.network_seen();
+            let [last, this] = *rounds;
+            *rounds = [this, self.shared.now()];
+            self.shared.network_seen(last);
         }
         queued
     }
