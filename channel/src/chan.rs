@@ -19,7 +19,9 @@
 //! H3. A channel closes once: by `close`, by its last sender, or by its last receiver.
 //! H4. `hint` says, without the lock, what may be possible: it is brought up to date at the end of every critical section.
 //!     A look that it rules out needs no lock: at the time of the store that was read nothing could be done, and whoever
-//!     has been told of a later change sees that store, too. Under the lock it is exact.
+//!     has been told of a later change sees that store, too. Under the lock it is exact. A close brings it up to date before it
+//!     completes the first waiter: that one may come without the lock while the section still runs, and nothing but this
+//!     hint tells it why its wait is over.
 //! H5. Where nobody waits and the channel is open, a send or a receive touches the buffer and nothing else: nobody is to be woken, and
 //!     what is possible afterwards follows from the buffer alone. Nearly every operation is of that kind, and has a short way of
 //!     its own; the others go by [`put`][State::put] and [`take`][State::take].
@@ -31,7 +33,7 @@
 //! |---|---|---|---|---|---|
 //! | 1 | counts, up | `Relaxed` | – | a new handle is made from one that exists | – |
 //! | 2 | counts, down | `AcqRel` | 2 | what every other handle did is done before the channel closes | argued: closing takes the lock |
-//! | 3 | `hint` | `Relaxed` | – | advice without the lock, and exact under it, which then orders it (H4) | – |
+//! | 3 | `hint` | `Relaxed` | – | advice without the lock, and exact under it, which then orders it; who was let go by a close sees its store by 1 of [`waiter`][crate::waiter] (H4) | – |
 //! | 4 | [`upgrade`][Chan::upgrade] | `Relaxed` | – | counts only; the lock orders everything else | – |
 //!
 //! # Rejected
@@ -229,7 +231,12 @@ impl<T> Chan<T> {
             return false;
         }
         let mut wakes = WakeList::new();
-        let (closed, mut done) = self.locked(|state| (state.close(), state.flush(CLOSE_BATCH, &mut wakes)));
+        let (closed, mut done) = self.locked(|state| {
+            let closed = state.close();
+            // Before anybody is let go (H4).
+            self.tell(state.hint());
+            (closed, state.flush(CLOSE_BATCH, &mut wakes))
+        });
         let mut waking = FinishClose { chan: self, done: false };
         while !done {
             wakes.wake_all();

@@ -79,6 +79,7 @@ impl<'a, T> Recv<'a, T> {
     pub(crate) fn collect(mut self: Pin<&mut Self>) -> Option<Result<T, RecvError>> {
         match self.as_mut().op().collect() {
             Cargo::Handed(value) => Some(Ok(value)),
+            // The channel has closed, and whoever sees that the wait is over sees the hint that says so (H4 of `chan`).
             _ => self.look(),
         }
     }

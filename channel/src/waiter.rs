@@ -31,8 +31,8 @@
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
 //! |---|---|---|---|---|---|
-//! | 1 | [`release`][Waiter::release]: store | `Release` | 2 | what the partner did to the node is done | argued: the owner goes on without the lock, and perhaps unwoken |
-//! | 2 | [`is_mine`][Waiter::is_mine]: load | `Acquire` | 1 | the owner goes on without the lock | argued: as 1 |
+//! | 1 | [`release`][Waiter::release]: store | `Release` | 2 | what the partner did to the node is done, and a close has told the hint | `hand_over_against_a_poll_that_nobody_woke` |
+//! | 2 | [`is_mine`][Waiter::is_mine]: load | `Acquire` | 1 | the owner goes on without the lock | as 1 |
 //! | 3 | the owner's own stores and looks | `Relaxed` | – | made by the owner, or under the lock | – |
 
 use std::marker::PhantomPinned;

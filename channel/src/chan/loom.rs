@@ -4,7 +4,7 @@
 use ::loom::thread;
 
 use crate::model::{block_on, poll_once};
-use crate::{bounded, Receiver, RecvError, SendError, TryRecvError};
+use crate::{bounded, Receiver, RecvError, SendError, TryRecvError, TrySendError};
 
 fn model(body: impl Fn() + Sync + Send + 'static) {
     crate::model::model(2, body);
@@ -153,6 +153,21 @@ fn close_against_send() {
         rx.close();
         assert_eq!(sender.join().unwrap(), Err(SendError(7)));
         assert_eq!(rx.try_recv(), Err(TryRecvError::Closed));
+    });
+}
+
+#[test]
+fn who_was_told_of_the_close_finds_it_closed() {
+    model(|| {
+        let (tx, rx) = bounded(0);
+        let mut send = Box::pin(tx.send(7));
+        assert!(poll_once(send.as_mut()).is_none());
+        let closer = thread::spawn(move || rx.close());
+        if let Some(sent) = poll_once(send.as_mut()) {
+            assert_eq!(sent, Err(SendError(7)));
+            assert_eq!(tx.try_send(8), Err(TrySendError::Closed(8)));
+        }
+        closer.join().unwrap();
     });
 }
 

@@ -161,6 +161,21 @@ fn close_against_a_select() {
 }
 
 #[test]
+fn close_against_a_select_that_nobody_woke() {
+    model(|| {
+        let (tx, rx) = bounded::<u32>(0);
+        let mut choice = pin!(async {
+            select! { biased; v = rx.recv() => v }
+        });
+        assert!(poll_once(choice.as_mut()).is_none());
+        let closer = thread::spawn(move || drop(tx));
+        let got = poll_once(choice.as_mut());
+        closer.join().unwrap();
+        assert_eq!(got.or_else(|| poll_once(choice.as_mut())), Some(Err(RecvError)));
+    });
+}
+
+#[test]
 fn receive_against_a_selecting_sender_that_drops() {
     model(|| {
         let (tx, rx) = bounded::<u32>(0);
