@@ -14,8 +14,9 @@
 //! # Invariants, whenever the lock is free
 //! S1. If a receiver can be had (it waits, and is no busy select), the ring is empty and no value is offered by a
 //!     sender that can be had.
-//! S2. If a sender can be had, there is no free slot: `len + reserved ≥ cap`.
-//! S3. A closed channel has no waiter that can be had.
+//! S2. If a sender can be had, there is no free slot, `len + reserved ≥ cap`, or the channel is closed.
+//! S3. A closed channel lets nobody in and keeps nobody: who waits is sent away by its close, which goes through the queues in
+//!     batches, and until it is through nobody else takes a value from a sender that waits, or gives it a slot.
 //! S4. A busy select that was passed by while something was left for it is flagged (C4 of [`claim`][crate::claim]), so it
 //!     looks before it waits: S1–S3 then hold for it as well.
 //! S5. `len` never exceeds the capacity to an observer: a value that came back counts as buffered, and while such
@@ -244,7 +245,7 @@ impl<T> State<T> {
             }
             return Ok(value);
         }
-        if self.may_meet() {
+        if !self.closed && self.may_meet() {
             if let Some(claimed) = self.waiters.claim_offer() {
                 let cargo = claimed.complete(wakes, |_, cargo| std::mem::replace(cargo, Cargo::Sent));
                 self.sent += 1;
@@ -258,10 +259,10 @@ impl<T> State<T> {
         Err(if self.closed { TryRecvError::Closed } else { TryRecvError::Empty })
     }
 
-    /// Gives every free slot to the first sender that waits (S2).
+    /// Gives every free slot to the first sender that waits (S2), unless a close is about to send it away (S3).
     #[cold]
     fn refill(&mut self, wakes: &mut WakeList) {
-        while self.has_room() {
+        while !self.closed && self.has_room() {
             let Some(claimed) = self.waiters.claim_first(Side::Senders) else {
                 if self.waiters.flag_busy(Side::Senders, None) {
                     continue;

@@ -526,6 +526,53 @@ fn a_panicking_waker_hurts_nobody_else() {
     }
 }
 
+/// Receives once, when woken.
+struct Taker(Receiver<u32>, AtomicUsize);
+
+impl Wake for Taker {
+    fn wake(self: Arc<Self>) {
+        if self.1.fetch_add(1, Ordering::SeqCst) == 0 {
+            let _ = self.0.try_recv();
+        }
+    }
+}
+
+#[test]
+fn a_close_lets_no_blocked_sender_in_while_it_goes_through_them() {
+    for cap in [0, 1] {
+        let (tx, rx) = bounded(cap);
+        for value in 0..cap as u32 {
+            tx.try_send(value).unwrap();
+        }
+        // So many that the close lets go of the lock in between, and wakes this one there.
+        let taker = Waker::from(Arc::new(Taker(rx.clone(), AtomicUsize::new(0))));
+        let mut sends: Vec<_> = (0..200).map(|i| Box::pin(tx.send(1000 + i))).collect();
+        for send in &mut sends {
+            assert!(send.as_mut().poll(&mut Context::from_waker(&taker)).is_pending());
+        }
+        assert!(tx.close());
+        for (i, send) in sends.iter_mut().enumerate() {
+            assert_eq!(poll(send.as_mut()), Poll::Ready(Err(SendError(1000 + i as u32))), "capacity {cap}");
+        }
+        assert_eq!(rx.try_recv(), Err(TryRecvError::Closed));
+    }
+}
+
+#[test]
+fn a_permit_dropped_while_the_last_receiver_goes_lets_no_sender_in() {
+    let (tx, rx) = bounded(2);
+    // For ever: what is called when the last receiver goes may borrow nothing.
+    let tx: &'static Sender<u8> = Box::leak(Box::new(tx));
+    assert_eq!(tx.try_send(1), Ok(()));
+    let Poll::Ready(Ok(permit)) = poll(pin!(tx.reserve())) else { panic!("a slot is free") };
+    let mut send = pin!(tx.send(2));
+    assert!(poll(send.as_mut()).is_pending());
+    tx.on_orphaned(move || drop(permit));
+    drop(rx);
+    assert_eq!(poll(send), Poll::Ready(Err(SendError(2))), "nobody is left to receive it");
+    assert_eq!(tx.len(), 0);
+}
+
 /// Counts drops; panics in the drop of one that is armed.
 struct Fragile(Arc<AtomicUsize>, bool);
 
