@@ -15,7 +15,10 @@
 //! # Invariants
 //! H1. No waker and no value is cloned, called or dropped while the lock is held: each function moves them out and lets
 //!     go of the lock first. So they may use this channel, and may panic, without harm.
-//! H2. The parties in a [`WakeList`] are woken after the lock is released and before the function returns.
+//! H2. The parties in a [`WakeList`] are woken after the lock is released and before the function returns. Should a waker panic,
+//!     all others are woken and the panic goes on to the caller. What he did has happened: a value that was sent has arrived,
+//!     but one that was on its way out to him is dropped in the unwinding, as any value that a panicking function would have
+//!     returned. To keep it would mean to keep quiet about the panic.
 //! H3. A channel closes once: by `close`, by its last sender, or by its last receiver.
 //! H4. `hint` says, without the lock, what may be possible: it is brought up to date at the end of every critical section.
 //!     A look that it rules out needs no lock: at the time of the store that was read nothing could be done, and whoever

@@ -43,6 +43,10 @@ impl<T> Receiver<T> {
     /// # Cancel safety
     /// Nothing is lost: a value that was handed to a future which is dropped goes to the next receiver that waits, or
     /// back ahead of the buffer.
+    ///
+    /// # Panics
+    /// When the waker of a sender that is woken panics. The value that was being received is then dropped, though its sender
+    /// was told that it was sent. So it is with every way to receive.
     #[track_caller]
     pub fn recv(&self) -> Recv<'_, T> {
         Recv::new(self, Location::caller())
@@ -52,6 +56,9 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     /// [`TryRecvError::Empty`] when there is none yet, [`TryRecvError::Closed`] when there never will be.
+    ///
+    /// # Panics
+    /// As [`recv`][Self::recv].
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         self.end_stream_wait();

@@ -526,6 +526,28 @@ fn a_panicking_waker_hurts_nobody_else() {
     }
 }
 
+#[test]
+fn a_senders_panicking_waker_costs_the_receiver_that_value_and_no_other() {
+    struct Bomb;
+    impl Wake for Bomb {
+        fn wake(self: Arc<Self>) {
+            panic!("the waker's own fault");
+        }
+    }
+    let bomb = Waker::from(Arc::new(Bomb));
+    let (tx, rx) = bounded(0);
+    let (value, count) = (Arc::new(()), Arc::new(Count::default()));
+    let mut first = pin!(tx.send(value.clone()));
+    assert!(first.as_mut().poll(&mut Context::from_waker(&bomb)).is_pending());
+    let mut second = pin!(tx.send(value.clone()));
+    assert!(poll_with(second.as_mut(), &count).is_pending());
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rx.try_recv())).is_err());
+    assert_eq!(poll(first), Poll::Ready(Ok(())), "it was taken");
+    assert_eq!(Arc::strong_count(&value), 2, "and dropped, once");
+    assert!(rx.try_recv().is_ok());
+    assert_eq!((poll(second), count.get()), (Poll::Ready(Ok(())), 1));
+}
+
 /// Receives once, when woken.
 struct Taker(Receiver<u32>, AtomicUsize);
 
