@@ -5,7 +5,7 @@ use std::future::{poll_fn, Future};
 use std::pin::{pin, Pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use std::time::Duration;
 
 use pirn_channel::pull::pull_channel;
@@ -463,6 +463,28 @@ fn a_pulled_value_can_be_taken_back_until_it_is_received() {
     drop(tx);
     assert!(poll(choice).is_pending(), "open and silent");
     assert!(!rx.is_closed());
+}
+
+#[test]
+fn a_select_polled_again_after_a_waker_panicked_has_missed_nothing() {
+    static VTABLE: RawWakerVTable =
+        RawWakerVTable::new(|_| panic!("the waker's own fault"), |_| (), |_| (), |_| ());
+    // SAFETY: there is no data, and what does not panic does nothing.
+    let bomb = unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &VTABLE)) };
+    let (tx, rx) = pull_channel();
+    let mut select = Select::new();
+    select.recv(&rx);
+    let mut ready = pin!(select.ready());
+    let fail = |ready: Pin<&mut pirn_channel::Ready<'_, '_, u8>>| {
+        let polled =
+            std::panic::AssertUnwindSafe(|| ready.poll(&mut Context::from_waker(&bomb)).is_pending());
+        assert!(std::panic::catch_unwind(polled).is_err());
+    };
+    fail(ready.as_mut());
+    assert!(poll(ready.as_mut()).is_pending(), "it stands in the queue now");
+    assert!(tx.offer(1));
+    fail(ready.as_mut());
+    assert_eq!(poll(ready), Poll::Ready(Selected::Recv(0, Ok(1))));
 }
 
 #[test]

@@ -22,7 +22,9 @@
 //! F2. Before the select returns `Pending` every live channel case stands in its queue and the claim is WAITING.
 //! F3. The claim lies in the frame, which is pinned and outlives every wait under it: `select!` drops its branches before its frame, a
 //!     [`Ready`][crate::select::Ready] resets its cases before it goes, and a frame that is to begin anew has all of them leave first.
-//! F4. A branch whose pattern did not match is retired: it leaves its queue and is asked nothing more.
+//! F4. A select is unsettled from before it takes its seats, or learns that it was flagged, until it has settled. So a poll that
+//!     follows one that panicked in between takes the seats and looks again.
+//! F5. A branch whose pattern did not match is retired: it leaves its queue and is asked nothing more.
 //!
 //! # `default` sees one moment
 //! Every channel counts its changes. If the sum of the counts is the same before and after looking at all, no
@@ -59,6 +61,8 @@ pub struct Frame<'o> {
     default: bool,
     /// Cases may stand in queues, under the claim.
     waiting: bool,
+    /// A seat may be missing, or a look be due (F4).
+    unsettled: bool,
     claim: Claim,
     at: &'static Location<'static>,
     _pinned: PhantomPinned,
@@ -81,6 +85,7 @@ impl<'o> Frame<'o> {
             biased,
             default,
             waiting: false,
+            unsettled: false,
             claim: Claim::new(),
             at,
             _pinned: PhantomPinned,
@@ -186,7 +191,7 @@ impl<'o> Frame<'o> {
         if self.channels == 0 {
             return Turn::Wait;
         }
-        self.waiting = true;
+        (self.waiting, self.unsettled) = (true, true);
         self.claim.set_waker(cx.waker());
         self.seat(cx, step)
     }
@@ -210,6 +215,7 @@ impl<'o> Frame<'o> {
             }
             self.insist_on_a_branch();
             if self.claim.settle() {
+                self.unsettled = false;
                 return Turn::Wait;
             }
         }
@@ -240,14 +246,17 @@ impl<'o> Frame<'o> {
                 Some(Turn::Wait)
             }
             Begin::Busy { look } => {
+                // The flag is down now, and from here on others' code runs.
+                self.unsettled |= look;
                 self.claim.set_waker(cx.waker());
                 if let Some(output) = self.round(Pass::Poll, cx, step) {
                     return Some(Turn::Won(output));
                 }
                 self.insist_on_a_branch();
-                if !look && self.claim.settle() {
+                if !self.unsettled && self.claim.settle() {
                     return Some(Turn::Wait);
                 }
+                self.unsettled = true;
                 Some(self.seat(cx, step))
             }
         }
@@ -282,7 +291,7 @@ impl<'o> Frame<'o> {
         }
     }
 
-    /// Takes the case at `place` out of the game (F4), keeping the order of the others.
+    /// Takes the case at `place` out of the game (F5), keeping the order of the others.
     fn retire<O>(
         &mut self,
         place: usize,
