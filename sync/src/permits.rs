@@ -107,6 +107,19 @@ pub(crate) struct Permits<const BARGING: bool> {
     queue: Mutex<Queue>,
 }
 
+/// Permits on the way to their owner; dropped, they go back.
+struct Taken<'a, const BARGING: bool> {
+    permits: &'a Permits<BARGING>,
+    count: usize,
+}
+
+impl<const BARGING: bool> Drop for Taken<'_, BARGING> {
+    #[cold]
+    fn drop(&mut self) {
+        self.permits.release(self.count);
+    }
+}
+
 /// No permit will be given out any more.
 #[derive(Debug)]
 pub(crate) struct Closed;
@@ -180,10 +193,18 @@ impl<const BARGING: bool> Permits<BARGING> {
         };
         if taken {
             self.settle(&mut queue, 0, &mut wakers);
+            drop(queue);
+            self.hand_out(need, || wakers.wake());
         }
-        drop(queue);
-        wakers.wake();
         taken
+    }
+
+    /// Does what is left to do before whoever has just taken `count` permits can be told: waking and dropping
+    /// wakers, which is foreign code. If it panics, nobody will know of the permits, and they go back.
+    fn hand_out(&self, count: usize, code: impl FnOnce()) {
+        let taken = Taken { permits: self, count };
+        code();
+        std::mem::forget(taken);
     }
 
     /// Polls an attempt. `Ready(Ok)`: the permits are taken. Honours the executor's wish to yield, and says

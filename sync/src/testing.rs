@@ -1,11 +1,13 @@
-//! What the tests of this crate share: a time limit, a waker that counts, and polling by hand.
+//! What the tests of this crate share: a time limit, a waker that counts, one that panics, and polling by hand.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::Duration;
 
 /// Runs `body` on a thread of its own and fails if it takes longer than ten seconds.
@@ -51,6 +53,49 @@ impl Wake for Woken {
     }
 }
 
+/// What a waker can be asked to do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Touch {
+    Clone,
+    Wake,
+    Drop,
+}
+
+thread_local! {
+    static PANICS_AT: Cell<Option<Touch>> = const { Cell::new(None) };
+}
+
+/// A waker that does nothing, until [`panics_at`] has been called on the same thread.
+pub(crate) fn touchy() -> Waker {
+    static TABLE: RawWakerVTable = RawWakerVTable::new(
+        |_| {
+            touch(Touch::Clone);
+            RawWaker::new(std::ptr::null(), &TABLE)
+        },
+        |_| touch(Touch::Wake),
+        |_| touch(Touch::Wake),
+        |_| touch(Touch::Drop),
+    );
+    // SAFETY: the table's functions do not use the pointer, and may be called on any thread.
+    unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &TABLE)) }
+}
+
+/// Runs `body`, in which the first `touch` of a [`touchy`] waker panics. It has to come.
+#[track_caller]
+pub(crate) fn panics_at<R>(touch: Touch, body: impl FnOnce() -> R) {
+    PANICS_AT.set(Some(touch));
+    let result = catch_unwind(AssertUnwindSafe(body));
+    assert_eq!(PANICS_AT.take(), None, "there was no {touch:?}");
+    assert!(result.is_err());
+}
+
+fn touch(touch: Touch) {
+    if PANICS_AT.get() == Some(touch) {
+        PANICS_AT.set(None);
+        panic!("{touch:?} of a touchy waker");
+    }
+}
+
 /// Polls `future` once, in the task that awaits this; it has to wait.
 pub(crate) async fn begins_to_wait<F: Future>(mut future: Pin<&mut F>) {
     poll_fn(|context| {
@@ -79,6 +124,12 @@ impl<F: Future + Unpin> Task<F> {
         let mut task = Self::new(future);
         assert!(task.poll().is_none(), "it should have to wait");
         task
+    }
+
+    /// Begins with, or goes on with, another waker.
+    pub(crate) fn with_waker(mut self, waker: Waker) -> Self {
+        self.waker = waker;
+        self
     }
 
     pub(crate) fn poll(&mut self) -> Option<F::Output> {

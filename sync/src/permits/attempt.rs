@@ -33,7 +33,7 @@ impl<const BARGING: bool> Permits<BARGING> {
         ready!(host::poll_yield(context));
         let may_pass = ticket.key.is_none() && !want.ahead_of_all;
         if (BARGING || may_pass) && self.spin(want.need) {
-            self.cancel(ticket);
+            self.hand_out(want.need, || self.cancel(ticket));
             return Poll::Ready(Ok(()));
         }
         self.poll_queued(want, ticket, context)
@@ -66,8 +66,10 @@ impl<const BARGING: bool> Permits<BARGING> {
                 let left = ticket.key.take().map(|key| queue.remove(key));
                 self.settle(&mut queue, 0, &mut wakers);
                 drop(queue);
-                drop(left);
-                wakers.wake();
+                self.hand_out(want.need, move || {
+                    drop((left, spare));
+                    wakers.wake();
+                });
                 return Poll::Ready(Ok(()));
             }
             if self.stands_and_spins(&mut queue, want, ticket, &ahead) {

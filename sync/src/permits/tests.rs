@@ -8,7 +8,9 @@ use super::*;
 use crate::clock;
 use crate::host::WaitKind;
 use crate::patience;
-use crate::testing::Task;
+use crate::testing::{Task, Touch, panics_at, touchy};
+
+const LONG: std::time::Duration = std::time::Duration::from_millis(5);
 
 fn wanting<const BARGING: bool>(
     permits: &Permits<BARGING>,
@@ -139,4 +141,43 @@ fn every_so_many_releases_look_whether_the_one_who_was_called_has_lapsed() {
         }
     }
     assert_eq!(waiters[2].wakes(), 1, "neither has come");
+}
+
+#[test]
+fn a_waker_that_panics_as_another_one_takes_its_permits_does_not_cost_them() {
+    let permits = Permits::<false>::new(0);
+    let (mut ignored, mut second) = (wanting(&permits, 2), wanting(&permits, 1));
+    let mut third = wanting(&permits, 1).with_waker(touchy());
+    assert!([ignored.poll(), second.poll(), third.poll()].iter().all(Option::is_none));
+    permits.release(2);
+    std::thread::sleep(LONG);
+    panics_at(Touch::Wake, || second.poll());
+    assert_eq!(permits.free(), 2, "it took one past the absent one, and called the third");
+    assert!(third.poll().is_some());
+}
+
+#[test]
+fn a_newcomers_waker_that_panics_does_not_cost_its_permits() {
+    let permits = Permits::<false>::new(0);
+    let (mut ignored, mut newcomer) = (wanting(&permits, 1), wanting(&permits, 1).with_waker(touchy()));
+    assert!(ignored.poll().is_none());
+    permits.release(1);
+    std::thread::sleep(LONG);
+    panics_at(Touch::Drop, || newcomer.poll());
+    assert_eq!(permits.free(), 1, "it came to sleep, and need not");
+}
+
+#[test]
+fn a_waker_that_panics_as_it_leaves_the_queue_does_not_cost_the_permits() {
+    for spins in [true, false] {
+        let permits = Permits::<true>::new(0);
+        let mut waiter = wanting(&permits, 1).with_waker(touchy());
+        assert!(waiter.poll().is_none());
+        for _ in 0..3 {
+            permits.luck.spin(|| Some(spins));
+        }
+        permits.word.give_back(1, 0, permits.word.look()).unwrap();
+        panics_at(Touch::Drop, || waiter.poll());
+        assert_eq!((permits.free(), permits.word.look().flags()), (1, 0), "spins: {spins}");
+    }
 }
