@@ -17,7 +17,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
 
@@ -330,19 +330,15 @@ impl Future for AcquireOwned {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let semaphore =
-            this.semaphore.take().expect("an `AcquireOwned` was polled again after it had been ready");
-        match semaphore.permits.poll_acquire(
-            Want::new(this.count, WaitKind::Semaphore),
-            &mut this.ticket,
-            context,
-        ) {
-            Poll::Pending => {
-                this.semaphore = Some(semaphore);
-                Poll::Pending
-            }
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(OwnedSemaphorePermit::new(semaphore, this.count))),
-            Poll::Ready(Err(_)) => Poll::Ready(Err(AcquireError(()))),
-        }
+            this.semaphore.as_ref().expect("an `AcquireOwned` was polled again after it had been ready");
+        let want = Want::new(this.count, WaitKind::Semaphore);
+        let acquired = ready!(semaphore.permits.poll_acquire(want, &mut this.ticket, context));
+        // Only now: had the poll panicked, the destructor would need it to leave the queue.
+        let semaphore = this.semaphore.take().expect("seen above");
+        Poll::Ready(match acquired {
+            Ok(()) => Ok(OwnedSemaphorePermit::new(semaphore, this.count)),
+            Err(_) => Err(AcquireError(())),
+        })
     }
 }
 

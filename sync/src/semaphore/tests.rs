@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::*;
-use crate::testing::{Task, begins_to_wait, within_limit};
+use crate::testing::{Task, Touch, begins_to_wait, panics_at, touchy, within_limit};
 
 const LONG: Duration = Duration::from_millis(5);
 
@@ -214,6 +214,16 @@ fn overflow_panics_and_changes_nothing() {
     let _waiting = Task::waiting(waited_for.acquire_many(2));
     assert!(catch_unwind(AssertUnwindSafe(|| waited_for.add_permits(usize::MAX))).is_err());
     assert_eq!(waited_for.available_permits(), 1);
+}
+
+#[test]
+fn an_owned_request_leaves_the_queue_also_when_its_poll_has_panicked() {
+    let semaphore = Arc::new(Semaphore::new(0));
+    let mut task = Task::waiting(Arc::clone(&semaphore).acquire_many_owned(2)).with_waker(touchy());
+    panics_at(Touch::Clone, || task.poll());
+    drop(task);
+    semaphore.add_permits(1);
+    assert!(semaphore.try_acquire().is_ok());
 }
 
 #[test]
