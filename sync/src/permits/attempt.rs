@@ -151,7 +151,10 @@ impl<const BARGING: bool> Permits<BARGING> {
         let free = self.word.begin_wait(set, clear).free();
         let watch = match *ahead {
             Ahead::Blocked => false,
-            Ahead::Called(reserved) if free >= reserved + want.need => return None,
+            // What is wanted may be any number: a sum could overflow.
+            Ahead::Called(reserved) if free.checked_sub(reserved).is_some_and(|left| left >= want.need) => {
+                return None;
+            }
             Ahead::Called(_) => free >= want.need,
         };
         let key = *ticket.key.get_or_insert_with(|| queue.push(want.need, want.ahead_of_all, BARGING));

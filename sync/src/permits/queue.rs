@@ -168,7 +168,10 @@ impl Queue {
             let waiter = self.0.get_mut(key);
             if !waiter.is_absent(now) {
                 match waiter.standing {
-                    Standing::Called { entitled: true, .. } => reserved += waiter.need,
+                    // Where permits were forgotten since (Q2), these may add up to anything.
+                    Standing::Called { entitled: true, .. } => {
+                        reserved = waiter.need.saturating_add(reserved);
+                    }
                     _ => return Ahead::Blocked,
                 }
             }

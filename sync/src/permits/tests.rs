@@ -181,3 +181,31 @@ fn a_waker_that_panics_as_it_leaves_the_queue_does_not_cost_the_permits() {
         assert_eq!((permits.free(), permits.word.look().flags()), (1, 0), "spins: {spins}");
     }
 }
+
+#[test]
+fn a_request_for_more_than_there_can_be_waits_behind_those_who_were_called() {
+    let permits = Permits::<false>::new(0);
+    let (mut called, mut greedy) = (wanting(&permits, 1), wanting(&permits, usize::MAX));
+    assert!(called.poll().is_none());
+    permits.release(1);
+    assert!(greedy.poll().is_none());
+    assert!(called.poll().is_some());
+}
+
+#[test]
+fn those_who_were_called_may_want_more_in_all_than_can_be_counted() {
+    let permits = Permits::<false>::new(0);
+    let mut waiters = [(); 20].map(|()| wanting(&permits, MAX_PERMITS));
+    assert!(waiters.iter_mut().all(|waiter| waiter.poll().is_none()));
+    // As it comes to be when they are called one after the other, and permits are forgotten in between.
+    let mut queue = permits.queue.lock();
+    let (mut next, _, entries) = queue.entries();
+    let far = clock::now() + std::time::Duration::from_secs(3600);
+    for _ in &waiters {
+        entries.get_mut(next).standing = Standing::Called { at: far, entitled: true };
+        next = entries.behind(next).unwrap_or(next);
+    }
+    drop(queue);
+    permits.word.give_back(1, 0, permits.word.look()).unwrap();
+    assert!(matches!(permits.try_acquire(1), Ok(false)));
+}
