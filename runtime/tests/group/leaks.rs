@@ -1,6 +1,8 @@
 //! R29: everything that waits can be made to stop when the context ends, and nothing leaks.
 
-use std::future::pending;
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::task::Waker;
 use std::time::Duration;
 
 use pirn::channel::{bounded, never};
@@ -9,6 +11,14 @@ use pirn::{Context, ContextError, ErrGroup, JoinSet, select};
 use crate::support::{on_runtime, runtime};
 
 const HOUR: Duration = Duration::from_secs(3_600);
+
+/// A future that has begun to wait for the end of `ctx`, which therefore has its timer.
+fn wait_for(ctx: &Context) -> pirn::Done {
+    let mut done = ctx.done();
+    let mut cx = std::task::Context::from_waker(Waker::noop());
+    assert!(Pin::new(&mut done).poll(&mut cx).is_pending());
+    done
+}
 
 #[test]
 fn r29_after_cancellation_the_number_of_live_tasks_returns_to_what_it_was() {
@@ -99,11 +109,14 @@ fn a_context_that_is_gone_leaves_no_timer() {
     on_runtime(|| async {
         let metrics = || pirn::Handle::current().metrics().timers;
         let kept = Context::background().with_timeout(HOUR);
+        let _waits = wait_for(&kept.0);
         assert_eq!(metrics(), 1);
         for n in 0..1_000 {
             // None for those below: the parent's deadline is no later.
-            let (_child, _cancel) = kept.0.with_timeout(2 * HOUR);
+            let (child, _cancel) = kept.0.with_timeout(2 * HOUR);
             let (ctx, cancel) = Context::background().with_timeout(HOUR);
+            let _wait = (wait_for(&child), wait_for(&ctx));
+            assert_eq!(metrics(), 2);
             if n % 2 == 0 {
                 cancel.cancel();
             } else {
@@ -121,8 +134,9 @@ fn a_context_that_is_gone_leaves_no_timer() {
 fn a_deadline_outlives_the_runtime_that_it_was_set_on() {
     crate::support::in_time(|| {
         let first = runtime();
-        let (ctx, _cancel) =
-            first.block_on(async { Context::background().with_timeout(Duration::from_millis(50)) });
+        let (ctx, _cancel) = Context::background().with_timeout(Duration::from_millis(50));
+        let _waits = first.block_on(async { wait_for(&ctx) });
+        assert_eq!(first.handle().metrics().timers, 1);
         drop(first);
         assert!(ctx.err().is_none(), "not early");
         runtime().block_on(ctx.done());
