@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::{pin, Pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -582,9 +582,10 @@ fn a_close_lets_no_blocked_sender_in_while_it_goes_through_them() {
 
 #[test]
 fn a_permit_dropped_while_the_last_receiver_goes_lets_no_sender_in() {
-    let (tx, rx) = bounded(2);
     // For ever: what is called when the last receiver goes may borrow nothing.
-    let tx: &'static Sender<u8> = Box::leak(Box::new(tx));
+    static SENDER: OnceLock<Sender<u8>> = OnceLock::new();
+    let (tx, rx) = bounded(2);
+    let tx = SENDER.get_or_init(|| tx);
     assert_eq!(tx.try_send(1), Ok(()));
     let Poll::Ready(Ok(permit)) = poll(pin!(tx.reserve())) else { panic!("a slot is free") };
     let mut send = pin!(tx.send(2));
