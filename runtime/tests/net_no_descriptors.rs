@@ -1,4 +1,4 @@
-//! A process that forbids itself new descriptors. In a file of its own, since the limit holds for the whole process.
+//! A process that forbids itself new descriptors for a while. In a file of its own, since the limit holds for the whole process.
 
 #[path = "net/support.rs"]
 mod support;
@@ -15,9 +15,8 @@ fn with_a_limit_below_the_number_of_sets_the_network_is_heard_and_nothing_spins(
         // From outside they come to the sets in turn: no one set holds them all.
         let streams: Vec<_> =
             runtime.block_on(async { (0..4).map(|_| UnixStream::pair().unwrap()).collect() });
-        let limit = libc::rlimit { rlim_cur: 1, rlim_max: 1 };
-        // SAFETY: `limit` lives through the call.
-        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+        let usual = limit();
+        set_limit(&libc::rlimit { rlim_cur: 1, ..usual });
 
         for (ours, theirs) in &streams {
             let before = cpu_time();
@@ -33,7 +32,21 @@ fn with_a_limit_below_the_number_of_sets_the_network_is_heard_and_nothing_spins(
             assert!(start.elapsed() >= Duration::from_millis(300));
             assert!(cpu_time() - before < Duration::from_millis(100), "a wait of 300 ms spins");
         }
+        // What looks at the process when it ends, as a leak detector does, needs descriptors again.
+        set_limit(&usual);
     });
+}
+
+fn limit() -> libc::rlimit {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` lives through the call.
+    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) }, 0);
+    limit
+}
+
+fn set_limit(limit: &libc::rlimit) {
+    // SAFETY: `limit` lives through the call.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, limit) }, 0);
 }
 
 /// What this process has used of all processors.
