@@ -135,7 +135,7 @@ fn a_deadline_outlives_the_runtime_that_it_was_set_on() {
     crate::support::in_time(|| {
         let first = runtime();
         let (ctx, _cancel) = Context::background().with_timeout(Duration::from_millis(50));
-        let _waits = first.block_on(async { wait_for(&ctx) });
+        let (_waits,) = first.block_on(async { (wait_for(&ctx),) });
         assert_eq!(first.handle().metrics().timers, 1);
         drop(first);
         assert!(ctx.err().is_none(), "not early");
