@@ -29,7 +29,8 @@
 //! So this much is left of the futurelock. A waiter that is abandoned within a millisecond, after it came to
 //! a call in vain, can hold up waiters of *other* tasks, until an operation on the lock finds that its call
 //! has lapsed. And so can *two* abandoned waiters, of which one is called and the other is its witness: then
-//! neither comes, and those behind them sleep until the next operation on the lock, if there is ever one.
+//! neither comes, and those behind them may sleep on although the permits are free; so may newcomers, who see
+//! that others wait.
 //!
 //! # Barging
 //! With `BARGING`, calls do not keep newcomers out, until somebody who is about to be called has been waiting
