@@ -26,6 +26,15 @@ fn wait_for(ctx: &Context) -> Done {
     done
 }
 
+/// A waker that counts how often it is woken.
+struct Count(AtomicUsize);
+
+impl std::task::Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 const HOUR: Duration = Duration::from_secs(3_600);
 
 #[test]
@@ -83,12 +92,6 @@ fn futures_and_functions_that_are_withdrawn_leave_nothing_behind() {
 
 #[test]
 fn a_done_that_moves_to_another_task_wakes_that_one() {
-    struct Count(AtomicUsize);
-    impl std::task::Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
     let tasks = [Arc::new(Count(AtomicUsize::new(0))), Arc::new(Count(AtomicUsize::new(0)))];
     let (ctx, cancel) = Context::background().with_cancel();
     let mut done = ctx.done();
@@ -156,12 +159,6 @@ fn a_cause_that_panics_when_it_is_dropped_keeps_nobody_asleep() {
     impl Drop for Bomb {
         fn drop(&mut self) {
             panic!("a cause's");
-        }
-    }
-    struct Count(AtomicUsize);
-    impl std::task::Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
     let (parent, cancel) = Context::background().with_cancel();

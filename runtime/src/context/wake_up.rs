@@ -4,7 +4,7 @@
 //! only collects, and all of it runs afterwards. A panic does not keep the others asleep: the first one goes
 //! on to the caller when everybody has been woken.
 //!
-//! Most walks end one context with one timer and at most one waiter, so those lie here and not behind a pointer.
+//! Most walks end one context with one deadline and at most one waiter, so those lie here and not behind a pointer.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

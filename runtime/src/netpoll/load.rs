@@ -5,11 +5,10 @@
 //! ninety-nine. No queue runs dry, nothing is stolen, and nothing would ever change that.
 //!
 //! The measure of it is how many tasks one look of the owner wakes, in the mean over some eight looks: so many stand in
-//! line, whatever each of them takes. Processors visit each other once in a while
-//! ([`sched`](crate::sched)). A visitor whose own line is less than half as long takes half the difference along,
-//! a few at a time, and what it takes is at home with it from the next wait on: many visitors may come, and the mean follows
-//! only slowly. It takes everything if nobody has looked since its last
-//! visit: the owner is stuck, or has lost its core.
+//! line, whatever each of them takes. Processors visit each other once in a while ([`sched`](crate::sched)). A visitor
+//! whose own line is less than half as long takes half the difference along, and what it takes is at home with it from
+//! the next wait on. It takes a few at a time, since others may visit too, and the mean follows only slowly. It takes
+//! everything if nobody has looked since its last visit: the owner is stuck, or has lost its core.
 //!
 //! All accesses are `Relaxed`, and counted by a load and a store: they are advice, and who compares `looks` wants to
 //! know whether anybody has looked, not how often.

@@ -32,13 +32,14 @@
 //! The kernel interface stands in [`epoll`] and [`sleep`] alone; nothing else in the netpoller makes a system call. A
 //! `kqueue.rs` beside them would supply the same functions of its `Selector`: `new`; `register(fd, token)`,
 //! edge-triggered (`EV_CLEAR`) for both directions at once; `deregister(fd)`; `look(deliver)` and
-//! `look_for(most, deliver)`, which report `(token, Readiness)` and never wait; `wait(timeout, deliver)`, which does; `register_wake`; and the descriptor that
-//! is readable while there is something to report. kqueue reports the two directions as two events: both reach the same [`Descriptor`], which does not mind.
+//! `look_for(most, deliver)`, which report `(token, Readiness)` and never wait; `wait(timeout, deliver)`, which does;
+//! `register_wake`; and the descriptor that is readable while there is something to report. kqueue reports the two
+//! directions as two events: both reach the same [`Descriptor`], which does not mind.
 //!
 //! # Where to read on
 //! [`descriptor`] is the heart (how clearing a readiness never loses an event), [`table`] explains stale
-//! events, [`home`] which processor hears of them, [`load`] how that is evened out, [`population`] when a wait for one set is enough, [`poller`] ties all
-//! to the kernel, which is [`epoll`] and [`sleep`].
+//! events, [`home`] which processor hears of them, [`load`] how that is evened out, [`population`] when a wait for one
+//! set is enough, [`poller`] ties all to the kernel, which is [`epoll`] and [`sleep`].
 
 mod descriptor;
 mod epoll;
