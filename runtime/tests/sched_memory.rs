@@ -39,7 +39,13 @@ static ALLOCATOR: Counting = Counting;
 
 const TASKS: usize = 1_000_000;
 
+/// What the system says is resident, without the pages that the allocator merely keeps.
 fn resident() -> usize {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the C library's allocator gives free pages back; it may be asked to at any time, by any thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
@@ -71,8 +77,8 @@ where
     assert_eq!(runtime.metrics().live_tasks, TASKS);
     end();
     drop(runtime);
-    let left = LIVE.load(Ordering::Relaxed).saturating_sub(live);
-    assert!(left < 1 << 20, "the memory of a burst goes back: {left} bytes are left");
+    // The memory of a burst goes back; the last machine to end may still hold some as the drop returns.
+    eventually(|| LIVE.load(Ordering::Relaxed).saturating_sub(live) < 1 << 20);
     asked
 }
 

@@ -224,12 +224,15 @@ mod park {
 }
 
 /// loom's twin: its threads share this thread's locals, so nothing is kept, and it has no time, so a
-/// deadline never comes.
+/// deadline never comes. Not its `thread::park`: an unpark would wake a thread that waits for a lock or a join.
 #[cfg(loom)]
 mod park {
+    use std::sync::Arc;
     use std::time::Instant;
 
-    use super::{Seat, thread};
+    use loom::sync::Notify;
+
+    use super::Seat;
 
     pub(super) fn kept_seat() -> Option<Seat> {
         None
@@ -241,7 +244,7 @@ mod park {
 
     impl Parker {
         pub(super) fn new() -> Self {
-            Self(Unparker(thread::current()))
+            Self(Unparker(Arc::new(Notify::new())))
         }
 
         pub(super) fn unparker(&self) -> &Unparker {
@@ -249,16 +252,16 @@ mod park {
         }
 
         pub(super) fn park(&self, _: Option<Instant>) {
-            thread::park();
+            self.0.0.wait();
         }
     }
 
     #[derive(Clone)]
-    pub(super) struct Unparker(thread::Thread);
+    pub(super) struct Unparker(Arc<Notify>);
 
     impl Unparker {
         pub(super) fn unpark(&self) {
-            self.0.unpark();
+            self.0.notify();
         }
     }
 }

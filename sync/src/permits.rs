@@ -26,11 +26,14 @@
 //! waited for less than a millisecond, is trusted to come again: that saves a poll for nothing where a lock
 //! changes hands often.
 //!
-//! So this much is left of the futurelock. A waiter that is abandoned within a millisecond, after it came to
-//! a call in vain, can hold up waiters of *other* tasks, until an operation on the lock finds that its call
-//! has lapsed. And so can *two* abandoned waiters, of which one is called and the other is its witness: then
-//! neither comes, and those behind them may sleep on although the permits are free; so may newcomers, who see
-//! that others wait.
+//! A witness may have been abandoned as well, and its task be waiting anew for the same lock, as that of the
+//! one it is to watch. So a task that comes to wait says with it that it is not coming for what it was called
+//! for earlier: those entries are absent at once, and the next are called before it sleeps.
+//!
+//! So this much is left of the futurelock: a call and its witness that both belong to tasks which do not wait
+//! for this lock any more, or only take it in passing, hold up waiters of other tasks until an operation on
+//! the lock finds that the calls have lapsed. And so does a waiter without a witness, that is abandoned within
+//! a millisecond after it came to a call in vain.
 //!
 //! # Barging
 //! With `BARGING`, calls do not keep newcomers out, until somebody who is about to be called has been waiting
@@ -54,9 +57,10 @@
 //! P4. After every change under the lock, [`settle`](Permits::settle) restores: of those present, each one
 //!     for whom the free permits suffice, counted from the front, has been called; and so has a witness,
 //!     if it is in doubt whether they come.
-//! P5. With `BARGING`: while `CALLED` is set, somebody has been called and has not come. Whoever comes, or is
-//!     cancelled, clears it in the same exchange that tells it whether a permit is free: so a release that
-//!     left the permit to the call is seen by the one who was called, and a later one looks at the queue.
+//! P5. With `BARGING`: while `CALLED` is set, somebody has been called and has not come. Whoever comes, is
+//!     cancelled, or is given up because its task waits anew, clears it in the same exchange that tells
+//!     whether a permit is free: so a release that left the permit to the call is seen by the one who was
+//!     called or by whoever gave it up, and a later one looks at the queue.
 //! P6. There never are more than [`MAX_PERMITS`], free and in use together: whoever adds new ones sees to it.
 //!     So whoever gives back need not check a sum.
 //!
@@ -313,6 +317,7 @@ impl<const BARGING: bool> Permits<BARGING> {
                 () => {
                     let call = queue.call(free, wakers, &mut now);
                     match BARGING {
+                        true if !call.anybody => QUEUED,
                         true if !call.first_starved => QUEUED | CALLED,
                         false if call.all_entitled && call.left >= PLENTY => QUEUED,
                         _ => QUEUED | RESERVED,

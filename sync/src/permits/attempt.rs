@@ -59,6 +59,13 @@ impl<const BARGING: bool> Permits<BARGING> {
                 drop(left);
                 return Poll::Ready(Err(Closed));
             }
+            if queue.turns_away(ticket.key, context.waker()) {
+                let mut called = Wakers::new();
+                self.settle(&mut queue, 0, &mut called);
+                drop(queue);
+                called.wake();
+                continue;
+            }
             let ahead = self.ahead(&mut queue, ticket.key, want.ahead_of_all, &mut now);
             if let Ahead::Called(reserved) = ahead
                 && self.word.take(want.need, reserved)

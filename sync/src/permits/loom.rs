@@ -91,6 +91,39 @@ fn whoever_queues_is_served_first_come_first_served_or_barging() {
 }
 
 #[test]
+fn tasks_that_turn_away_from_their_turns_and_wait_anew_are_served() {
+    fn turn_away_and_wait_anew<const BARGING: bool>(shared: &Guarded<BARGING>, and_then: impl Fn()) {
+        let want = Want::new(1, WaitKind::Mutex);
+        let [mut ignored, mut anew] = [(); 2].map(|()| Ticket::new(Location::caller()));
+        block::wait(async {
+            let begun =
+                poll_fn(|context| Poll::Ready(shared.permits.poll_acquire(want, &mut ignored, context)));
+            let begun = begun.await;
+            and_then();
+            if begun.is_pending() {
+                let second = poll_fn(|context| shared.permits.poll_acquire(want, &mut anew, context));
+                second.await.expect("never closed");
+            }
+        });
+        shared.add_one();
+        shared.permits.release(1);
+        shared.permits.cancel(&mut ignored);
+    }
+    fn both_are_served<const BARGING: bool>() {
+        let shared = Guarded::<BARGING>::new(0);
+        let other = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || turn_away_and_wait_anew(&shared, || ())
+        });
+        turn_away_and_wait_anew(&shared, || shared.permits.release(1));
+        other.join().unwrap();
+        assert_eq!((shared.permits.free(), shared.permits.word.look().flags()), (1, 0));
+    }
+    [false, true].map(|starved| models::check_told(starved, false, 3, both_are_served::<true>));
+    models::check_told(true, false, 3, both_are_served::<false>);
+}
+
+#[test]
 fn a_release_that_leaves_it_to_a_call_is_seen_by_the_one_who_was_called() {
     models::check(3, || {
         let shared = Guarded::<true>::new(0);

@@ -9,6 +9,10 @@
 //!     or (with barging) taken since. So each may take without looking at the others, and looks at the
 //!     count.
 //! Q3. Absent entries are skipped, until their next poll makes them waiting again, in their old place.
+//! Q4. A task that was woken for one entry, and polls another behind it or a new one, has used the wake-up up:
+//!     the first is absent at once (until it is polled, perhaps right after), and the next one is called
+//!     before that task sleeps. So no wake-up ends at a task that only waits behind the one it was for. The
+//!     search for such entries ends at the first that waits: behind that nothing is on offer.
 //!
 //! # The clock
 //! Reading it costs as much as everything else here together. So a waiter's patience begins when it has come
@@ -37,6 +41,8 @@ pub(super) struct Waiter {
     /// It was polled after a call: its task does poll it when it is woken.
     came: bool,
     waker: Option<Waker>,
+    /// Whose waker it has, or had before it was called: an address to compare, not to follow.
+    task: usize,
     pub(super) looks: u32,
 }
 
@@ -60,6 +66,8 @@ pub(super) enum Ahead {
 
 /// What calling came to.
 pub(super) struct Call {
+    /// Somebody is expected to come.
+    pub(super) anybody: bool,
     /// The first of those that were called is starved.
     pub(super) first_starved: bool,
     /// Nobody is left that waits for more permits than there are.
@@ -97,6 +105,7 @@ impl Queue {
             standing: Standing::Waiting,
             came: false,
             waker: None,
+            task: 0,
             looks: 0,
         };
         if ahead_of_all { self.0.push_front(waiter) } else { self.0.push_back(waiter) }
@@ -113,8 +122,10 @@ impl Queue {
 
     /// Puts a new waker in, if there is one; the former comes out, to be dropped with no lock held.
     pub(super) fn swap_waker(&mut self, key: Key, waker: &mut Option<Waker>) {
-        if waker.is_some() {
-            std::mem::swap(&mut self.0.get_mut(key).waker, waker);
+        if let Some(new) = waker {
+            let waiter = self.0.get_mut(key);
+            waiter.task = task_of(new);
+            std::mem::swap(&mut waiter.waker, waker);
         }
     }
 
@@ -152,6 +163,28 @@ impl Queue {
         }
     }
 
+    /// The task of `waker` is here, for `own` or as a newcomer: those of its entries ahead that were called are
+    /// absent, for the wake-up that they got has been used for this (Q4). Says whether there were any.
+    pub(super) fn turns_away(&mut self, own: Option<Key>, waker: &Waker) -> bool {
+        let (task, mut found) = (task_of(waker), false);
+        let mut next = self.0.front();
+        while let Some(key) = next
+            && next != own
+        {
+            let waiter = self.0.get_mut(key);
+            match waiter.standing {
+                Standing::Waiting => break,
+                Standing::Called { .. } if waiter.task == task => {
+                    waiter.standing = Standing::Absent;
+                    found = true;
+                }
+                _ => {}
+            }
+            next = self.0.behind(key);
+        }
+        found
+    }
+
     /// Who goes before `own`, or before somebody at the end of the queue.
     pub(super) fn ahead_of(&mut self, own: Option<Key>, now: &mut Now) -> Ahead {
         let at_stake = own.or_else(|| self.0.back());
@@ -186,8 +219,8 @@ impl Queue {
     /// witness, whom it would cost a poll for nothing, can sleep on. That several have been called is no reason
     /// for it to: all of them may have been abandoned.
     pub(super) fn call(&mut self, free: usize, wakers: &mut Wakers, now: &mut Now) -> Call {
-        let mut result = Call { first_starved: false, all_entitled: true, left: free };
-        let (mut first, mut doubtful) = (true, false);
+        let mut result = Call { anybody: false, first_starved: false, all_entitled: true, left: free };
+        let mut doubtful = false;
         let mut next = self.0.front();
         while let Some(key) = next {
             next = self.0.behind(key);
@@ -206,9 +239,9 @@ impl Queue {
             waiter.call(true, wakers, now);
             let starved = waiter.since.is_some_and(|since| patience::is_starved(since, now.get()));
             result.left -= waiter.need;
-            result.first_starved |= starved && first;
+            result.first_starved |= starved && !result.anybody;
             doubtful |= starved || !(waiter.came || spins);
-            first = false;
+            result.anybody = true;
         }
         result
     }
@@ -228,6 +261,11 @@ impl Queue {
         let first = self.0.front().expect("somebody waits");
         (first, self.0.behind(first).expect("somebody waits behind"), &mut self.0)
     }
+}
+
+/// What tells one task's wakers from another's. Where two tasks share it, one of them loses a turn now and then.
+fn task_of(waker: &Waker) -> usize {
+    waker.data().addr()
 }
 
 impl Waiter {
