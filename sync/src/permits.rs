@@ -27,13 +27,14 @@
 //! changes hands often.
 //!
 //! A witness may have been abandoned as well, and its task be waiting anew for the same lock, as that of the
-//! one it is to watch. So a task that comes to wait says with it that it is not coming for what it was called
-//! for earlier: those entries are absent at once, and the next are called before it sleeps.
+//! one it is to watch. So a task that goes to sleep behind an entry of its own which was called is known not to
+//! come for that one, at least not with this wake-up, and another witness is called before it sleeps. And
+//! whoever goes to sleep, or tries in vain, looks whether those who were called have come in time.
 //!
-//! So this much is left of the futurelock: a call and its witness that both belong to tasks which do not wait
-//! for this lock any more, or only take it in passing, hold up waiters of other tasks until an operation on
-//! the lock finds that the calls have lapsed. And so does a waiter without a witness, that is abandoned within
-//! a millisecond after it came to a call in vain.
+//! So this much is left of the futurelock: a call and its witness that both belong to tasks (or to parts of
+//! tasks with wakers of their own) which do not wait for this lock any more, or only take it in passing, hold
+//! up waiters of other tasks until another wait finds that the calls have lapsed. So does a waiter without a
+//! witness, that is abandoned within a millisecond after it came to a call in vain.
 //!
 //! # Barging
 //! With `BARGING`, calls do not keep newcomers out, until somebody who is about to be called has been waiting
@@ -48,7 +49,8 @@
 //! P1. `QUEUED` is set before an entry is queued and cleared only while the queue is empty, both under the
 //!     queue's lock. A release that sees it, without a sign that there is nothing to do (P2, P5), takes that
 //!     lock; so nobody queues up behind a release that does not look at the queue.
-//! P2. While `RESERVED` is set, permits are taken and given back only under the queue's lock. Without
+//! P2. While `RESERVED` is set, permits are taken only under the queue's lock, and whoever gives some back
+//!     looks at the queue; with `BARGING` it takes the lock first, lest somebody take them in between. Without
 //!     `BARGING` it is set whenever `QUEUED` is, except when all who queue have been called and there is
 //!     plenty beside what they want: readers who come then need not wait until all others have come. Whoever
 //!     wants more than one permit still goes to the queue.
@@ -58,9 +60,8 @@
 //!     for whom the free permits suffice, counted from the front, has been called; and so has a witness,
 //!     if it is in doubt whether they come.
 //! P5. With `BARGING`: while `CALLED` is set, somebody has been called and has not come. Whoever comes, is
-//!     cancelled, or is given up because its task waits anew, clears it in the same exchange that tells
-//!     whether a permit is free: so a release that left the permit to the call is seen by the one who was
-//!     called or by whoever gave it up, and a later one looks at the queue.
+//!     cancelled, or turns out to be deaf, has it cleared in the same exchange that tells whether a permit is
+//!     free: so a release that left the permit to the call is seen then, and a later one looks at the queue.
 //! P6. There never are more than [`MAX_PERMITS`], free and in use together: whoever adds new ones sees to it.
 //!     So whoever gives back need not check a sum.
 //!
@@ -88,16 +89,21 @@ use queue::{Ahead, Now, Queue};
 use spin::Luck;
 pub(crate) use ticket::{Ticket, Want};
 pub(crate) use word::MAX_PERMITS;
-use word::{CALLED, CLOSED, QUEUED, RESERVED, Seen, Word};
+use word::{ASLEEP, CALLED, CLOSED, QUEUED, RESERVED, Seen, Word};
 
 use crate::host;
-use crate::primitive::Mutex;
 use crate::primitive::atomic::AtomicU8;
 use crate::primitive::atomic::Ordering::Relaxed;
+use crate::primitive::{Mutex, MutexGuard, hint};
 use crate::wait_list::{Key, Wakers};
 
 /// After so many releases that left it to a call, one looks what has become of the call.
 const TRUST: u8 = 64;
+
+/// How often the queue's lock is tried before it is waited for, and the longest pause in between, as a power of
+/// two: about a microsecond in all.
+const LOCK_TURNS: u32 = if cfg!(loom) { 0 } else { 8 };
+const LONGEST_TURN: u32 = 5;
 
 /// More than all threads of the world could take, one each, between two looks at the queue.
 const PLENTY: usize = MAX_PERMITS / 2;
@@ -156,17 +162,19 @@ impl<const BARGING: bool> Permits<BARGING> {
     /// Takes permits if they are free and no one has a better right to them. Never takes the queue's lock.
     #[inline]
     pub(crate) fn try_take(&self, need: usize) -> bool {
-        // A mutex is free when it has its one permit and nobody queues: guessing saves the load.
-        self.take_seen(need, if BARGING { Seen::idle(need) } else { self.word.look() })
+        match BARGING {
+            // A mutex is free when it has its one permit and nobody queues: guessing saves the load.
+            true => self.word.try_take_idle(need, Self::keep_out(need)),
+            false => self.word.try_take(need, Self::keep_out(need), self.word.look()),
+        }
     }
 
-    #[inline]
-    fn take_seen(&self, need: usize, seen: Seen) -> bool {
-        let keep_out = match BARGING || need == 1 {
+    /// The flags that send somebody who comes for so many permits to the queue.
+    const fn keep_out(need: usize) -> usize {
+        match BARGING || need == 1 {
             true => CLOSED | RESERVED,
             false => CLOSED | RESERVED | QUEUED, // P2: there is plenty for those who want one
-        };
-        self.word.try_take(need, keep_out, seen)
+        }
     }
 
     /// Takes permits without waiting, also past those who were called and did not come.
@@ -184,22 +192,26 @@ impl<const BARGING: bool> Permits<BARGING> {
 
     /// Takes permits without waiting and past everybody: for one who holds back everybody else already.
     pub(crate) fn try_take_ahead(&self, need: usize) -> bool {
-        let _queue = self.queue.lock();
+        let _queue = self.lock_queue();
         self.word.take(need, 0)
     }
 
     #[cold]
     fn try_take_reserved(&self, need: usize) -> bool {
         let mut wakers = Wakers::new();
-        let mut queue = self.queue.lock();
-        let taken = match self.ahead(&mut queue, None, false, &mut Now::default()) {
+        let mut queue = self.lock_queue();
+        let mut now = Now::default();
+        let taken = match self.ahead(&mut queue, None, false, &mut now) {
             Ahead::Called(reserved) => self.word.take(need, reserved),
             Ahead::Blocked => false,
         };
-        if taken {
+        if taken || queue.is_due(self.word.look().free(), &mut now) {
             self.settle(&mut queue, 0, &mut wakers);
-            drop(queue);
-            self.hand_out(need, || wakers.wake());
+        }
+        drop(queue);
+        match taken {
+            true => self.hand_out(need, || wakers.wake()),
+            false => wakers.wake(),
         }
         taken
     }
@@ -240,7 +252,7 @@ impl<const BARGING: bool> Permits<BARGING> {
     #[cold]
     fn leave(&self, key: Key) {
         let mut wakers = Wakers::new();
-        let mut queue = self.queue.lock();
+        let mut queue = self.lock_queue();
         let left = queue.remove(key);
         self.settle(&mut queue, 0, &mut wakers);
         drop(queue);
@@ -256,8 +268,8 @@ impl<const BARGING: bool> Permits<BARGING> {
             if let Err(seen) = self.word.give_back(count, QUEUED, Seen::idle(0)) {
                 self.release_beside_queue(count, seen); // P1
             }
-        } else if self.word.give_back(count, RESERVED, self.word.look()).is_err() {
-            self.release_queued(count); // P2
+        } else if self.word.add(count).has(RESERVED) {
+            self.release_queued(0); // P2
         }
     }
 
@@ -278,7 +290,7 @@ impl<const BARGING: bool> Permits<BARGING> {
     #[cold]
     fn release_queued(&self, count: usize) {
         let mut wakers = Wakers::new();
-        let mut queue = self.queue.lock();
+        let mut queue = self.lock_queue();
         self.settle(&mut queue, count, &mut wakers);
         drop(queue);
         wakers.wake();
@@ -292,11 +304,23 @@ impl<const BARGING: bool> Permits<BARGING> {
     /// Ends it: every attempt, queued or to come, fails. Permits in use stay in use.
     pub(crate) fn close(&self) {
         let mut wakers = Wakers::new();
-        let mut queue = self.queue.lock();
+        let mut queue = self.lock_queue();
         self.word.close();
         queue.wake_all(&mut wakers);
         drop(queue);
         wakers.wake();
+    }
+
+    /// The queue's lock is held for less time than a switch of threads takes. So whoever finds it taken spins for
+    /// longer than the lock itself would, which soon has the kernel run somebody else.
+    fn lock_queue(&self) -> MutexGuard<'_, Queue> {
+        for turn in 0..LOCK_TURNS {
+            if let Some(queue) = self.queue.try_lock() {
+                return queue;
+            }
+            (0..1_u32 << turn.min(LONGEST_TURN)).for_each(|_| hint::spin_loop());
+        }
+        self.queue.lock()
     }
 
     /// Adds `returned` permits and restores P1, P2, P4 and P5, under the queue's lock.
@@ -305,13 +329,17 @@ impl<const BARGING: bool> Permits<BARGING> {
         let mut seen = self.word.look();
         loop {
             let free = seen.free() + returned;
+            let asleep = match BARGING || queue.all_spin() {
+                true => 0,
+                false => ASLEEP,
+            };
             let flags = match () {
                 () if queue.is_empty() => 0,
-                () if free == 0 || seen.has(CLOSED) => {
+                () if BARGING && free == 0 || seen.has(CLOSED) => {
                     if BARGING {
                         QUEUED
                     } else {
-                        QUEUED | RESERVED
+                        QUEUED | RESERVED | asleep
                     }
                 }
                 () => {
@@ -319,8 +347,8 @@ impl<const BARGING: bool> Permits<BARGING> {
                     match BARGING {
                         true if !call.anybody => QUEUED,
                         true if !call.first_starved => QUEUED | CALLED,
-                        false if call.all_entitled && call.left >= PLENTY => QUEUED,
-                        _ => QUEUED | RESERVED,
+                        false if call.all_entitled && call.left >= PLENTY => QUEUED | asleep,
+                        _ => QUEUED | RESERVED | asleep,
                     }
                 }
             };

@@ -1,9 +1,11 @@
 //! The read-write lock: many readers or one writer, first come, first served.
 //!
 //! It is [`Permits`](crate::permits) without barging: a reader takes one permit, a writer takes all. The
-//! queue's strict order answers both questions of fairness at once: a waiting writer holds back the readers
-//! that come after it, and the readers that came before it, or between it and the next writer, have their
-//! turn before that one.
+//! queue's order answers both questions of fairness at once: a waiting writer holds back the readers that come
+//! after it, and the readers that came before it, or between it and the next writer, have their turn before
+//! that one. With one exception: a writer that finds nobody reading goes past readers that are awake again but
+//! have not come yet, unless one of them has waited for a millisecond. Otherwise a write would have to wait
+//! until everybody has been run whom the write before it held up, and lock out everybody in turn.
 //!
 //! # Upgrading
 //! A reader that wants to become the writer waits until all other readers have left. Two of them would wait
@@ -38,12 +40,12 @@ use crate::primitive::UnsafeCell;
 const ALL: usize = MAX_PERMITS;
 
 const READING: Want = Want::new(1, WaitKind::RwLockRead);
-const WRITING: Want = Want::new(ALL, WaitKind::RwLockWrite);
+const WRITING: Want = Want::new(ALL, WaitKind::RwLockWrite).past_called();
 
 /// A value that many may read or one may write, also across `.await`.
 ///
-/// First come, first served: a waiting writer holds back the readers that come after it, and writers cannot
-/// starve readers. A waiting future that nobody polls any more delays the others by about a millisecond and
+/// First come, first served, to within a millisecond: a waiting writer holds back the readers that come after it,
+/// and writers cannot starve readers. A waiting future that nobody polls any more delays the others by about a millisecond and
 /// hangs nobody. A task that holds a read lock and asks for another may wait for a writer that waits for
 /// it: hold one lock at a time.
 ///

@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::queue::{Ahead, Now, Queue};
 use super::ticket::{Ticket, Want};
-use super::word::{CALLED, CLOSED, QUEUED, RESERVED};
+use super::word::{ASLEEP, CALLED, CLOSED, QUEUED, RESERVED};
 use super::{Closed, Permits};
 use crate::host;
 use crate::wait_list::{Key, Wakers};
@@ -52,26 +52,25 @@ impl<const BARGING: bool> Permits<BARGING> {
         let mut wakers = Wakers::new();
         loop {
             let mut now = Now::default();
-            let mut queue = self.queue.lock();
+            let mut queue = self.lock_queue();
             if self.is_closed() {
                 let left = ticket.key.take().map(|key| queue.remove(key));
                 drop(queue);
                 drop(left);
                 return Poll::Ready(Err(Closed));
             }
-            if queue.turns_away(ticket.key, context.waker()) {
-                let mut called = Wakers::new();
-                self.settle(&mut queue, 0, &mut called);
-                drop(queue);
-                called.wake();
-                continue;
-            }
-            let ahead = self.ahead(&mut queue, ticket.key, want.ahead_of_all, &mut now);
+            let ahead = match want.ahead_of_all && ticket.key.is_none() {
+                true => Ahead::Called(0),
+                false => self.ahead(&mut queue, ticket.key, want.past_called, &mut now),
+            };
             if let Ahead::Called(reserved) = ahead
                 && self.word.take(want.need, reserved)
             {
+                let as_planned = !BARGING && ticket.key.is_some_and(|key| queue.is_entitled(key));
                 let left = ticket.key.take().map(|key| queue.remove(key));
-                self.settle(&mut queue, 0, &mut wakers);
+                if !as_planned || queue.is_empty() {
+                    self.settle(&mut queue, 0, &mut wakers);
+                }
                 drop(queue);
                 self.hand_out(want.need, move || {
                     drop((left, spare));
@@ -92,10 +91,14 @@ impl<const BARGING: bool> Permits<BARGING> {
             let Some(watch) = self.enqueue(&mut queue, want, ticket, &ahead, &mut spare, &mut now) else {
                 continue;
             };
+            if !watch && self.leaves_others_asleep(&mut queue, ticket.key, context.waker(), &mut now) {
+                self.settle(&mut queue, 0, &mut wakers);
+            }
             drop(queue);
             if watch {
                 context.waker().wake_by_ref();
             }
+            wakers.wake();
             host::waiting_on(want.kind, ticket.at);
             return Poll::Pending;
         }
@@ -103,12 +106,15 @@ impl<const BARGING: bool> Permits<BARGING> {
 
     /// Looks for a while whether the permits become free, outside the queue.
     fn spin(&self, need: usize) -> bool {
+        if self.word.look().has(ASLEEP) {
+            return false;
+        }
         self.luck.spin(|| {
             let seen = self.word.look();
-            let in_vain = seen.has(CLOSED) || BARGING && seen.has(RESERVED);
+            let in_vain = seen.has(CLOSED | ASLEEP) || BARGING && seen.has(RESERVED);
             // Some are free but not enough: to stand in the queue keeps others from taking them.
             let nibbled = !BARGING && seen.free() > 0 && seen.free() < need;
-            (!in_vain && !nibbled).then(|| self.take_seen(need, seen))
+            (!in_vain && !nibbled).then(|| self.word.try_take(need, Self::keep_out(need), seen))
         })
     }
 
@@ -129,14 +135,27 @@ impl<const BARGING: bool> Permits<BARGING> {
         &self,
         queue: &mut Queue,
         own: Option<Key>,
-        ahead_of_all: bool,
+        past_called: bool,
         now: &mut Now,
     ) -> Ahead {
-        let anybody = BARGING && !self.word.look().has(RESERVED);
-        if anybody || own.is_none() && ahead_of_all {
+        if BARGING && !self.word.look().has(RESERVED) {
             return Ahead::Called(0);
         }
-        queue.ahead_of(own, now)
+        queue.ahead_of(own, past_called, now)
+    }
+
+    /// Whether somebody else has to be called before the task of `waker`, which is about to sleep, does: it has
+    /// turned away from a turn of its own, or those who were called have not come in time.
+    fn leaves_others_asleep(
+        &self,
+        queue: &mut Queue,
+        own: Option<Key>,
+        waker: &Waker,
+        now: &mut Now,
+    ) -> bool {
+        let seen = self.word.look();
+        let on_offer = seen.free() > 0 || seen.has(CALLED);
+        queue.turns_away(own, waker) || on_offer && queue.is_due(seen.free(), now)
     }
 
     /// Goes to the queue, or back to sleep in it. `None`: permits have come, look again. `Some(true)`: the
@@ -151,7 +170,7 @@ impl<const BARGING: bool> Permits<BARGING> {
         now: &mut Now,
     ) -> Option<bool> {
         let (set, clear) = match ticket.key {
-            _ if !BARGING => (QUEUED | RESERVED, 0),
+            _ if !BARGING => (QUEUED | RESERVED | ASLEEP, 0),
             Some(key) if queue.was_called(key) => (QUEUED, CALLED), // P5
             _ => (QUEUED, 0),
         };

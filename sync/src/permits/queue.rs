@@ -6,13 +6,13 @@
 //!     inside a poll; a called one has given its waker to be woken, unless it was awake anyway.
 //! Q2. *Entitled* entries were called because permits were there for all of them at once: the needs of all
 //!     that are entitled and not absent add up to no more than the free permits, unless some were forgotten
-//!     or (with barging) taken since. So each may take without looking at the others, and looks at the
+//!     or taken past them since, or somebody absent has come back. So each may take without looking at the others, and looks at the
 //!     count.
 //! Q3. Absent entries are skipped, until their next poll makes them waiting again, in their old place.
-//! Q4. A task that was woken for one entry, and polls another behind it or a new one, has used the wake-up up:
-//!     the first is absent at once (until it is polled, perhaps right after), and the next one is called
-//!     before that task sleeps. So no wake-up ends at a task that only waits behind the one it was for. The
-//!     search for such entries ends at the first that waits: behind that nothing is on offer.
+//! Q4. Where a task goes to sleep that was woken for an entry further ahead, that entry is *deaf*: the wake-up
+//!     has been used up. It keeps its turn until its call lapses, for it may be polled right after; but it is
+//!     no witness, and the next one is called before that task sleeps. Tasks are told apart by their wakers'
+//!     addresses. The search for such entries ends at the first that waits: behind that nothing is on offer.
 //!
 //! # The clock
 //! Reading it costs as much as everything else here together. So a waiter's patience begins when it has come
@@ -43,6 +43,8 @@ pub(super) struct Waiter {
     waker: Option<Waker>,
     /// Whose waker it has, or had before it was called: an address to compare, not to follow.
     task: usize,
+    /// Its wake-up was used for another wait (Q4): it may still come, but nobody relies on it.
+    deaf: bool,
     pub(super) looks: u32,
 }
 
@@ -96,6 +98,13 @@ impl Queue {
         self.0.is_empty()
     }
 
+    /// Whether nobody is in it that has to be woken: at most one, who spins.
+    pub(super) fn all_spin(&mut self) -> bool {
+        self.0
+            .front()
+            .is_none_or(|first| self.0.behind(first).is_none() && self.0.get_mut(first).is_spinning())
+    }
+
     /// Queues somebody who wants `need` permits and is awake, to be told to wait or to watch before it
     /// sleeps.
     pub(super) fn push(&mut self, need: usize, ahead_of_all: bool, impatient: bool) -> Key {
@@ -106,6 +115,7 @@ impl Queue {
             came: false,
             waker: None,
             task: 0,
+            deaf: false,
             looks: 0,
         };
         if ahead_of_all { self.0.push_front(waiter) } else { self.0.push_back(waiter) }
@@ -129,6 +139,11 @@ impl Queue {
         }
     }
 
+    /// Whether permits were there for it when it was called.
+    pub(super) fn is_entitled(&mut self, key: Key) -> bool {
+        matches!(self.0.get_mut(key).standing, Standing::Called { entitled: true, .. })
+    }
+
     /// Whether it was called and this is the poll that answers.
     pub(super) fn was_called(&mut self, key: Key) -> bool {
         !matches!(self.0.get_mut(key).standing, Standing::Waiting)
@@ -142,7 +157,7 @@ impl Queue {
             waiter.came = true;
             waiter.since.get_or_insert_with(|| now.get());
         }
-        (waiter.standing, waiter.looks) = (Standing::Waiting, 0);
+        (waiter.standing, waiter.looks, waiter.deaf) = (Standing::Waiting, 0, false);
     }
 
     /// Its task stays awake, to see whether those who were called come; after enough looks they are absent.
@@ -150,6 +165,7 @@ impl Queue {
         let waiter = self.0.get_mut(own);
         waiter.standing = Standing::Called { at: now.get(), entitled: false };
         waiter.looks += 1;
+        waiter.deaf = false;
         if waiter.looks < LOOKS {
             return;
         }
@@ -163,8 +179,8 @@ impl Queue {
         }
     }
 
-    /// The task of `waker` is here, for `own` or as a newcomer: those of its entries ahead that were called are
-    /// absent, for the wake-up that they got has been used for this (Q4). Says whether there were any.
+    /// The task of `waker` is about to sleep in `own`: those of its entries ahead that were called are deaf (Q4).
+    /// Says whether there were any that nobody had known of.
     pub(super) fn turns_away(&mut self, own: Option<Key>, waker: &Waker) -> bool {
         let (task, mut found) = (task_of(waker), false);
         let mut next = self.0.front();
@@ -174,8 +190,8 @@ impl Queue {
             let waiter = self.0.get_mut(key);
             match waiter.standing {
                 Standing::Waiting => break,
-                Standing::Called { .. } if waiter.task == task => {
-                    waiter.standing = Standing::Absent;
+                Standing::Called { .. } if waiter.task == task && !waiter.deaf => {
+                    waiter.deaf = true;
                     found = true;
                 }
                 _ => {}
@@ -185,8 +201,23 @@ impl Queue {
         found
     }
 
-    /// Who goes before `own`, or before somebody at the end of the queue.
-    pub(super) fn ahead_of(&mut self, own: Option<Key>, now: &mut Now) -> Ahead {
+    /// Whether the first who is present has been called and has not come in time, or could be called.
+    pub(super) fn is_due(&mut self, free: usize, now: &mut Now) -> bool {
+        let mut next = self.0.front();
+        while let Some(key) = next {
+            let waiter = self.0.get_mut(key);
+            match waiter.standing {
+                Standing::Absent => next = self.0.behind(key),
+                Standing::Called { .. } => return waiter.is_absent(now),
+                Standing::Waiting => return waiter.need <= free,
+            }
+        }
+        false
+    }
+
+    /// Who goes before `own`, or before somebody at the end of the queue; `past_called`, if it may go past those who
+    /// were called for a single permit, until they have waited for long.
+    pub(super) fn ahead_of(&mut self, own: Option<Key>, past_called: bool, now: &mut Now) -> Ahead {
         let at_stake = own.or_else(|| self.0.back());
         match at_stake.map(|key| self.0.get_mut(key).standing) {
             Some(Standing::Called { entitled: true, .. }) if own.is_some() => return Ahead::Called(0), // Q2
@@ -201,10 +232,13 @@ impl Queue {
             let waiter = self.0.get_mut(key);
             if !waiter.is_absent(now) {
                 match waiter.standing {
+                    Standing::Called { entitled: true, .. }
+                        if past_called && waiter.need == 1 && !waiter.is_starved(now) => {}
                     // Where permits were forgotten since (Q2), these may add up to anything.
                     Standing::Called { entitled: true, .. } => {
                         reserved = waiter.need.saturating_add(reserved);
                     }
+                    Standing::Called { entitled: false, .. } if waiter.deaf => {}
                     _ => return Ahead::Blocked,
                 }
             }
@@ -228,19 +262,22 @@ impl Queue {
             if waiter.is_absent(now) {
                 continue;
             }
-            if waiter.need > result.left {
+            if !result.all_entitled || waiter.need > result.left {
+                result.all_entitled = false;
                 if doubtful {
                     waiter.call(false, wakers, now);
+                    if waiter.deaf {
+                        continue; // no witness
+                    }
                 }
-                result.all_entitled = false;
                 break;
             }
             let spins = waiter.is_spinning();
             waiter.call(true, wakers, now);
-            let starved = waiter.since.is_some_and(|since| patience::is_starved(since, now.get()));
+            let starved = waiter.is_starved(now);
             result.left -= waiter.need;
             result.first_starved |= starved && !result.anybody;
-            doubtful |= starved || !(waiter.came || spins);
+            doubtful |= starved || waiter.deaf || !(waiter.came || spins);
             result.anybody = true;
         }
         result
@@ -278,12 +315,17 @@ impl Waiter {
         matches!(self.standing, Standing::Absent)
     }
 
+    fn is_starved(&self, now: &mut Now) -> bool {
+        self.since.is_some_and(|since| patience::is_starved(since, now.get()))
+    }
+
     /// Q1: it needs no waking.
     fn is_spinning(&self) -> bool {
         matches!(self.standing, Standing::Waiting) && self.waker.is_none()
     }
 
     fn call(&mut self, entitled: bool, wakers: &mut Wakers, now: &mut Now) {
+        self.deaf &= self.waker.is_none();
         if entitled {
             wakers.push(self.waker.take());
         } else {

@@ -1,5 +1,7 @@
 //! The algorithm's corners that no primitive on it shows directly; the rest is tested through them.
 
+mod abandoned;
+
 use std::future::{Future, poll_fn};
 use std::panic::Location;
 
@@ -8,7 +10,7 @@ use super::*;
 use crate::clock;
 use crate::host::WaitKind;
 use crate::patience;
-use crate::testing::{Task, Touch, Woken, panics_at, touchy};
+use crate::testing::{Task, Touch, panics_at, touchy};
 
 const LONG: std::time::Duration = std::time::Duration::from_millis(5);
 
@@ -25,7 +27,7 @@ fn flags_are_set_while_somebody_waits_and_only_then() {
     let permits = Permits::<false>::new(0);
     let mut waiter = wanting(&permits, 1);
     assert!(waiter.poll().is_none());
-    assert_eq!(permits.word.look().flags(), QUEUED | RESERVED);
+    assert_eq!(permits.word.look().flags(), QUEUED | RESERVED | ASLEEP);
     permits.release(1);
     assert!(waiter.poll().is_some());
     assert_eq!(permits.word.look().flags(), 0);
@@ -52,33 +54,6 @@ fn all_who_are_called_may_be_abandoned_so_one_more_is_woken() {
         [1, 1, 1, 1],
         "the witness has been called, and gets one too"
     );
-}
-
-#[test]
-fn a_task_that_waits_anew_leaves_its_turns_to_the_next() {
-    fn check<const BARGING: bool>(queued_before: bool) {
-        let permits = Permits::<BARGING>::new(0);
-        let wakers = [(); 2].map(|()| Woken::new());
-        let wanting_of = |task: usize| wanting(&permits, 1).with_waker(wakers[task].1.clone());
-        let mut ignored = [0, 1].map(wanting_of);
-        let mut anew = [0, 1].map(wanting_of);
-        let mut last = wanting(&permits, 1);
-        assert!(ignored.iter_mut().all(|waiter| waiter.poll().is_none()));
-        assert!(last.poll().is_none());
-        if queued_before {
-            assert!(anew.iter_mut().all(|waiter| waiter.poll().is_none()));
-        }
-        std::thread::sleep(LONG); // so that nobody barges
-        permits.release(1);
-        assert_eq!((wakers[0].0.count(), wakers[1].0.count(), last.wakes()), (1, 1, 0));
-        assert!(anew.iter_mut().all(|waiter| waiter.poll().is_none()), "behind the last");
-        assert!(last.wakes() > 0, "both that were called have been turned away from");
-        assert!(last.run().is_some());
-    }
-    for queued_before in [false, true] {
-        check::<false>(queued_before);
-        check::<true>(queued_before);
-    }
 }
 
 #[test]
@@ -144,7 +119,7 @@ fn beside_plenty_small_requests_pass_those_who_were_called_and_big_ones_do_not()
     let mut called = wanting(&permits, 1);
     assert!(called.poll().is_none());
     permits.release(MAX_PERMITS);
-    assert_eq!(permits.word.look().flags(), QUEUED, "P2");
+    assert_eq!(permits.word.look().flags(), QUEUED | ASLEEP, "P2");
     assert!(permits.try_take(1));
     permits.release(1);
     assert!(!permits.try_take(MAX_PERMITS));

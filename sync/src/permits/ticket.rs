@@ -14,6 +14,7 @@ use crate::wait_list::Key;
 pub(crate) struct Want {
     pub(super) need: usize,
     pub(super) ahead_of_all: bool,
+    pub(super) past_called: bool,
     pub(super) kind: WaitKind,
 }
 
@@ -21,7 +22,13 @@ impl Want {
     /// For `need` permits, at the end of the queue.
     #[inline]
     pub(crate) const fn new(need: usize, kind: WaitKind) -> Self {
-        Self { need, ahead_of_all: false, kind }
+        Self { need, ahead_of_all: false, past_called: false, kind }
+    }
+
+    /// The same, past those who were called for a single permit and have not waited long, if it finds all that it
+    /// needs: for one whom a crowd on its way would hold up each time.
+    pub(crate) const fn past_called(self) -> Self {
+        Self { past_called: true, ..self }
     }
 
     /// The same at the front: for one who holds back everybody else already.

@@ -1,22 +1,23 @@
-//! The word of [`permits`](super): how many are free, and four flags about the queue. Every access to it,
+//! The word of [`permits`](super): how many are free, and five flags about the queue. Every access to it,
 //! and every ordering, stands here.
 //!
 //! ```text
-//!   63                         4        3          2         1          0
-//!   ┌──────────────────────────┬────────┬──────────┬─────────┬──────────┐
-//!   │ free permits             │ CALLED │  CLOSED  │ RESERVED│  QUEUED  │
-//!   └──────────────────────────┴────────┴──────────┴─────────┴──────────┘
+//!   63                5        4        3        2          1          0
+//!   ┌─────────────────┬────────┬────────┬────────┬──────────┬──────────┐
+//!   │ free permits    │ ASLEEP │ CALLED │ CLOSED │ RESERVED │  QUEUED  │
+//!   └─────────────────┴────────┴────────┴────────┴──────────┴──────────┘
 //! ```
 //!
 //! `QUEUED`: somebody is in the queue. `RESERVED`: what is free is meant for somebody in the queue.
 //! `CLOSED`: nothing is given out any more. `CALLED`: whoever would have to be called for one free permit
-//! has been, and has not come yet. Permits P1 to P5 say what each of them guarantees.
+//! has been, and has not come yet. `ASLEEP`: somebody in the queue has to be run before those behind it have their
+//! turn, so that spinning outside is in vain; a hint, and set without barging only. Permits P1 to P5 say what each of them guarantees.
 //!
 //! # Orderings
 //! | # | access                                  | order   | with | why                                     | weakened, fails in |
 //! |---|-----------------------------------------|---------|------|-----------------------------------------|--------------------|
-//! | 1 | [`try_take`](Word::try_take), [`try_take_again`](Word::try_take_again), [`take`](Word::take): exchange | Acquire | 2, 3 | the taker sees what the last holder wrote | `loom::a_permit_carries_what_its_holder_wrote` |
-//! | 2 | [`give_back`](Word::give_back), [`give_back_while`](Word::give_back_while): exchange | Release | 1 | | the same |
+//! | 1 | [`try_take_idle`](Word::try_take_idle), [`take_from`](Word::take_from), [`take`](Word::take): exchange | Acquire | 2, 3 | the taker sees what the last holder wrote | `loom::a_permit_carries_what_its_holder_wrote` |
+//! | 2 | [`add`](Word::add): addition; [`give_back`](Word::give_back), [`give_back_while`](Word::give_back_while): exchange | Release | 1 | | the same |
 //! | 3 | [`set_flags`](Word::set_flags): exchange | Release | 1   | 2, when somebody is queued              | `mutex::loom::three_who_want_it_all_get_it` |
 //! | 4 | [`close`](Word::close): or              | Release | 5    | who sees it closed sees what was done before | `once::loom::one_runs_and_all_see_what_it_did` |
 //! | 5 | [`is_closed`](Word::is_closed): load    | Acquire | 4    |                                         | `once::loom::one_runs_and_all_see_what_it_did` |
@@ -25,12 +26,17 @@
 
 use crate::primitive::atomic::AtomicUsize;
 use crate::primitive::atomic::Ordering::{Acquire, Relaxed, Release};
+use crate::primitive::hint;
 
 pub(super) const QUEUED: usize = 1;
 pub(super) const RESERVED: usize = 2;
 pub(super) const CLOSED: usize = 4;
 pub(super) const CALLED: usize = 8;
-const SHIFT: u32 = 4;
+pub(super) const ASLEEP: usize = 16;
+const SHIFT: u32 = 5;
+
+/// How long the loser of an exchange stays away, in spin-loop hints: about a microsecond.
+const PAUSE: u32 = 128;
 
 /// The most permits that the word can count.
 pub(crate) const MAX_PERMITS: usize = usize::MAX >> SHIFT;
@@ -64,6 +70,14 @@ impl Seen {
     }
 }
 
+/// Whoever loses an exchange leaves the word to the winner's core for a while: it can go on there, take and give
+/// back, many times in the time that one move of the cache line to another core takes.
+fn back_off() {
+    if !cfg!(loom) {
+        (0..PAUSE).for_each(|_| hint::spin_loop());
+    }
+}
+
 impl Word {
     crate::const_fn! {
         pub(super) const fn new(free: usize) -> Self {
@@ -81,30 +95,46 @@ impl Word {
         self.0.load(Acquire) & CLOSED != 0
     }
 
-    /// Takes `need` permits if they are free and none of the flags `keep_out` is set. `seen` may be a guess.
-    ///
-    /// What comes after a first exchange in vain is kept out of the caller's code, and so is it in
-    /// [`give_back`](Self::give_back): with a constant guess, that leaves an exchange of two constants.
+    /// Takes `need` permits if no more are free and no flag is set, which is the guess, or as
+    /// [`try_take`](Self::try_take) does. What follows a wrong guess is kept out of the caller's code, and so it
+    /// is in [`give_back`](Self::give_back): that leaves an exchange of two constants.
     #[inline]
-    pub(super) fn try_take(&self, need: usize, keep_out: usize, seen: Seen) -> bool {
-        if seen.has(keep_out) || seen.free() < need {
-            return false;
-        }
-        match self.0.compare_exchange(seen.0, seen.0 - (need << SHIFT), Acquire, Relaxed) {
+    pub(super) fn try_take_idle(&self, need: usize, keep_out: usize) -> bool {
+        match self.0.compare_exchange(Seen::idle(need).0, Seen::idle(0).0, Acquire, Relaxed) {
             Ok(_) => true,
             Err(now) => self.try_take_again(need, keep_out, Seen(now)),
         }
     }
 
+    /// Takes `need` permits if they are free and none of the flags `keep_out` is set.
+    #[inline]
+    pub(super) fn try_take(&self, need: usize, keep_out: usize, seen: Seen) -> bool {
+        if seen.has(keep_out) || seen.free() < need {
+            return false;
+        }
+        self.take_from(seen, need) || self.try_take_contended(need, keep_out)
+    }
+
+    #[cold]
+    fn try_take_contended(&self, need: usize, keep_out: usize) -> bool {
+        back_off();
+        self.try_take_again(need, keep_out, self.look())
+    }
+
     fn try_take_again(&self, need: usize, keep_out: usize, mut seen: Seen) -> bool {
         while !seen.has(keep_out) && seen.free() >= need {
-            let left = seen.0 - (need << SHIFT);
-            match self.0.compare_exchange_weak(seen.0, left, Acquire, Relaxed) {
-                Ok(_) => return true,
-                Err(now) => seen = Seen(now),
+            if self.take_from(seen, need) {
+                return true;
             }
+            back_off();
+            seen = self.look();
         }
         false
+    }
+
+    #[inline]
+    fn take_from(&self, seen: Seen, need: usize) -> bool {
+        self.0.compare_exchange(seen.0, seen.0 - (need << SHIFT), Acquire, Relaxed).is_ok()
     }
 
     /// Takes `need` permits, reserved or not, if `others` are left. Under the queue's lock.
@@ -118,6 +148,13 @@ impl Word {
             }
         }
         false
+    }
+
+    /// Makes permits free, whatever the flags, and says what the word was: one step that cannot be lost to another
+    /// core, unlike an exchange.
+    #[inline]
+    pub(super) fn add(&self, count: usize) -> Seen {
+        Seen(self.0.fetch_add(count << SHIFT, Release))
     }
 
     /// Makes permits free unless the flag `look_if` is set; then says what the word was. `seen` may be a guess.
@@ -158,10 +195,10 @@ impl Word {
         seen
     }
 
-    /// If the word is still what was `seen`: adds permits, and replaces the three flags that tell of the
+    /// If the word is still what was `seen`: adds permits, and replaces the flags that tell of the
     /// queue. Under the queue's lock.
     pub(super) fn set_flags(&self, seen: Seen, flags: usize, returned: usize) -> Result<(), Seen> {
-        let new = (seen.0 & !(QUEUED | RESERVED | CALLED) | flags) + (returned << SHIFT);
+        let new = (seen.0 & !(QUEUED | RESERVED | CALLED | ASLEEP) | flags) + (returned << SHIFT);
         self.0.compare_exchange(seen.0, new, Release, Relaxed).map(drop).map_err(Seen)
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::testing::{Task, begins_to_wait, within_limit};
+use crate::{clock, patience};
 
 const LONG: Duration = Duration::from_millis(5);
 
@@ -48,6 +49,23 @@ fn r20_readers_are_not_starved_by_writers() {
     assert!(second.run().is_none());
     drop(reading);
     assert!(second.run().is_some());
+}
+
+#[test]
+fn a_writer_goes_past_readers_on_their_way_until_they_have_waited_for_long() {
+    let lock = RwLock::new(());
+    let first = lock.try_write().unwrap();
+    let mut readers = [(); 3].map(|()| Task::waiting(lock.read()));
+    drop(first);
+    let second = Task::new(lock.write()).poll().expect("nobody reads yet");
+    assert!(readers.iter_mut().all(|reader| reader.poll().is_none()));
+    std::thread::sleep(LONG);
+    let released = clock::now();
+    drop(second);
+    let third = Task::new(lock.write()).poll();
+    assert!(third.is_none() || patience::has_lapsed(released, clock::now()), "their turn");
+    drop(third);
+    assert!(readers.iter_mut().all(|reader| reader.run().is_some()));
 }
 
 #[test]
