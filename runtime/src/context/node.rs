@@ -25,6 +25,9 @@
 //! Somebody else may call `end` on a struck node while the first walk is still below it. That call must not
 //! return early either, so it *helps*: it walks down from any node that is not yet settled.
 //!
+//! Most nodes end with nothing on them: a request that was answered in time. Theirs is a walk of one step
+//! ([`end_alone`][Node::end_alone]).
+//!
 //! # Invariants
 //! N1. A node is ended once; `state` and `verdict` change together, under its lock.
 //! N2. While a node is Live everything in its list is there at the number its owner holds. Afterwards numbers
@@ -41,7 +44,7 @@
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
 //! |---|---|---|---|---|---|
-//! | 1 | [`strike`][Node::strike]: `verdict` | Release | 2 | who sees the end sees what the canceller did before it | `loom::err_shows_what_came_before` |
+//! | 1 | [`conclude`][Node::conclude]: `verdict` | Release | 2 | who sees the end sees what the canceller did before it | `loom::err_shows_what_came_before` |
 //! | 2 | [`err`][Node::err]: `verdict` | Acquire | 1 | | `loom::err_shows_what_came_before` |
 //! | 3 | `verdict`: `LIVE`, `UNWATCHED` | Relaxed | – | they publish nothing: who reads the wrong one of them looks at the clock in vain, or leaves it to the timer | – |
 //! | 4 | `place` | Relaxed | – | the exchange alone decides who removes it; the list itself is under the parent's lock | – |
@@ -243,6 +246,28 @@ impl Node {
     ///
     /// A node that has ended before keeps its outcome; the descendants are ended all the same (N4).
     pub(super) fn end(&self, outcome: Outcome) {
+        if let Err(outcome) = self.end_alone(outcome) {
+            self.walk(outcome);
+        }
+    }
+
+    /// The walk for a node on which nothing hangs, as on most that end: nobody to strike, nothing to take out. Gives
+    /// the outcome back if there is more to do.
+    fn end_alone(&self, outcome: Outcome) -> Result<(), Outcome> {
+        let mut state = self.state.lock();
+        match &*state {
+            State::Live { dependents, timer: Timer::None | Timer::Unset(None) } if dependents.is_empty() => {}
+            _ => return Err(outcome),
+        }
+        let live = self.conclude(&mut state, outcome.err, State::Ended { outcome });
+        drop(state);
+        drop(live);
+        self.unlink();
+        Ok(())
+    }
+
+    /// The walk from this node down.
+    fn walk(&self, outcome: Outcome) {
         let mut wake_up = WakeUp::default();
         let mut stack = Vec::new();
         if self.strike(outcome, &mut stack, &mut wake_up) {
@@ -276,21 +301,28 @@ impl Node {
                     Dependent::Func(func) => wake_up.funcs.push(func),
                 }
             }
-            let verdict = match outcome.err {
-                ContextError::Canceled => CANCELED,
-                ContextError::DeadlineExceeded => EXCEEDED,
-            };
-            *state = if children.is_empty() {
+            let err = outcome.err;
+            let end = if children.is_empty() {
                 State::Ended { outcome }
             } else {
                 State::Ending { outcome, children }
             };
-            self.verdict.store(verdict, Ordering::Release);
+            drop(self.conclude(&mut state, err, end));
         }
         let State::Ending { outcome, children } = &*state else { return false };
         // N3: the outcome in the state, not the one this walk was called with.
         stack.extend(children.iter().filter_map(Weak::upgrade).map(|child| (child, outcome.clone())));
         true
+    }
+
+    /// Writes down how this node ends (N1), and returns what it was before.
+    fn conclude(&self, state: &mut State, err: ContextError, end: State) -> State {
+        let verdict = match err {
+            ContextError::Canceled => CANCELED,
+            ContextError::DeadlineExceeded => EXCEEDED,
+        };
+        self.verdict.store(verdict, Ordering::Release);
+        mem::replace(state, end)
     }
 
     /// Notes that every descendant is struck, and lets go of the list of children.

@@ -83,6 +83,11 @@ impl<T> Slab<T> {
         value
     }
 
+    /// Whether there is no value. (The last place is never free: S2.)
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// The value numbered `key`, if there is one.
     pub(crate) fn get(&self, key: usize) -> Option<&T> {
         match self.places.get(key)? {
