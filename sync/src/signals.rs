@@ -123,14 +123,14 @@ impl<X, S: Copy> Signals<X, S> {
     pub(crate) fn enter(
         &self,
         wait: &mut Wait,
-        waker: Option<Waker>,
+        mut waker: Option<Waker>,
         enter: impl FnOnce(&mut Inner<X, S>, &mut Wakers) -> Option<S>,
     ) -> Option<S> {
         debug_assert!(!wait.has_begun(), "a wait begins once");
         self.with(|inner, wakers| {
             let answer = enter(inner, wakers);
             if answer.is_none() {
-                wait.key = Some(inner.queue.push_back(Entry { signal: None, waker }));
+                wait.key = Some(inner.queue.push_back(Entry { signal: None, waker: waker.take() }));
             }
             answer
         })
@@ -174,6 +174,12 @@ impl<X, S: Copy> Signals<X, S> {
             let mut inner = self.inner.lock();
             let entry = inner.queue.get_mut(key);
             if entry.signal.is_some() {
+                if spare.is_some() {
+                    // Dropped before anything is taken: if that panics, the signal is still there.
+                    drop(inner);
+                    spare = None;
+                    continue;
+                }
                 let told = inner.queue.remove(key);
                 drop(inner);
                 return told.signal;

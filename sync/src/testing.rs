@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +26,7 @@ pub(crate) fn within(limit: Duration, body: impl FnOnce() + Send + 'static) {
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("the test hangs: not done within {limit:?}"),
         _ => {
             if let Err(panic) = thread.join() {
-                std::panic::resume_unwind(panic);
+                resume_unwind(panic);
             }
         }
     }
@@ -61,11 +61,14 @@ pub(crate) enum Touch {
     Drop,
 }
 
+/// What is done at the next touch of one kind.
+type Hook = (Touch, Box<dyn FnOnce()>);
+
 thread_local! {
-    static PANICS_AT: Cell<Option<Touch>> = const { Cell::new(None) };
+    static HOOK: Cell<Option<Hook>> = const { Cell::new(None) };
 }
 
-/// A waker that does nothing, until [`panics_at`] has been called on the same thread.
+/// A waker that does nothing, unless [`on_touch`] has been called on the same thread.
 pub(crate) fn touchy() -> Waker {
     static TABLE: RawWakerVTable = RawWakerVTable::new(
         |_| {
@@ -83,16 +86,28 @@ pub(crate) fn touchy() -> Waker {
 /// Runs `body`, in which the first `touch` of a [`touchy`] waker panics. It has to come.
 #[track_caller]
 pub(crate) fn panics_at<R>(touch: Touch, body: impl FnOnce() -> R) {
-    PANICS_AT.set(Some(touch));
-    let result = catch_unwind(AssertUnwindSafe(body));
-    assert_eq!(PANICS_AT.take(), None, "there was no {touch:?}");
+    let result = catch_unwind(AssertUnwindSafe(|| on_touch(touch, move || panic!("{touch:?}"), body)));
     assert!(result.is_err());
 }
 
+/// Runs `body`, in which the first `touch` of a [`touchy`] waker runs `hook`. It has to come.
+#[track_caller]
+pub(crate) fn on_touch<R>(touch: Touch, hook: impl FnOnce() + 'static, body: impl FnOnce() -> R) -> R {
+    arm(touch, hook);
+    let result = catch_unwind(AssertUnwindSafe(body));
+    assert!(HOOK.take().is_none(), "there was no {touch:?}");
+    result.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Lets the next `touch` of a [`touchy`] waker on this thread run `hook`.
+pub(crate) fn arm(touch: Touch, hook: impl FnOnce() + 'static) {
+    HOOK.set(Some((touch, Box::new(hook))));
+}
+
 fn touch(touch: Touch) {
-    if PANICS_AT.get() == Some(touch) {
-        PANICS_AT.set(None);
-        panic!("{touch:?} of a touchy waker");
+    match HOOK.take() {
+        Some((at, hook)) if at == touch => hook(),
+        other => HOOK.set(other),
     }
 }
 

@@ -1,7 +1,9 @@
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use super::*;
-use crate::testing::Task;
+use crate::testing::{Task, Touch, arm, on_touch, touchy};
 
 fn wait() -> Wait {
     Wait::new(WaitKind::Notify, Location::caller())
@@ -64,4 +66,33 @@ fn the_waker_of_the_last_poll_is_woken() {
     signals.with(|inner, wakers| inner.signal_all(1, wakers));
     assert_eq!((first.count(), second.count()), (0, 1));
     assert_eq!(poll(&second_waker), Poll::Ready(1));
+}
+
+#[test]
+fn the_waker_of_a_wait_that_is_answered_at_once_is_dropped_with_no_lock_held() {
+    let signals = Arc::new(Signals::<(), u8>::new(()));
+    let waker = touchy();
+    let other = Arc::clone(&signals);
+    let hook = move || assert!(other.inner.try_lock().is_some(), "S3");
+    let polled = on_touch(Touch::Drop, hook, || {
+        signals.poll(&mut wait(), &Context::from_waker(&waker), |_, _| Some(1))
+    });
+    assert_eq!(polled, Poll::Ready(1));
+}
+
+#[test]
+fn a_waker_that_panics_as_the_signal_comes_costs_no_signal() {
+    let signals = Arc::new(Signals::<(), u8>::new(()));
+    let (waker, mut wait) = (touchy(), wait());
+    assert_eq!(signals.enter(&mut wait, None, |_, _| None), None);
+    let mut poll = || signals.poll(&mut wait, &Context::from_waker(&waker), |_, _| None);
+    let other = Arc::clone(&signals);
+    // The signal comes as the waker is cloned: the clone is not needed any more.
+    let hook = move || {
+        other.with(|inner, wakers| inner.signal_first(1, wakers));
+        arm(Touch::Drop, || panic!("as it is dropped"));
+    };
+    let polled = catch_unwind(AssertUnwindSafe(|| on_touch(Touch::Clone, hook, &mut poll)));
+    assert!(polled.is_err());
+    assert_eq!(poll(), Poll::Ready(1));
 }
