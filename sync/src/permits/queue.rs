@@ -6,8 +6,8 @@
 //!     inside a poll; a called one has given its waker to be woken, unless it was awake anyway.
 //! Q2. *Entitled* entries were called because permits were there for all of them at once: the needs of all
 //!     that are entitled and not absent add up to no more than the free permits, unless some were forgotten
-//!     or taken past them since, or somebody absent has come back. So each may take without looking at the others, and looks at the
-//!     count.
+//!     or taken past them since, or somebody absent has come back. So each may take without looking at the
+//!     others, and looks at the count.
 //! Q3. Absent entries are skipped, until their next poll makes them waiting again, in their old place.
 //! Q4. Where a task goes to sleep that was woken for an entry further ahead, that entry is *deaf*: the wake-up
 //!     has been used up. It keeps its turn until its call lapses, for it may be polled right after; but it is
@@ -300,7 +300,7 @@ impl Queue {
     }
 }
 
-/// What tells one task's wakers from another's. Where two tasks share it, one of them loses a turn now and then.
+/// What tells one task's wakers from another's. Where two tasks share it, a witness too many is called.
 fn task_of(waker: &Waker) -> usize {
     waker.data().addr()
 }
