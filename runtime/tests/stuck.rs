@@ -9,8 +9,8 @@ use common::{eventually, within};
 use pirn::time::sleep;
 use pirn::{Builder, Runtime};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -190,18 +190,18 @@ fn wakes_that_a_stuck_task_issues_arrive_before_and_after_compensation() {
 /// A waker that blocks whoever wakes it until `open`, and says so.
 struct Blocks {
     inside: AtomicUsize,
-    open: AtomicBool,
+    open: Mutex<bool>,
+    opened: Condvar,
 }
 
 impl Blocks {
     fn new() -> Arc<Self> {
-        Arc::new(Self { inside: AtomicUsize::new(0), open: AtomicBool::new(false) })
+        Arc::new(Self { inside: AtomicUsize::new(0), open: Mutex::new(false), opened: Condvar::new() })
     }
 
+    /// Without looking now and then, which would count as computing where a wake-up costs much.
     fn wait(&self) {
-        while !self.open.load(Ordering::Acquire) {
-            std::thread::sleep(Duration::from_micros(100));
-        }
+        drop(self.opened.wait_while(self.open.lock().unwrap(), |open| !*open).unwrap());
     }
 
     fn is_called(&self) -> bool {
@@ -221,7 +221,8 @@ struct Opens(Arc<Blocks>);
 
 impl Drop for Opens {
     fn drop(&mut self) {
-        self.0.open.store(true, Ordering::Release);
+        *self.0.open.lock().unwrap() = true;
+        self.0.opened.notify_all();
     }
 }
 
