@@ -306,14 +306,16 @@ fn product(procs: usize) {
         .build()
         .unwrap();
     let mut live = Vec::new();
-    for _round in 0..3 {
+    for _round in 0..6 {
         for case in cases() {
             run(&runtime, &unhandled, case);
         }
         live.push(LIVE.load(Ordering::SeqCst));
     }
-    // One leaked task a round would be 130 bytes at least, and there are some two hundred tasks in a round.
-    assert!(live[2] - live[1] < 2000, "bytes that live after each round: {live:?}");
+    // One leaked task a round would be 130 bytes at least, and there are some two hundred tasks in a round. What is
+    // made once and kept may grow in one round or another, what leaks grows in each.
+    let least = live.windows(2).map(|rounds| rounds[1] - rounds[0]).min().unwrap();
+    assert!(least < 2000, "bytes that live after each round: {live:?}");
 }
 
 #[test]

@@ -92,18 +92,20 @@ impl Shared {
         self.close();
         if current::is_machine_of(self) {
             self.finish_elsewhere();
-            return self.report();
+            return self.report(true, true);
         }
         let deadline = for_tasks.and_then(|limit| clock::now().checked_add(limit));
-        self.machines.wait_until(deadline, |_| self.owned.is_empty());
+        let no_task = self.machines.wait_until(deadline, |_| self.owned.is_empty());
         let for_jobs = [clock::now().checked_add(patience), deadline].into_iter().flatten().min();
-        self.machines.wait_until(for_jobs, |_| self.blocking.owned.is_empty());
-        let report = self.report();
+        let no_job = self.machines.wait_until(for_jobs, |_| self.blocking.owned.is_empty());
+        let report = self.report(!no_task, !no_job);
         self.finish(deadline);
         report
     }
 
-    fn report(&self) -> ShutdownReport {
+    /// What the registries show, if any task or job is left. If none is, they may still show one that has counted
+    /// itself out already, its future gone, and not left yet.
+    fn report(&self, tasks: bool, jobs: bool) -> ShutdownReport {
         let left = |owned: &Owned, kind| {
             let left = owned.view().into_iter().map(move |task| Left {
                 kind,
@@ -113,8 +115,13 @@ impl Shared {
             });
             left.collect::<Vec<_>>()
         };
-        let mut all = left(&self.owned, LeftKind::Task);
-        all.extend(left(&self.blocking.owned, LeftKind::Blocking));
+        let mut all = Vec::new();
+        if tasks {
+            all.extend(left(&self.owned, LeftKind::Task));
+        }
+        if jobs {
+            all.extend(left(&self.blocking.owned, LeftKind::Blocking));
+        }
         ShutdownReport { left: all }
     }
 
