@@ -335,13 +335,8 @@ impl<const BARGING: bool> Permits<BARGING> {
             };
             let flags = match () {
                 () if queue.is_empty() => 0,
-                () if BARGING && free == 0 || seen.has(CLOSED) => {
-                    if BARGING {
-                        QUEUED
-                    } else {
-                        QUEUED | RESERVED | asleep
-                    }
-                }
+                () if BARGING && (free == 0 || seen.has(CLOSED)) => QUEUED,
+                () if seen.has(CLOSED) => QUEUED | RESERVED | asleep,
                 () => {
                     let call = queue.call(free, wakers, &mut now);
                     match BARGING {

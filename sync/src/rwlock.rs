@@ -45,9 +45,9 @@ const WRITING: Want = Want::new(ALL, WaitKind::RwLockWrite).past_called();
 /// A value that many may read or one may write, also across `.await`.
 ///
 /// First come, first served, to within a millisecond: a waiting writer holds back the readers that come after it,
-/// and writers cannot starve readers. A waiting future that nobody polls any more delays the others by about a millisecond and
-/// hangs nobody. A task that holds a read lock and asks for another may wait for a writer that waits for
-/// it: hold one lock at a time.
+/// and writers cannot starve readers. A waiting future that nobody polls any more delays the others by about a
+/// millisecond and hangs nobody. A task that holds a read lock and asks for another may wait for a writer that
+/// waits for it: hold one lock at a time.
 ///
 /// There is no poisoning: a panic while the lock is held releases it.
 ///

@@ -66,6 +66,7 @@ impl<const BARGING: bool> Permits<BARGING> {
             if let Ahead::Called(reserved) = ahead
                 && self.word.take(want.need, reserved)
             {
+                // Who takes what it was called for changes nobody's turn: P4 holds as before.
                 let as_planned = !BARGING && ticket.key.is_some_and(|key| queue.is_entitled(key));
                 let left = ticket.key.take().map(|key| queue.remove(key));
                 if !as_planned || queue.is_empty() {

@@ -1,3 +1,5 @@
+//! Models of the permits: what they carry, who is served, and what a release may leave to a call.
+
 use std::future::poll_fn;
 use std::panic::Location;
 

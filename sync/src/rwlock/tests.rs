@@ -1,3 +1,5 @@
+//! The rules of the read-write lock: who reads beside whom, who goes first, and what a dropped wait gives back.
+
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;

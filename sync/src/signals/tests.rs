@@ -1,3 +1,5 @@
+//! Who is told what, in which order, and that foreign code in a waker costs no signal.
+
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
