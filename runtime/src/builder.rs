@@ -23,6 +23,7 @@ pub struct Builder {
     thread_stack_size: Option<usize>,
     on_unhandled_panic: UnhandledPanic,
     dump_on_sigquit: bool,
+    yield_cores: bool,
     sysmon: bool,
     keep_alive: Duration,
 }
@@ -40,6 +41,7 @@ impl Builder {
             thread_stack_size: None,
             on_unhandled_panic: UnhandledPanic::Report,
             dump_on_sigquit: false,
+            yield_cores: true,
             sysmon: true,
             keep_alive: KEEP_ALIVE,
         }
@@ -92,6 +94,25 @@ impl Builder {
         self
     }
 
+    /// Whether the runtime leaves processors unused while other threads want the cores and it gets as much done without:
+    /// beside a client, a proxy or a database on the same machine it serves more then, and sooner. On unless set.
+    ///
+    /// It is tried whenever the runtime's threads have waited for cores for a tenth of their time, by counting polls; what
+    /// is found is relied on for four seconds at most. A task that computes or blocks for some milliseconds ends it.
+    /// [`Metrics::withheld`](crate::Metrics::withheld) says how many processors it is now. Without effect where the kernel
+    /// does not tell who waits for a core (Linux does, in `/proc/self/task/*/schedstat`). Switch it
+    /// off where a share of the cores matters more than what is done with it.
+    ///
+    /// ```
+    /// let runtime = pirn::Builder::new().procs(2).yield_cores(false).build()?;
+    /// assert_eq!(runtime.metrics().withheld, 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn yield_cores(mut self, on: bool) -> Self {
+        self.yield_cores = on;
+        self
+    }
+
     /// Switches the watching thread off, so that a test can show what is lost without it.
     #[doc(hidden)]
     pub fn sysmon(mut self, on: bool) -> Self {
@@ -138,6 +159,7 @@ impl Builder {
             thread_name: self.thread_name.unwrap_or_else(|| "pirn".into()),
             thread_stack_size: self.thread_stack_size,
             on_unhandled_panic: self.on_unhandled_panic,
+            yield_cores: self.yield_cores,
             sysmon: self.sysmon,
             keep_alive: self.keep_alive,
         })?;

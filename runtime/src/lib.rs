@@ -109,3 +109,7 @@ pub use pirn_sync::host::WaitKind;
 
 #[doc(hidden)]
 pub mod testing;
+
+#[cfg(all(test, not(loom)))]
+#[path = "../tests/common/mod.rs"]
+mod common;

@@ -16,6 +16,9 @@ use crate::sched::Shared;
 pub struct Metrics {
     /// Those of each processor. More than [`procs`](crate::Runtime::procs) if some were retired or are lent.
     pub procs: Vec<ProcMetrics>,
+    /// Processors that are left unused while other threads want the cores
+    /// ([`Builder::yield_cores`](crate::Builder::yield_cores)).
+    pub withheld: usize,
     /// Tasks that have not ended. The future of a `block_on` is none.
     pub live_tasks: usize,
     /// Tasks ever spawned.
@@ -53,6 +56,7 @@ impl Shared {
         }
         Metrics {
             procs: self.proc_metrics(),
+            withheld: self.withheld(),
             live_tasks: self.live_tasks(),
             spawned: self.spawned(),
             threads: self.threads(),

@@ -51,10 +51,11 @@ fn print_each(shared: &Weak<Shared>, started: Instant, interval: Duration) {
 fn lines(shared: &Shared, age: Duration) -> String {
     let metrics = shared.metrics();
     let mut text = format!(
-        "SCHED {}ms: procs={} idle={} threads={} tasks={} injector={} timers={} descriptors={}\n",
+        "SCHED {}ms: procs={} idle={} withheld={} threads={} tasks={} injector={} timers={} descriptors={}\n",
         age.as_millis(),
         shared.procs(),
         shared.idle_procs(),
+        metrics.withheld,
         metrics.threads,
         metrics.live_tasks,
         metrics.injector_len,

@@ -171,6 +171,62 @@ fn what_comes_from_outside_runs_beside_tasks_that_never_sleep() {
     });
 }
 
+/// The queue is never empty, and nobody yields: what many tasks wait for in the injector comes in shares, not one by one.
+#[test]
+fn a_crowd_from_outside_is_served_in_shares_beside_tasks_that_never_sleep() {
+    const FROM_OUTSIDE: usize = 2_000;
+    const OTHERS: usize = 100;
+    within(60, || {
+        let runtime = Builder::new().procs(1).build().unwrap();
+        let race = Arc::new(Race::default());
+        // One wakes all the others, and the last of these wakes it: hardly anything goes through the next slot.
+        let (call, called) = bounded(1);
+        let (others, calls): (Vec<_>, Vec<_>) = (0..OTHERS).map(|_| bounded(1)).unzip();
+        let hub = runtime.spawn({
+            let race = race.clone();
+            async move {
+                while !race.over.load(Ordering::Relaxed) {
+                    others.iter().for_each(|other| other.try_send(()).unwrap());
+                    called.recv().await.unwrap();
+                }
+            }
+        });
+        let others: Vec<_> = calls
+            .into_iter()
+            .map(|called| {
+                let (race, call) = (race.clone(), call.clone());
+                runtime.spawn(async move {
+                    while called.recv().await.is_ok() {
+                        race.step();
+                        if race.steps.load(Ordering::Relaxed) % OTHERS == 0 {
+                            call.try_send(()).unwrap();
+                        }
+                    }
+                })
+            })
+            .collect();
+        eventually(|| race.steps.load(Ordering::Relaxed) > 100);
+        let served = Arc::new(AtomicUsize::new(0));
+        let (before, after) = (race.steps.load(Ordering::Relaxed), Arc::new(AtomicUsize::new(0)));
+        for _ in 0..FROM_OUTSIDE {
+            let (race, served, after) = (race.clone(), served.clone(), after.clone());
+            drop(runtime.spawn(async move {
+                if served.fetch_add(1, Ordering::Relaxed) + 1 == FROM_OUTSIDE {
+                    after.store(race.steps.load(Ordering::Relaxed), Ordering::Relaxed);
+                }
+            }));
+        }
+        eventually(|| after.load(Ordering::Relaxed) != 0);
+        race.over.store(true, Ordering::Relaxed);
+        runtime.block_on(hub).unwrap();
+        for task in others {
+            runtime.block_on(task).unwrap();
+        }
+        let beside = after.load(Ordering::Relaxed) - before;
+        assert!(beside < 30 * FROM_OUTSIDE, "{beside} steps beside {FROM_OUTSIDE} tasks");
+    });
+}
+
 #[test]
 fn a_timer_is_due_beside_tasks_that_never_sleep() {
     within(60, || {

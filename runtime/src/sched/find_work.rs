@@ -1,7 +1,7 @@
 //! The order in which a machine looks for a task, the seam "what to run next".
 //!
 //! ```text
-//!   every 61st time  the injector first, then the local queue; before that a look at the network and all timers,
+//!   every 61st time  a share of the injector first, then the local queue; before that a look at the network and all timers,
 //!                    and a visit to another processor
 //!   1  next          the task that was woken last
 //!   2  local queue
@@ -54,7 +54,7 @@ impl Context {
             self.visit_another();
             self.expire_all_timers();
             self.with_processor(|processor| processor.remote.counters.new_slice());
-            if let Some(task) = self.shared.injector.take().or_else(|| self.pop_local()) {
+            if let Some(task) = self.take_share().or_else(|| self.pop_local()) {
                 return Some(task);
             }
         } else if tick.is_multiple_of(TIMER_TICK) {
@@ -81,7 +81,7 @@ impl Context {
         if injector.is_empty() {
             return None;
         }
-        let share = injector.len() / self.shared.procs() + 1;
+        let share = injector.len() / self.shared.procs_in_use() + 1;
         let (task, more) = self.with_processor(|processor| {
             (injector.take_batch(&processor.queue, share), processor.queue.len() > 0)
         })?;
@@ -118,7 +118,7 @@ impl Context {
             return None;
         }
         if !self.searching.get() {
-            self.searching.set(self.shared.idle.may_search(self.shared.procs()));
+            self.searching.set(self.shared.idle.may_search(self.shared.procs_in_use()));
             if !self.searching.get() {
                 return None;
             }

@@ -1,4 +1,5 @@
-//! Changing the number of processors while they run: on request, and to make up for one that is stuck.
+//! Changing the number of processors while they run: on request, to make up for one that is stuck, and to leave some
+//! unused while others want the cores.
 //!
 //! More: a processor is taken from the spares, or made and added to the roster, and put down as an idle one.
 //! Fewer: an idle one becomes a spare at once; for a busy one `surplus` is raised, and the next machine that
@@ -6,11 +7,12 @@
 //! stay where they are, since every machine looks at all timers.
 //!
 //! # Invariants
-//! - Z1. `alive - surplus = procs + lent`, where `lent` counts the spares that stand in for a stuck machine's
-//!   processor and `alive` the processors that are no spares.
+//! - Z1. `alive - surplus = procs - withheld + lent`, where `lent` counts the spares that stand in for a stuck
+//!   machine's processor and `alive` the processors that are no spares.
 //! - Z2. A spare's queue and next slot are empty.
+//! - Z3. `withheld < procs`; both change under the lock of `changing`.
 //!
-//! `surplus` and `procs` are `Relaxed`, all of their accesses: they are numbers, and a machine that sees one
+//! `surplus`, `procs` and `withheld` are `Relaxed`, all of their accesses: they are numbers, and a machine that sees one
 //! late retires late; exchanging `surplus` down gives each unit to one machine.
 
 use super::current::Context;
@@ -26,13 +28,20 @@ pub(super) struct Spares {
     #[expect(clippy::vec_box, reason = "a processor is its box: it moves to a machine as it is")]
     list: Mutex<Vec<Box<Processor>>>,
     surplus: AtomicUsize,
+    /// How many are left unused though they were asked for ([`crowd`](super::crowd)).
+    withheld: AtomicUsize,
     /// One change at a time.
     changing: Mutex<()>,
 }
 
 impl Spares {
     pub(super) fn new() -> Self {
-        Self { list: Mutex::default(), surplus: AtomicUsize::new(0), changing: Mutex::default() }
+        Self {
+            list: Mutex::default(),
+            surplus: AtomicUsize::new(0),
+            withheld: AtomicUsize::new(0),
+            changing: Mutex::default(),
+        }
     }
 
     fn add_surplus(&self) {
@@ -57,24 +66,53 @@ impl Shared {
         assert!(procs > 0, "a runtime needs at least one processor; set_procs(0) was called");
         let _changing = self.spares.changing.lock();
         let before = self.procs.swap(procs, Ordering::Relaxed);
-        for _ in before..procs {
+        let withheld = self.spares.withheld.swap(0, Ordering::Relaxed);
+        self.bring_to(procs, before - withheld);
+        if procs < before {
+            self.machines.fewer_are_enough();
+        }
+        before
+    }
+
+    /// Leaves so many of the processors unused; one is used whatever is asked for (Z3).
+    pub(super) fn withhold(self: &Arc<Self>, count: usize) {
+        if count == self.withheld() {
+            return;
+        }
+        let _changing = self.spares.changing.lock();
+        let procs = self.procs();
+        let count = count.min(procs - 1);
+        let before = self.spares.withheld.swap(count, Ordering::Relaxed);
+        self.bring_to(procs - count, procs - before);
+    }
+
+    /// How many processors there are but for those that are left unused.
+    pub(super) fn procs_in_use(&self) -> usize {
+        self.procs().saturating_sub(self.withheld()).max(1)
+    }
+
+    /// How many processors are left unused.
+    pub(crate) fn withheld(&self) -> usize {
+        self.spares.withheld.load(Ordering::Relaxed)
+    }
+
+    /// Brings the number of processors in use to `after`; it was `before`.
+    fn bring_to(self: &Arc<Self>, after: usize, before: usize) {
+        for _ in before..after {
             if !self.spares.take_surplus() {
                 let _look_again = self.idle.release(self.spare(), false);
             }
         }
-        for _ in procs..before {
+        for _ in after..before {
             match self.idle.acquire(false) {
                 Some(processor) => self.retire(processor),
                 None => self.spares.add_surplus(),
             }
         }
-        if procs < before {
-            self.machines.fewer_are_enough();
-        }
-        if self.has_work() {
+        if self.has_work() || !self.machines.is_polling() {
+            // Whoever finds nothing to do waits in the netpoller, which nobody did while all were busy.
             self.notify();
         }
-        before
     }
 
     /// A processor that is not in use, made if there is none.
@@ -130,3 +168,6 @@ impl Context {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

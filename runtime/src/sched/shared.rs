@@ -37,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) on_unhandled_panic: UnhandledPanic,
     /// A machine that is one too many ends when nobody has needed it for so long.
     pub(crate) keep_alive: Duration,
+    /// Whether processors are left unused while others want the cores.
+    pub(crate) yield_cores: bool,
     /// Off only in the tests that show what sysmon is for.
     pub(crate) sysmon: bool,
 }
@@ -195,8 +197,9 @@ impl Shared {
         self.machines.threads()
     }
 
+    /// How many processors are not in use.
     pub(crate) fn idle_procs(&self) -> usize {
-        self.idle.len()
+        self.idle.len() + self.withheld()
     }
 
     pub(crate) fn injector_len(&self) -> usize {

@@ -1,7 +1,7 @@
 //! Sysmon: a thread of its own that looks for processors stuck in long polls, and does what they do not.
 //!
 //! A task that blocks or computes without ever awaiting holds its machine and its processor. Nothing on that
-//! machine can notice, so somebody else must look at the clock. Sysmon's four duties at each tick:
+//! machine can notice, so somebody else must look at the clock. Sysmon's five duties at each tick:
 //!
 //! 1. *Compensate.* Work waits, nobody looks for it, and a machine has sat inside one poll since the last
 //!    tick: lend a spare processor to a spare machine. At once if the thread is blocked in the kernel (it costs no
@@ -17,6 +17,8 @@
 //!    due, and to look at the network when it is not known that somebody has looked at all of it for 10 ms. And if a
 //!    poll lasts while a processor is idle, wake a machine for it, which takes the place in the netpoller.
 //! 4. *Rescue a next slot* that has held the same task since the last tick: nobody was woken because of it.
+//! 5. *Make room.* Where other threads want the cores too, leave processors unused if that gets as much done
+//!    ([`crowd`](super::crowd)); while a poll lasts, or nothing runs, all of them are in use.
 //!
 //! # What sysmon never does
 //! It runs nobody's code. A waker may be anybody's, and one that blocks would take sysmon with it, and all that
@@ -48,12 +50,13 @@
 //! Taking the processor away from the stuck machine, as Go does in system calls: its queue would have to be
 //! safe against an owner that does not know that it is one no more, an atomic on every push.
 
+use super::crowd::{Crowd, Sample};
 use super::current::{self, Context};
 use super::machine::{Assignment, Refused};
 use super::processor::Remote;
 use super::shared::Shared;
 use super::stuck::Replaced;
-use super::thread_state;
+use super::thread_state::{self, Waits};
 use crate::park::{Parker, Unparker};
 use crate::thread;
 use pirn_sync::clock;
@@ -79,6 +82,20 @@ pub(super) struct Sysmon {
     /// Spares lent because a machine computes.
     lent_to_burning: AtomicUsize,
     enabled: bool,
+}
+
+/// What one look has found.
+struct Tick {
+    /// Some processor has been in one poll since the last tick.
+    lasting: bool,
+    /// No machine waits in the netpoller.
+    deserted: bool,
+}
+
+/// What duty 5 goes by.
+struct Room {
+    crowd: Crowd,
+    waits: Waits,
 }
 
 /// Sysmon's notes about one processor.
@@ -140,7 +157,7 @@ impl Shared {
 
     /// Whether nothing runs, nothing is stuck, and somebody waits for the network and the timers.
     fn is_at_rest(&self) -> bool {
-        self.idle.len() >= self.procs()
+        self.idle_procs() >= self.procs()
             && self.machines.is_polling()
             && !self.roster.list().iter().any(|remote| remote.counters.is_inside_poll())
             && !self.has_work()
@@ -154,6 +171,7 @@ fn watch(shared: &Weak<Shared>) {
         let _ = shared.sysmon.unparker.set(parker.unparker().clone());
     }
     let mut notes: Vec<Note> = Vec::new();
+    let mut room = Room::new();
     let mut idle_ticks = 0;
     let mut nap = FINE;
     loop {
@@ -165,12 +183,19 @@ fn watch(shared: &Weak<Shared>) {
         idle_ticks = if shared.is_at_rest() { idle_ticks + 1 } else { 0 };
         if idle_ticks > IDLE_TICKS {
             idle_ticks = 0;
+            shared.withhold(0);
             sleep(shared, &parker);
+            room.iter_mut().for_each(|room| room.crowd.rest(clock::now()));
             nap = FINE;
             continue;
         }
-        let fine = shared.tick(&mut notes);
-        nap = if fine { FINE } else { (nap * 2).min(COARSE) };
+        let Tick { lasting, deserted } = shared.tick(&mut notes);
+        if shared.config.yield_cores
+            && let Some(room) = &mut room
+        {
+            shared.make_room(room, lasting);
+        }
+        nap = if lasting || deserted { FINE } else { (nap * 2).min(COARSE) };
     }
 }
 
@@ -187,8 +212,8 @@ fn sleep(shared: Arc<Shared>, parker: &Parker) {
 }
 
 impl Shared {
-    /// One look at everything. True if the next should follow soon.
-    fn tick(self: &Arc<Self>, notes: &mut Vec<Note>) -> bool {
+    /// One look at everything.
+    fn tick(self: &Arc<Self>, notes: &mut Vec<Note>) -> Tick {
         let now = clock::now();
         let roster = self.roster.list();
         let mut lasting = false;
@@ -211,7 +236,7 @@ impl Shared {
             // everywhere, and waits in the netpoller when there is nothing.
             self.notify();
         }
-        lasting || deserted
+        Tick { lasting, deserted }
     }
 
     /// Duties 1 and 2 for one processor. True if it has been in one poll since the last tick.
@@ -234,7 +259,10 @@ impl Shared {
             remote.stuck.please_yield.raise();
         }
         if !remote.stuck.is_replaced() && !self.idle.somebody_looks() && self.somebody_waits() {
-            if is_blocked(remote, note, lasted) {
+            if self.withheld() > 0 {
+                // There is one to be had that costs no thread.
+                self.withhold(0);
+            } else if is_blocked(remote, note, lasted) {
                 self.compensate(remote, polls, Replaced::Blocked);
             } else if lasted >= SLICE && self.sysmon.lent_to_burning.load(Ordering::Relaxed) == 0 {
                 self.compensate(remote, polls, Replaced::Burning);
@@ -271,6 +299,23 @@ impl Shared {
         }
     }
 
+    /// Duty 5.
+    fn make_room(self: &Arc<Self>, room: &mut Room, lasting: bool) {
+        let Room { crowd, waits } = room;
+        let now = clock::now();
+        let processors = self.roster.list();
+        processors.iter().for_each(|remote| waits.see(remote.stuck.thread()));
+        // A machine that has lost its core looks as if its poll lasted: that is no reason not to begin.
+        if lasting && crowd.withholds() {
+            crowd.disperse(now);
+            self.withhold(0);
+        } else if crowd.is_due(now) {
+            let polls = processors.iter().map(|remote| remote.counters.polls()).sum();
+            let sample = Sample { at: now, polls, waited: waits.total() };
+            self.withhold(crowd.observe(sample, self.procs()));
+        }
+    }
+
     /// Duty 3: nobody waits in the netpoller.
     fn have_others_looked_after(self: &Arc<Self>, lasting: bool) {
         let patience = if lasting { Duration::ZERO } else { FINE };
@@ -290,6 +335,14 @@ impl Shared {
             let place = Context::new(self.clone());
             current::enter(&place, || place.look_after_stuck());
         }
+    }
+}
+
+impl Room {
+    /// `None` where the kernel does not tell who waits for a core.
+    fn new() -> Option<Self> {
+        let nothing = Sample { at: clock::now(), polls: 0, waited: Duration::ZERO };
+        Some(Self { crowd: Crowd::new(nothing, 0), waits: Waits::new()? })
     }
 }
 
@@ -316,3 +369,6 @@ fn is_blocked(remote: &Remote, note: &Note, lasted: Duration) -> bool {
         _ => false,
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

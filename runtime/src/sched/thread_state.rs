@@ -3,6 +3,9 @@
 //! Its CPU clock tells cheaply whether it computes. One that stands still is blocked or waits for a core
 //! that others use; lending a processor helps in the first case and hurts in the second, so then, and only
 //! then, the kernel is asked for the thread's state.
+//!
+//! How long threads have waited for cores is added up apart from what they do just now: whether there are more of them
+//! than cores is not a matter of a moment.
 
 use std::time::Duration;
 
@@ -37,3 +40,63 @@ pub(super) fn used(thread: i32) -> Option<Duration> {
     let got = unsafe { libc::clock_gettime(clock_of(thread), &raw mut time) };
     (got == 0).then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
 }
+
+/// How long threads have waited for a core though they were ready to run: those that were [seen](Self::see) lately.
+#[derive(Debug)]
+pub(super) struct Waits {
+    threads: Vec<Seen>,
+    total: Duration,
+}
+
+#[derive(Debug)]
+struct Seen {
+    thread: i32,
+    /// As the kernel had counted at the last look.
+    waited: Duration,
+    /// Looks since it was seen, or had waited.
+    ago: u32,
+}
+
+impl Waits {
+    /// A thread that nobody sees and that does not wait is forgotten after so many looks.
+    const FORGOTTEN: u32 = 8;
+
+    /// `None` if the kernel does not tell.
+    pub(super) fn new() -> Option<Self> {
+        waited(this_thread())?;
+        Some(Self { threads: Vec::new(), total: Duration::ZERO })
+    }
+
+    /// Counts the thread from now on.
+    pub(super) fn see(&mut self, thread: i32) {
+        if let Some(seen) = self.threads.iter_mut().find(|seen| seen.thread == thread) {
+            seen.ago = 0;
+        } else if thread != 0 {
+            self.threads.extend(waited(thread).map(|waited| Seen { thread, waited, ago: 0 }));
+        }
+    }
+
+    /// All that was waited so far. (The kernel counts a wait when it is over.)
+    pub(super) fn total(&mut self) -> Duration {
+        self.threads.retain_mut(|seen| {
+            let Some(now) = waited(seen.thread) else { return false };
+            let more = now.saturating_sub(seen.waited);
+            self.total += more;
+            *seen =
+                Seen { thread: seen.thread, waited: now, ago: if more.is_zero() { seen.ago + 1 } else { 0 } };
+            seen.ago <= Self::FORGOTTEN
+        });
+        self.total
+    }
+}
+
+/// How long the thread has ever waited for a core; `None` if it has ended, or the kernel does not tell.
+fn waited(thread: i32) -> Option<Duration> {
+    // "time on a core, time waited for one, slices", in nanoseconds.
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
+    let waited = stat.split(' ').nth(1)?.parse().ok()?;
+    Some(Duration::from_nanos(waited))
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,0 +1,190 @@
+//! Tests of the decision: a day on a machine that others use as well, window by window.
+
+use super::*;
+
+/// A runtime of which only the figures are left.
+struct Played {
+    crowd: Crowd,
+    now: Sample,
+    procs: usize,
+}
+
+impl Played {
+    fn new(procs: usize) -> Self {
+        let now = Sample { at: pirn_sync::clock::now(), polls: 0, waited: Duration::ZERO };
+        Self { crowd: Crowd::new(now, procs), now, procs }
+    }
+
+    /// One window with so many polls, in which machines waited for cores for such a part of it.
+    fn window(&mut self, polls: u64, waited: f64) -> usize {
+        self.now.at += WINDOW;
+        self.now.polls += polls;
+        self.now.waited += WINDOW.mul_f64(waited);
+        assert!(self.crowd.is_due(self.now.at));
+        self.crowd.observe(self.now, self.procs)
+    }
+
+    /// For so long: what is withheld at the end of each window, as long as `polls` and the waiting follow from it.
+    fn play(&mut self, time: Duration, mut world: impl FnMut(usize) -> (u64, f64)) -> Vec<usize> {
+        let end = self.now.at + time;
+        let mut withheld = Vec::new();
+        while self.now.at < end {
+            let (polls, waited) = world(self.crowd.withheld);
+            withheld.push(self.window(polls, waited));
+        }
+        withheld
+    }
+}
+
+/// What part of the time `count` were withheld.
+fn part(withheld: &[usize], count: usize) -> f64 {
+    withheld.iter().filter(|&&withheld| withheld == count).count() as f64 / withheld.len() as f64
+}
+
+/// A client on the same two cores: two machines get less done than one.
+fn beside_a_client(withheld: usize) -> (u64, f64) {
+    if withheld == 0 { (1_300, 0.6) } else { (1_600, 0.02) }
+}
+
+/// A stranger on the same two cores: two machines get two thirds of them, one gets one.
+fn beside_a_stranger(withheld: usize) -> (u64, f64) {
+    if withheld == 0 { (1_333, 1.0) } else { (1_000, 0.02) }
+}
+
+#[test]
+fn without_a_crowd_all_are_in_use() {
+    let mut played = Played::new(4);
+    let withheld = played.play(Duration::from_secs(10), |_| (1_000, 0.1));
+    assert_eq!(part(&withheld, 0), 1.0);
+}
+
+#[test]
+fn one_crowded_window_is_no_crowd() {
+    let mut played = Played::new(2);
+    let mut turn = 0;
+    let withheld = played.play(Duration::from_secs(10), |_| {
+        turn += 1;
+        (1_000, f64::from(turn % 2))
+    });
+    assert_eq!(part(&withheld, 0), 1.0);
+}
+
+#[test]
+fn beside_a_client_one_is_withheld_nearly_always() {
+    let mut played = Played::new(2);
+    let withheld = played.play(Duration::from_secs(60), beside_a_client);
+    assert!(part(&withheld, 1) > 0.97, "{}", part(&withheld, 1));
+    let first = withheld.iter().position(|&withheld| withheld == 1).unwrap();
+    assert!(first < 5, "it took {first} windows");
+}
+
+#[test]
+fn beside_a_stranger_all_are_in_use_nearly_always() {
+    let mut played = Played::new(2);
+    let withheld = played.play(Duration::from_secs(60), beside_a_stranger);
+    assert!(part(&withheld, 0) > 0.97, "{}", part(&withheld, 0));
+    assert!(part(&withheld, 1) > 0.0, "it was never tried");
+}
+
+#[test]
+fn when_the_client_has_gone_all_are_in_use_again_in_seconds() {
+    let mut played = Played::new(2);
+    played.play(Duration::from_secs(30), beside_a_client);
+    let after = played.play(Duration::from_secs(30), |withheld| (2_000 - 1_000 * withheld as u64, 0.0));
+    let last = after.iter().rposition(|&withheld| withheld > 0).map_or(0, |last| last + 1);
+    assert!(WINDOW * last as u32 <= MOST_TRUST + WINDOW, "{last} windows");
+}
+
+#[test]
+fn a_large_crowd_makes_more_room_and_never_all() {
+    let mut played = Played::new(8);
+    let withheld = played
+        .play(Duration::from_secs(60), |withheld| (1_000, 3_f64.max(withheld as f64) - withheld as f64));
+    assert!(part(&withheld, 3) > 0.8, "{}", part(&withheld, 3));
+    let mut played = Played::new(3);
+    let withheld = played.play(Duration::from_secs(10), |_| (1_000, 1.0));
+    assert!(part(&withheld, 2) > 0.8, "{}", part(&withheld, 2));
+    assert_eq!(part(&withheld, 3), 0.0);
+}
+
+#[test]
+fn what_lasts_ends_it_and_a_try_that_it_ends_has_failed() {
+    let mut played = Played::new(2);
+    played.play(Duration::from_secs(1), beside_a_client);
+    assert_eq!(played.crowd.withheld, 1);
+    played.crowd.disperse(played.now.at);
+    assert_eq!(played.crowd.withheld, 0);
+    let again = played.play(WINDOW * IN_A_ROW, beside_a_client);
+    assert_eq!(again, [0, 0, 1], "what was seen to be good is tried again at once");
+    played.crowd.disperse(played.now.at);
+    let waits = played.play(PATIENCE - WINDOW, beside_a_client);
+    assert_eq!(part(&waits, 0), 1.0);
+    assert_eq!(part(&played.play(2 * WINDOW, beside_a_client), 0), 0.0);
+}
+
+/// The number changes while a try is on that would fail at this very window.
+#[test]
+fn another_number_of_processors_begins_anew() {
+    for windows in 0..20 {
+        for procs in [1, 2, 5] {
+            let mut played = Played::new(8);
+            played.play(Duration::from_millis(100), |_| (1_000, 8.0));
+            assert!(played.crowd.withholds());
+            for _ in 0..windows {
+                played.window(1, 0.0);
+            }
+            played.procs = procs;
+            assert_eq!(played.window(1, 0.0), 0);
+            played.procs = 8;
+            assert_eq!(played.window(1, 0.0), 0);
+        }
+    }
+}
+
+/// Each step costs less than a try notices; all of them together are noticed.
+#[test]
+fn many_small_losses_are_not_one_small_loss() {
+    for procs in [8, 64] {
+        let mut played = Played::new(procs);
+        let mut all = 0.0;
+        let windows = 12_000;
+        for _ in 0..windows {
+            let left = 1.0 - 0.14 * played.crowd.withheld as f64 / procs as f64;
+            all += left;
+            played.window((10_000.0 * left) as u64, procs as f64);
+        }
+        assert!(all / f64::from(windows) > 0.97, "{procs} processors did {}", all / f64::from(windows));
+    }
+}
+
+/// A loss that the end of a series would notice, and polls that last often enough to keep it from ending.
+#[test]
+fn polls_that_last_do_not_hide_a_loss() {
+    let mut played = Played::new(2);
+    let mut all = 0.0;
+    for window in 0..6_000 {
+        let left = 1.0 - 0.07 * played.crowd.withheld as f64;
+        all += left;
+        played.window((10_000.0 * left) as u64, 1.0);
+        if window % 30 == 0 && played.crowd.withholds() {
+            played.crowd.disperse(played.now.at);
+        }
+    }
+    assert!(all / 6_000.0 > 0.98, "{}", all / 6_000.0);
+}
+
+/// Bursts beside a stranger: what was learnt in one holds in the next.
+#[test]
+fn rest_is_no_reason_to_try_again() {
+    let mut played = Played::new(2);
+    let (mut tried, mut windows) = (0.0, 0.0);
+    for _ in 0..300 {
+        let burst = played.play(Duration::from_millis(200), beside_a_stranger);
+        tried += part(&burst, 1) * burst.len() as f64;
+        windows += burst.len() as f64;
+        played.now.at += Duration::from_millis(60);
+        played.crowd.rest(played.now.at);
+        assert!(!played.crowd.withholds());
+    }
+    assert!(tried / windows < 0.05, "{}", tried / windows);
+}

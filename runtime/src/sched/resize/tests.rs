@@ -1,0 +1,100 @@
+//! Tests of withholding; that of changing the number on request is in `tests/resize.rs`.
+
+use super::*;
+use crate::common::{eventually, within};
+use crate::{Builder, Runtime, spawn, yield_now};
+use std::sync::atomic::AtomicBool;
+
+fn two() -> (Runtime, Arc<Shared>) {
+    // Nobody else withholds, gives back or lends.
+    let runtime = Builder::new().procs(2).sysmon(false).build().unwrap();
+    let shared = runtime.handle().shared().clone();
+    (runtime, shared)
+}
+
+async fn rounds(tasks: usize) {
+    let tasks: Vec<_> = (0..tasks)
+        .map(|_| {
+            spawn(async {
+                for _ in 0..100 {
+                    yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+#[test]
+fn what_is_withheld_is_idle_and_what_is_given_back_works() {
+    within(60, || {
+        let (runtime, shared) = two();
+        for _ in 0..20 {
+            shared.withhold(1);
+            runtime.block_on(rounds(50));
+            eventually(|| shared.idle_procs() == 2);
+            assert_eq!((shared.withheld(), shared.idle.len(), runtime.procs()), (1, 1, 2));
+            shared.withhold(0);
+            runtime.block_on(rounds(50));
+            eventually(|| shared.idle.len() == 2);
+            assert_eq!((shared.withheld(), shared.spares.list.lock().len()), (0, 0));
+        }
+    });
+}
+
+#[test]
+fn one_is_left_in_use_whatever_is_asked_for() {
+    within(60, || {
+        let (runtime, shared) = two();
+        shared.withhold(7);
+        assert_eq!(shared.withheld(), 1);
+        runtime.block_on(rounds(10));
+        assert_eq!(runtime.set_procs(1), 2);
+        shared.withhold(1);
+        assert_eq!(shared.withheld(), 0);
+        runtime.block_on(rounds(10));
+    });
+}
+
+#[test]
+fn who_asks_for_another_number_gets_it_whatever_is_withheld() {
+    within(60, || {
+        let (runtime, shared) = two();
+        for procs in [4, 1, 3, 2] {
+            shared.withhold(1);
+            runtime.set_procs(procs);
+            assert_eq!(shared.withheld(), 0);
+            runtime.block_on(rounds(20));
+            eventually(|| shared.idle.len() == procs);
+        }
+    });
+}
+
+/// Withheld and given back all the time, under load: nothing is lost and nothing stands still.
+#[test]
+fn to_and_fro_under_load_loses_no_task() {
+    within(60, || {
+        let (runtime, shared) = two();
+        let over = Arc::new(AtomicBool::new(false));
+        let changing = std::thread::spawn({
+            let (shared, over) = (shared.clone(), over.clone());
+            move || {
+                let mut changes = 0;
+                while !over.load(Ordering::Relaxed) {
+                    shared.withhold(changes % 2);
+                    changes += 1;
+                    std::thread::yield_now();
+                }
+                shared.withhold(0);
+            }
+        });
+        for _ in 0..200 {
+            runtime.block_on(rounds(20));
+        }
+        over.store(true, Ordering::Relaxed);
+        changing.join().unwrap();
+        eventually(|| shared.idle.len() == 2);
+    });
+}
