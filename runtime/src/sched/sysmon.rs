@@ -5,7 +5,8 @@
 //!
 //! 1. *Compensate.* Work waits, nobody looks for it, and a machine has sat inside one poll since the last
 //!    tick: lend a spare processor to a spare machine. At once if the thread is blocked in the kernel (it costs no
-//!    core), after a time slice of 10 ms if it computes, and then one above `procs` at most.
+//!    core). If it computes, after a time slice of 10 ms, one above `procs` at most, and only if no other processor gets
+//!    on either: who gets on visits those that do not ([`visit`](super::visit)), and a core more is not to be had.
 //!    The stuck machine keeps its own processor, so no push of its races with anything; what is parked there
 //!    is reachable: run queue and timers by everybody, the next slot by duty 4. When it comes back it retires
 //!    its processor ([`stuck`](super::stuck)).
@@ -217,6 +218,8 @@ impl Shared {
         let now = clock::now();
         let roster = self.roster.list();
         let mut lasting = false;
+        let gets_on = |(remote, note): (&Arc<Remote>, &Note)| remote.counters.raw_polls() != note.polls;
+        let some_get_on = roster.iter().zip(&*notes).any(gets_on);
         for (remote, number) in roster.iter().zip(0..) {
             if number == notes.len() {
                 notes.push(Note::new(remote, now));
@@ -224,7 +227,7 @@ impl Shared {
             }
             let note = &mut notes[number];
             self.rescue_next(remote, note);
-            lasting |= self.judge(remote, note, now);
+            lasting |= self.judge(remote, note, now, some_get_on);
         }
         let deserted = !self.machines.is_polling();
         if deserted {
@@ -240,7 +243,7 @@ impl Shared {
     }
 
     /// Duties 1 and 2 for one processor. True if it has been in one poll since the last tick.
-    fn judge(self: &Arc<Self>, remote: &Remote, note: &mut Note, now: Instant) -> bool {
+    fn judge(self: &Arc<Self>, remote: &Remote, note: &mut Note, now: Instant, some_get_on: bool) -> bool {
         let slices = remote.counters.slices();
         if slices != note.slices {
             (note.slices, note.slice_since) = (slices, now);
@@ -264,7 +267,10 @@ impl Shared {
                 self.withhold(0);
             } else if is_blocked(remote, note, lasted) {
                 self.compensate(remote, polls, Replaced::Blocked);
-            } else if lasted >= SLICE && self.sysmon.lent_to_burning.load(Ordering::Relaxed) == 0 {
+            } else if lasted >= SLICE
+                && !some_get_on
+                && self.sysmon.lent_to_burning.load(Ordering::Relaxed) == 0
+            {
                 self.compensate(remote, polls, Replaced::Burning);
             }
         }

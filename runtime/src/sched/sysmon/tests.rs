@@ -1,8 +1,68 @@
 //! Tests of single looks, which are the test's own; what they come to stands in `tests/stuck.rs`.
 
 use super::*;
-use crate::Builder;
-use crate::common::within;
+use crate::common::{eventually, within};
+use crate::{Builder, yield_now};
+use std::hint::spin_loop;
+
+struct Ends(Arc<AtomicBool>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_machine_that_computes_is_made_up_for_only_if_nobody_gets_on() {
+    within(60, || {
+        let runtime = Builder::new().procs(2).sysmon(false).build().unwrap();
+        let shared = runtime.handle().shared().clone();
+        let over = Arc::new(AtomicBool::new(false));
+        // Before the runtime is dropped, also by a test that fails.
+        let _ends = Ends(over.clone());
+        let spinning = Arc::new(AtomicUsize::new(0));
+        let spinner = || {
+            let (over, spinning) = (over.clone(), spinning.clone());
+            runtime.spawn(async move {
+                spinning.fetch_add(1, Ordering::Relaxed);
+                while !over.load(Ordering::Relaxed) {
+                    spin_loop();
+                }
+            })
+        };
+        let mut tasks = vec![spinner()];
+        eventually(|| spinning.load(Ordering::Relaxed) == 1);
+        tasks.extend((0..3).map(|_| {
+            let over = over.clone();
+            runtime.spawn(async move {
+                while !over.load(Ordering::Relaxed) {
+                    yield_now().await;
+                }
+            })
+        }));
+        let polls = || shared.roster.list().iter().map(|remote| remote.counters.raw_polls()).sum::<u64>();
+        let mut notes = Vec::new();
+        shared.tick(&mut notes);
+        let begun = Instant::now();
+        while begun.elapsed() < 3 * SLICE {
+            let before = polls();
+            eventually(|| polls() > before + 10);
+            shared.tick(&mut notes);
+        }
+        assert_eq!(shared.roster.list().len(), 2, "no spare was made");
+
+        tasks.push(spinner());
+        eventually(|| spinning.load(Ordering::Relaxed) == 2);
+        while shared.roster.list().len() == 2 {
+            shared.tick(&mut notes);
+        }
+        over.store(true, Ordering::Relaxed);
+        for task in tasks {
+            runtime.block_on(task).unwrap();
+        }
+    });
+}
 
 #[test]
 fn what_is_withheld_is_given_back_when_a_poll_lasts() {
