@@ -33,6 +33,8 @@ const FAIRNESS_TICK: u32 = 61;
 /// Own timers are looked at once in so many times while there is other work.
 const TIMER_TICK: u32 = 16;
 const ROUNDS: usize = 4;
+/// A queue of so many has the least room that it ever has: more of it comes and goes with an allocation.
+const SHORT: usize = 64;
 
 /// Which of the network's sets to look at.
 enum Scope {
@@ -75,7 +77,7 @@ impl Context {
         self.with_processor(|processor| processor.queue.pop())?
     }
 
-    /// A fair share of the injector.
+    /// A fair share of the injector; a short queue takes what it has room for.
     fn take_share(&self) -> Option<Runnable> {
         let injector = &self.shared.injector;
         if injector.is_empty() {
@@ -83,7 +85,9 @@ impl Context {
         }
         let share = injector.len() / self.shared.procs_in_use() + 1;
         let (task, more) = self.with_processor(|processor| {
-            (injector.take_batch(&processor.queue, share), processor.queue.len() > 0)
+            let queue = &processor.queue;
+            let limit = if queue.len() < SHORT { share.min(SHORT - queue.len()) } else { share };
+            (injector.take_batch(queue, limit), queue.len() > 0)
         })?;
         if more && !self.searching.get() {
             // The batch was in nobody's queue for a moment: a last look may have missed it.
