@@ -100,8 +100,8 @@ impl Builder {
     /// It is tried whenever the runtime's threads have waited for cores for a tenth of their time, by counting polls; what
     /// is found is relied on for four seconds at most. A task that computes or blocks for some milliseconds ends it.
     /// [`Metrics::withheld`](crate::Metrics::withheld) says how many processors it is now. Without effect where the kernel
-    /// does not tell who waits for a core (Linux does, in `/proc/self/task/*/schedstat`). Switch it
-    /// off where a share of the cores matters more than what is done with it.
+    /// does not tell who waits for a core (Linux does, in `/proc/self/task/*/schedstat`). Switch it off where a share of
+    /// the cores matters more than what is done with it.
     ///
     /// ```
     /// let runtime = pirn::Builder::new().procs(2).yield_cores(false).build()?;

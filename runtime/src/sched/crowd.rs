@@ -157,7 +157,7 @@ impl Crowd {
         self.use_all();
     }
 
-    /// Nothing runs: all are in use again.
+    /// Nothing runs: all are in use again. What was learnt holds: a burst that follows tries nothing sooner.
     pub(super) fn rest(&mut self, now: Instant) {
         self.since.at = now;
         self.use_all();

@@ -1,8 +1,8 @@
 //! The order in which a machine looks for a task, the seam "what to run next".
 //!
 //! ```text
-//!   every 61st time  a share of the injector first, then the local queue; before that a look at the network and all timers,
-//!                    and a visit to another processor
+//!   every 61st time  a share of the injector first, then the local queue; before that a look at the network and
+//!                    all timers, and a visit to another processor
 //!   1  next          the task that was woken last
 //!   2  local queue
 //!   3  own timers    those that are due go to the local queue; every 16th time before 1

@@ -261,11 +261,10 @@ impl Shared {
         if lasted >= SLICE && self.somebody_waits() {
             remote.stuck.please_yield.raise();
         }
-        if !remote.stuck.is_replaced() && !self.idle.somebody_looks() && self.somebody_waits() {
-            if self.withheld() > 0 {
-                // There is one to be had that costs no thread.
-                self.withhold(0);
-            } else if is_blocked(remote, note, lasted) {
+        // What is withheld is given back in this very look (duty 5), and costs no thread.
+        let spare_needed = self.withheld() == 0 && !remote.stuck.is_replaced() && !self.idle.somebody_looks();
+        if spare_needed && self.somebody_waits() {
+            if is_blocked(remote, note, lasted) {
                 self.compensate(remote, polls, Replaced::Blocked);
             } else if lasted >= SLICE
                 && !some_get_on

@@ -67,7 +67,7 @@ impl Waits {
         Some(Self { threads: Vec::new(), total: Duration::ZERO })
     }
 
-    /// Counts the thread from now on.
+    /// Counts the thread from now on, until it is forgotten.
     pub(super) fn see(&mut self, thread: i32) {
         if let Some(seen) = self.threads.iter_mut().find(|seen| seen.thread == thread) {
             seen.ago = 0;
