@@ -31,7 +31,7 @@ use super::visit::Visit;
 use crate::queue::injector::Injector;
 use crate::queue::local::{Local, Thief};
 use crate::task::Runnable;
-use crate::timer::TimerHome;
+use crate::timer::{Epoch, TimerHome};
 use pirn_sync::primitive::atomic::{AtomicPtr, AtomicU64, Ordering};
 use pirn_sync::random::{self, Random};
 use std::cell::{Cell, RefCell, RefMut};
@@ -162,13 +162,13 @@ impl Counters {
 }
 
 impl Processor {
-    pub(super) fn new(index: usize) -> Box<Self> {
+    pub(super) fn new(index: usize, epoch: Epoch) -> Box<Self> {
         let queue = Local::new();
         let remote = Arc::new(Remote {
             index,
             next: AtomicPtr::new(ptr::null_mut()),
             thief: queue.thief(),
-            timers: Arc::new(TimerHome::new()),
+            timers: Arc::new(TimerHome::new(epoch)),
             counters: Counters::default(),
             stuck: Stuck::new(),
         });

@@ -122,7 +122,7 @@ impl Shared {
         }
         let mut made = None;
         self.roster.add(|index| {
-            let processor = Processor::new(index);
+            let processor = Processor::new(index, self.epoch);
             let remote = processor.remote.clone();
             made = Some(processor);
             remote

@@ -19,6 +19,7 @@ use crate::queue::injector::Injector;
 use crate::task::{
     JoinHandle, Owned, OwnedKey, Runnable, Schedule, TaskId, TaskView, UnhandledTaskPanic, new_task,
 };
+use crate::timer::Epoch;
 use pirn_sync::clock;
 use std::io;
 use std::panic::Location;
@@ -58,7 +59,7 @@ pub(crate) struct Shared {
     pub(super) owned: Owned,
     pub(super) deadlines: Deadlines,
     pub(crate) netpoll: Arc<Netpoll>,
-    started: Instant,
+    pub(super) epoch: Epoch,
     /// Milliseconds since the start, as last read by any machine: when a task began to wait, for the dump.
     coarse: AtomicU64,
     /// When all of the network was looked at, in the same unit.
@@ -72,7 +73,8 @@ pub(crate) struct Scheduler(Count);
 impl Shared {
     /// A runtime with one machine; the others start when there is work for them.
     pub(crate) fn new(config: Config) -> io::Result<Arc<Self>> {
-        let processors: Vec<_> = (0..config.procs).map(Processor::new).collect();
+        let epoch = Epoch::new(clock::now());
+        let processors: Vec<_> = (0..config.procs).map(|index| Processor::new(index, epoch)).collect();
         let shared = Self {
             injector: Injector::new(),
             idle: Idle::new(),
@@ -85,7 +87,7 @@ impl Shared {
             owned: Owned::new(config.procs),
             deadlines: Deadlines::new(),
             netpoll: Arc::new(Netpoll::new(config.procs)?),
-            started: clock::now(),
+            epoch,
             coarse: AtomicU64::new(0),
             network_seen: AtomicU64::new(0),
             config,
@@ -166,14 +168,14 @@ impl Shared {
 
     /// Nanoseconds since the runtime's start.
     pub(super) fn now(&self) -> u64 {
-        let now = self.ticks(clock::now());
+        let now = self.epoch.ticks(clock::now());
         self.coarse.store(now / 1_000_000, Ordering::Relaxed);
         now
     }
 
     /// The moment of a coarse time.
     pub(crate) fn moment(&self, coarse: u64) -> Instant {
-        self.started + Duration::from_millis(coarse)
+        self.epoch.moment(Duration::from_millis(coarse))
     }
 
     /// How long ago a coarse time was.
@@ -219,11 +221,6 @@ impl Shared {
     pub(super) fn network_unseen_for(&self) -> Duration {
         let seen = self.network_seen.load(Ordering::Relaxed);
         Duration::from_millis((self.now() / 1_000_000).saturating_sub(seen))
-    }
-
-    /// A moment as nanoseconds since the runtime's start; too far to represent is "never".
-    pub(super) fn ticks(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.started).as_nanos()).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn is_closed(&self) -> bool {

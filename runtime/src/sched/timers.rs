@@ -157,18 +157,17 @@ impl TimerSlot {
         Self(None)
     }
 
-    /// Ready once `deadline` has passed. A slot that was armed with another deadline is cancelled first.
+    /// Ready once `deadline` has passed. It may be another one than in the last poll: a later one is the cheaper, as the
+    /// timer is only put off.
     ///
     /// The timer is set where it is polled; if its runtime goes away it moves to the one that polls it next.
     pub(crate) fn poll_until(&mut self, deadline: Instant, cx: &mut std::task::Context<'_>) -> Poll<()> {
         if let Some(armed) = &self.0 {
-            match armed.home.update(armed.key, cx.waker()) {
+            match armed.home.update(armed.key, armed.home.epoch.ticks(deadline), cx.waker()) {
                 EntryState::Pending => return Poll::Pending,
-                EntryState::Fired => {
-                    self.0 = None;
-                    return Poll::Ready(());
-                }
-                EntryState::Closed => self.0 = None,
+                EntryState::Later => drop(self.cancel()),
+                // Perhaps for an earlier deadline than this one.
+                EntryState::Fired | EntryState::Closed => self.0 = None,
             }
         }
         if clock::now() >= deadline {
@@ -206,7 +205,7 @@ fn register(
     deadline: Instant,
     waker: Waker,
 ) -> Option<Armed> {
-    let due = shared.ticks(deadline);
+    let due = shared.epoch.ticks(deadline);
     if due == u64::MAX {
         return None;
     }

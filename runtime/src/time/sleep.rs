@@ -84,7 +84,11 @@ impl Sleep {
         self.deadline.is_some_and(|deadline| clock::now() >= deadline)
     }
 
-    /// Sets a new deadline, before or after it was ready. Whoever polled it must poll it again.
+    /// Sets a new deadline, before or after it was ready. Whoever polled it must poll it again; until then it may be
+    /// woken at the earlier deadline, for nothing.
+    ///
+    /// Costs nothing by itself. A timer that is pending is put off by the next poll: so a limit that is set anew for each
+    /// message, and hardly ever reached, is cheap.
     ///
     /// ```
     /// use pirn::time::{Duration, Instant, sleep};
@@ -98,7 +102,6 @@ impl Sleep {
     /// # });
     /// ```
     pub fn reset(&mut self, deadline: Instant) {
-        self.slot.cancel();
         self.deadline = Some(deadline);
     }
 

@@ -38,6 +38,7 @@
 //! which it nearly always is. A message to the owner for every cancel: a task that moves between
 //! processors would leave its dead timers behind until the owner wakes up.
 
+use super::epoch::Epoch;
 use super::slab::Key;
 use super::wheel::{NEVER, Wheel};
 use crossbeam_utils::CachePadded;
@@ -51,6 +52,8 @@ use std::task::Waker;
 pub(crate) enum EntryState {
     /// It is pending and will wake the waker that was given.
     Pending,
+    /// It is pending, but for a later moment.
+    Later,
     /// It has fired, or was cancelled.
     Fired,
     /// The home was closed.
@@ -59,6 +62,8 @@ pub(crate) enum EntryState {
 
 /// The timers of one processor; see the module.
 pub(crate) struct TimerHome {
+    /// What deadlines are counted from.
+    pub(crate) epoch: Epoch,
     next: CachePadded<AtomicU64>,
     /// `None` once closed.
     wheel: Mutex<Option<Wheel<Waker>>>,
@@ -72,8 +77,9 @@ impl fmt::Debug for TimerHome {
 
 impl TimerHome {
     /// An open home without timers, at time 0.
-    pub(crate) fn new() -> Self {
-        Self { next: CachePadded::new(AtomicU64::new(NEVER)), wheel: Mutex::new(Some(Wheel::new())) }
+    pub(crate) fn new(epoch: Epoch) -> Self {
+        let next = CachePadded::new(AtomicU64::new(NEVER));
+        Self { epoch, next, wheel: Mutex::new(Some(Wheel::new())) }
     }
 
     /// Sets a timer, and says whether it is now the earliest. A closed home gives the waker back.
@@ -91,24 +97,34 @@ impl TimerHome {
         Ok((key, earliest))
     }
 
-    /// Lets a pending timer wake `waker` from now on, and says how the timer stands.
-    pub(crate) fn update(&self, key: Key, waker: &Waker) -> EntryState {
-        match self.with_pending(key, |current| current.will_wake(waker)) {
+    /// Lets a pending timer wake `waker` from now on, and not before `deadline`; says how the timer stands.
+    ///
+    /// It is put off, never brought forward: for that the caller cancels it, and sets another one.
+    pub(crate) fn update(&self, key: Key, deadline: u64, waker: &Waker) -> EntryState {
+        match self.put_off(key, deadline, |current| current.will_wake(waker)) {
             Ok(true) => return EntryState::Pending,
             Ok(false) => {}
-            Err(gone) => return gone,
+            Err(other) => return other,
         }
         // Cloned outside the lock (H2); the timer may fire meanwhile, so it is looked up again.
         let mut waker = waker.clone();
-        match self.with_pending(key, |current| std::mem::swap(current, &mut waker)) {
+        match self.put_off(key, deadline, |current| std::mem::swap(current, &mut waker)) {
             Ok(()) => EntryState::Pending,
-            Err(gone) => gone,
+            Err(other) => other,
         }
     }
 
-    fn with_pending<R>(&self, key: Key, f: impl FnOnce(&mut Waker) -> R) -> Result<R, EntryState> {
+    fn put_off<R>(&self, key: Key, deadline: u64, f: impl FnOnce(&mut Waker) -> R) -> Result<R, EntryState> {
         let mut guard = self.wheel.lock();
         let wheel = guard.as_mut().ok_or(EntryState::Closed)?;
+        let pending = wheel.deadline(key).ok_or(EntryState::Fired)?;
+        if pending > deadline {
+            return Err(EntryState::Later);
+        }
+        if pending < deadline {
+            wheel.put_off(key, deadline);
+            self.publish(wheel.next_deadline());
+        }
         wheel.get_mut(key).map(f).ok_or(EntryState::Fired)
     }
 

@@ -9,11 +9,13 @@
 //!        └─ slab     where the entries live, found by keys that never name a later entry by mistake
 //! ```
 //!
-//! Read [`slab`], then [`wheel`], then [`home`].
+//! Read [`slab`], then [`wheel`], then [`home`]; [`epoch`] turns moments into numbers.
 
+mod epoch;
 mod home;
 mod slab;
 mod wheel;
 
+pub(crate) use epoch::Epoch;
 pub(crate) use home::{EntryState, TimerHome};
 pub(crate) use slab::Key;

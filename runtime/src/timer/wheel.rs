@@ -33,8 +33,8 @@
 //! W2. So all of a level is due before any of the level above, and the slots of a level are due in
 //!     the order of their numbers: the earliest entry stands in the first slot of the first level.
 //! W3. `earliest` of a slot is not after any of its deadlines, and [`NEVER`] if it is empty. It is exact
-//!     unless the earliest one was cancelled: then it is too early, which costs whoever sleeps until it one
-//!     look in vain, because that look deals the slot out.
+//!     unless the earliest one was cancelled or put off: then it is too early, which costs whoever sleeps until it
+//!     one look in vain, because that look deals the slot out.
 //! W4. A bit of `occupied` is set exactly if its slot has entries; a bit of `levels`, if its level has.
 //! W5. `elapsed` never goes back and never passes the time that the caller has shown; so nothing that leaves
 //!     through [`expire`](Wheel::expire) is early.
@@ -124,6 +124,26 @@ impl<T> Wheel<T> {
         Some(self.entries.remove(index))
     }
 
+    /// When a pending deadline is due.
+    pub(super) fn deadline(&self, key: Key) -> Option<u64> {
+        self.entries.find(key).map(|index| self.entries[index].deadline)
+    }
+
+    /// Moves a pending deadline to a later one. Constant time; and where that belongs into the same slot, as one that
+    /// is put off by a little mostly does, nothing but the entry is touched.
+    pub(super) fn put_off(&mut self, key: Key, deadline: u64) {
+        let Some(index) = self.entries.find(key) else { return };
+        let slot = self.entries[index].slot();
+        debug_assert!(deadline >= self.entries[index].deadline);
+        if self.place(deadline) == slot && self.split != Some(slot) {
+            self.entries[index].deadline = deadline;
+        } else {
+            self.unlink(index);
+            self.entries[index].deadline = deadline;
+            self.link(index);
+        }
+    }
+
     /// The value of a pending deadline.
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let index = self.entries.find(key)?;
@@ -131,7 +151,7 @@ impl<T> Wheel<T> {
     }
 
     /// When to look next: never after the earliest deadline, and not before it unless the earliest was
-    /// cancelled (W3). [`NEVER`] if nothing is pending.
+    /// cancelled or put off (W3). [`NEVER`] if nothing is pending.
     pub(super) fn next_deadline(&self) -> u64 {
         let earliest = |slot: usize| self.slots[slot].earliest;
         let split = self.split.map_or(NEVER, earliest);

@@ -4,6 +4,7 @@ use super::*;
 use crate::task::{JoinHandle, OwnedKey, Schedule, TaskId, UnhandledTaskPanic, new_task};
 use ::loom::sync::atomic::AtomicUsize;
 use ::loom::thread;
+use pirn_sync::clock;
 use std::panic::Location;
 
 fn model(f: impl Fn() + Sync + Send + 'static) {
@@ -63,7 +64,7 @@ fn robbing(remote: &Arc<Remote>) -> thread::JoinHandle<usize> {
 fn a_task_in_the_slot_is_taken_or_robbed_once() {
     model(|| {
         let runs = Arc::new(AtomicUsize::new(0));
-        let processor = Processor::new(0);
+        let processor = Processor::new(0, Epoch::new(clock::now()));
         let thief = robbing(&processor.remote);
         let (task, _handle) = task(&runs);
         assert!(!processor.push_next(task));
@@ -77,7 +78,7 @@ fn a_task_in_the_slot_is_taken_or_robbed_once() {
 fn a_task_that_is_displaced_is_queued_or_robbed_once() {
     model(|| {
         let runs = Arc::new(AtomicUsize::new(0));
-        let processor = Processor::new(0);
+        let processor = Processor::new(0, Epoch::new(clock::now()));
         let (first, _first) = task(&runs);
         let (second, _second) = task(&runs);
         let thief = robbing(&processor.remote);
@@ -95,7 +96,7 @@ fn a_task_that_is_displaced_is_queued_or_robbed_once() {
 fn two_thieves_share_nothing() {
     model(|| {
         let runs = Arc::new(AtomicUsize::new(0));
-        let processor = Processor::new(0);
+        let processor = Processor::new(0, Epoch::new(clock::now()));
         let (task, _handle) = task(&runs);
         let _ = processor.push_next(task);
         let thieves = [robbing(&processor.remote), robbing(&processor.remote)];

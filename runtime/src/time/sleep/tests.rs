@@ -58,19 +58,38 @@ fn a_sleep_wakes_whoever_polled_it_last() {
 }
 
 #[test]
-fn a_reset_moves_the_deadline_and_cancels_the_earlier_one() {
+fn a_reset_moves_the_deadline_and_the_next_poll_the_timer() {
     in_time(|| {
         let (count, waker) = Count::new();
         let mut sleep = sleep(Duration::from_millis(5));
         assert!(Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker)).is_pending());
         sleep.reset(clock::now() + LONG);
-        assert_eq!(Arc::strong_count(&count), 2, "nothing is registered until it is polled again");
         assert!(Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker)).is_pending());
+        assert_eq!(Arc::strong_count(&count), 3, "it is the same timer still");
         let soon = clock::now() + Duration::from_millis(8);
         sleep.reset(soon);
         block_on(&mut sleep);
         assert!(clock::now() >= soon);
         assert_eq!(count.get(), 0, "the earlier deadlines have not fired");
+    });
+}
+
+#[test]
+fn a_reset_that_is_not_polled_in_time_is_woken_for_nothing_and_goes_on() {
+    in_time(|| {
+        let (count, waker) = Count::new();
+        let mut cx = Context::from_waker(&waker);
+        let mut sleep = sleep(Duration::from_millis(1));
+        assert!(Pin::new(&mut sleep).poll(&mut cx).is_pending());
+        sleep.reset(clock::now() + LONG);
+        while count.get() == 0 {
+            std::thread::yield_now();
+        }
+        assert!(Pin::new(&mut sleep).poll(&mut cx).is_pending(), "its time has not come");
+        let soon = clock::now() + Duration::from_millis(2);
+        sleep.reset(soon);
+        block_on(&mut sleep);
+        assert!(clock::now() >= soon);
     });
 }
 

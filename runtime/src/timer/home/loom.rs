@@ -25,6 +25,10 @@ fn model(f: impl Fn() + Sync + Send + 'static) {
     builder.check(f);
 }
 
+fn new_home() -> TimerHome {
+    TimerHome::new(Epoch::new(pirn_sync::clock::now()))
+}
+
 fn fire(home: &TimerHome, now: u64) {
     let mut due = Vec::new();
     while home.expire(now, &mut due) {}
@@ -34,7 +38,7 @@ fn fire(home: &TimerHome, now: u64) {
 #[test]
 fn cancel_against_fire_has_one_winner() {
     model(|| {
-        let home = Arc::new(TimerHome::new());
+        let home = Arc::new(new_home());
         let (count, waker) = counting();
         let (key, _) = home.insert(5, waker).unwrap();
         let firing = {
@@ -51,7 +55,7 @@ fn cancel_against_fire_has_one_winner() {
 #[test]
 fn two_that_fire_wake_once() {
     model(|| {
-        let home = Arc::new(TimerHome::new());
+        let home = Arc::new(new_home());
         let (count, waker) = counting();
         home.insert(5, waker).unwrap();
         let firing = {
@@ -67,14 +71,14 @@ fn two_that_fire_wake_once() {
 #[test]
 fn an_update_that_says_pending_is_heard() {
     model(|| {
-        let home = Arc::new(TimerHome::new());
+        let home = Arc::new(new_home());
         let ((old, old_waker), (new, new_waker)) = (counting(), counting());
         let (key, _) = home.insert(5, old_waker).unwrap();
         let firing = {
             let home = Arc::clone(&home);
             thread::spawn(move || fire(&home, 5))
         };
-        let state = home.update(key, &new_waker);
+        let state = home.update(key, 5, &new_waker);
         firing.join().unwrap();
         let woken = (old.0.load(Ordering::Relaxed), new.0.load(Ordering::Relaxed));
         assert_eq!(woken, if state == EntryState::Pending { (0, 1) } else { (1, 0) });
@@ -82,9 +86,27 @@ fn an_update_that_says_pending_is_heard() {
 }
 
 #[test]
+fn what_is_put_off_has_not_fired_and_fires_later() {
+    model(|| {
+        let home = Arc::new(new_home());
+        let (count, waker) = counting();
+        let (key, _) = home.insert(5, waker.clone()).unwrap();
+        let firing = {
+            let home = Arc::clone(&home);
+            thread::spawn(move || fire(&home, 5))
+        };
+        let put_off = home.update(key, 900, &waker) == EntryState::Pending;
+        firing.join().unwrap();
+        assert_eq!(count.0.load(Ordering::Relaxed), usize::from(!put_off));
+        fire(&home, 900);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
 fn an_insert_against_close_is_refused_or_handed_out() {
     model(|| {
-        let home = Arc::new(TimerHome::new());
+        let home = Arc::new(new_home());
         let closing = {
             let home = Arc::clone(&home);
             thread::spawn(move || {

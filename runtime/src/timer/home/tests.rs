@@ -17,6 +17,10 @@ fn counting() -> (Arc<Count>, Waker) {
     (Arc::clone(&count), Waker::from(count))
 }
 
+fn new_home() -> TimerHome {
+    TimerHome::new(Epoch::new(pirn_sync::clock::now()))
+}
+
 fn expire(home: &TimerHome, now: u64) -> usize {
     let mut due = Vec::new();
     while home.expire(now, &mut due) {}
@@ -25,7 +29,7 @@ fn expire(home: &TimerHome, now: u64) -> usize {
 
 #[test]
 fn the_next_deadline_is_published() {
-    let home = TimerHome::new();
+    let home = new_home();
     assert_eq!(home.next_deadline(), u64::MAX);
     let (late, earliest) = home.insert(900, Waker::noop().clone()).unwrap();
     assert!(earliest);
@@ -43,24 +47,37 @@ fn the_next_deadline_is_published() {
 
 #[test]
 fn the_waker_of_a_pending_timer_can_be_replaced() {
-    let home = TimerHome::new();
+    let home = new_home();
     let ((first, first_waker), (second, second_waker)) = (counting(), counting());
     let (key, _) = home.insert(5, first_waker).unwrap();
-    assert_eq!(home.update(key, &second_waker), EntryState::Pending);
+    assert_eq!(home.update(key, 5, &second_waker), EntryState::Pending);
     assert_eq!(Arc::strong_count(&first), 1, "the old waker is dropped");
-    assert_eq!(home.update(key, &second_waker), EntryState::Pending);
+    assert_eq!(home.update(key, 5, &second_waker), EntryState::Pending);
     assert_eq!(Arc::strong_count(&second), 3, "the same waker is not cloned again");
     let mut due = Vec::new();
     home.expire(5, &mut due);
     due.drain(..).for_each(Waker::wake);
     assert_eq!(second.0.load(Ordering::Relaxed), 1);
-    assert_eq!(home.update(key, &second_waker), EntryState::Fired);
+    assert_eq!(home.update(key, 5, &second_waker), EntryState::Fired);
     assert!(!home.cancel(key));
 }
 
 #[test]
+fn a_pending_timer_can_be_put_off_and_not_brought_forward() {
+    let home = new_home();
+    let (count, waker) = counting();
+    let (key, _) = home.insert(1_000, waker.clone()).unwrap();
+    assert_eq!(home.update(key, 5_000_000, &waker), EntryState::Pending);
+    assert_eq!(home.update(key, 4_999_999, &waker), EntryState::Later, "it stays where it was");
+    assert_eq!(Arc::strong_count(&count), 3, "one timer, one waker");
+    assert_eq!(expire(&home, 4_999_999), 0);
+    assert_eq!((home.len(), home.next_deadline()), (1, 5_000_000));
+    assert_eq!(expire(&home, 5_000_000), 1);
+}
+
+#[test]
 fn a_closed_home_hands_everything_out_and_takes_nothing() {
-    let home = TimerHome::new();
+    let home = new_home();
     let keys: Vec<_> =
         (1..=10).map(|n| home.insert(n * 1_000_000, Waker::noop().clone()).unwrap().0).collect();
     let mut out = Vec::new();
@@ -68,7 +85,7 @@ fn a_closed_home_hands_everything_out_and_takes_nothing() {
     home.close(&mut out);
     assert_eq!(out.len(), 10);
     assert!(home.insert(1, Waker::noop().clone()).is_err());
-    assert_eq!(home.update(keys[0], Waker::noop()), EntryState::Closed);
+    assert_eq!(home.update(keys[0], 5, Waker::noop()), EntryState::Closed);
     assert!(!home.cancel(keys[0]));
     assert_eq!((home.len(), home.next_deadline(), expire(&home, 1 << 40)), (0, u64::MAX, 0));
 }
@@ -90,10 +107,10 @@ impl Drop for Reentrant {
 
 #[test]
 fn no_waker_is_dropped_under_the_lock() {
-    let home = Arc::new(TimerHome::new());
+    let home = Arc::new(new_home());
     let waker = || Waker::from(Arc::new(Reentrant(Arc::downgrade(&home))));
     let (key, _) = home.insert(5, waker()).unwrap();
-    assert_eq!(home.update(key, &waker()), EntryState::Pending);
+    assert_eq!(home.update(key, 5, &waker()), EntryState::Pending);
     assert!(home.cancel(key));
     home.insert(5, waker()).unwrap();
     home.insert(u64::MAX, waker()).unwrap();
@@ -104,7 +121,7 @@ fn no_waker_is_dropped_under_the_lock() {
 
 #[test]
 fn of_cancel_and_expire_exactly_one_wins() {
-    let home = Arc::new(TimerHome::new());
+    let home = Arc::new(new_home());
     let (count, waker) = counting();
     let mut cancelled = 0;
     std::thread::scope(|scope| {

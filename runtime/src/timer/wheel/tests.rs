@@ -157,10 +157,25 @@ fn entries_can_come_and_go_while_a_slot_is_being_split() {
     assert_eq!(wheel.len(), 44);
 }
 
+#[test]
+fn what_is_put_off_is_neither_early_nor_late() {
+    for later in [5_000_000, 5_000_001, 5_000_064, 6_000_000, 1 << 40] {
+        let mut wheel = Wheel::new();
+        let key = wheel.insert(5_000_000, ());
+        wheel.put_off(key, later);
+        wheel.check();
+        assert!(wheel.next_deadline() <= later);
+        assert!(wheel.expire_all(later - 1).is_empty(), "{later}");
+        assert_eq!(wheel.next_deadline(), later, "a look in vain makes it exact");
+        assert_eq!(wheel.expire_all(later).len(), 1, "{later}");
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Insert(u64),
     Cancel(usize),
+    PutOff(usize, u64),
     Expire(u64),
     ExpireOnce(u64),
 }
@@ -170,6 +185,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => span.clone().prop_map(Step::Insert),
         2 => any::<usize>().prop_map(Step::Cancel),
+        2 => (any::<usize>(), span.clone()).prop_map(|(pick, by)| Step::PutOff(pick, by)),
         1 => span.clone().prop_map(Step::Expire),
         1 => span.prop_map(Step::ExpireOnce),
     ];
@@ -222,7 +238,22 @@ proptest! {
                     let pending = model.pending.remove(&(deadline, id)).is_some();
                     prop_assert_eq!(wheel.cancel(key), pending.then_some(id));
                 }
-                Step::Cancel(_) => {}
+                Step::PutOff(pick, by) if !model.inserted.is_empty() => {
+                    let id = pick % model.inserted.len();
+                    let (key, deadline, _) = model.inserted[id];
+                    let later = deadline.saturating_add(by);
+                    wheel.put_off(key, later);
+                    if model.pending.remove(&(deadline, id)).is_some() {
+                        model.pending.insert((later, id), key);
+                        model.inserted[id].1 = later;
+                        // What is put off into the past joins those that were overdue when they came.
+                        model.inserted[id].2 |= later <= model.now;
+                        prop_assert_eq!(wheel.deadline(key), Some(later));
+                    } else {
+                        prop_assert_eq!(wheel.deadline(key), None);
+                    }
+                }
+                Step::Cancel(_) | Step::PutOff(..) => {}
                 Step::Expire(after) => {
                     let now = model.now + after;
                     let due = wheel.expire_all(now);
