@@ -11,13 +11,17 @@
 //! # Invariants
 //! F1. `key` is `Some` while the list of a Live context may hold this future's waker, which is one at most.
 //! F2. A future that is dropped takes its waker along: nothing stays in a context that lives on.
+//! F3. While `key` is `Some` and the context is Live, `known` is that waker, by address. The waker in the list keeps what
+//!     it points to alive, so a waker with the same addresses wakes the same task; and a context that is polled over and
+//!     over, as around a connection, is looked at without its lock.
 
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
+use std::ptr;
 use std::sync::Arc;
-use std::task::{Context as Cx, Poll, ready};
+use std::task::{Context as Cx, Poll, Waker, ready};
 
 use pirn_sync::host::{self, WaitKind};
 
@@ -32,12 +36,28 @@ use super::node::{Dependent, Node};
 pub struct Done {
     node: Option<Arc<Node>>,
     key: Option<usize>,
+    known: WakerId,
     at: &'static Location<'static>,
+}
+
+/// What `Waker::will_wake` compares: its data and its functions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct WakerId {
+    data: usize,
+    functions: usize,
+}
+
+impl WakerId {
+    const NONE: Self = Self { data: 0, functions: 0 };
+
+    fn of(waker: &Waker) -> Self {
+        Self { data: waker.data().addr(), functions: ptr::from_ref(waker.vtable()).addr() }
+    }
 }
 
 impl Done {
     pub(super) fn new(node: Option<Arc<Node>>, at: &'static Location<'static>) -> Self {
-        Self { node, key: None, at }
+        Self { node, key: None, known: WakerId::NONE, at }
     }
 
     /// How the context ended, if it has.
@@ -66,9 +86,12 @@ impl Done {
                 self.key = None;
                 return Poll::Ready(());
             }
-            if !self.key.is_some_and(|key| node.would_wake(key, cx.waker())) {
+            if self.key.is_none() || self.known != WakerId::of(cx.waker()) {
                 let old = self.key.take().and_then(|key| node.leave(key));
-                match node.join(Dependent::Waiter(cx.waker().clone())) {
+                let waker = cx.waker().clone();
+                // Of the clone: it need not look like what it was cloned from.
+                self.known = WakerId::of(&waker);
+                match node.join(Dependent::Waiter(waker)) {
                     Ok(key) => self.key = Some(key),
                     Err(_) => return Poll::Ready(()),
                 }

@@ -201,16 +201,6 @@ impl Node {
         }
     }
 
-    /// Whether the waiter numbered `key` is still there and would wake the task of `waker`.
-    pub(super) fn would_wake(&self, key: usize, waker: &Waker) -> bool {
-        match &*self.state.lock() {
-            State::Live { dependents, .. } => {
-                matches!(dependents.get(key), Some(Dependent::Waiter(known)) if known.will_wake(waker))
-            }
-            _ => false,
-        }
-    }
-
     /// Notes that the deadline is this node's own, and that nobody waits for it yet; a node that has ended needs none.
     pub(super) fn note_deadline(&self, cause: Option<Cause>) {
         let refused = match &mut *self.state.lock() {

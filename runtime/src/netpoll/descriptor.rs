@@ -26,6 +26,9 @@
 //!     the word first and empties the list under the lock afterwards. One of the two sees the other.
 //! D4. CLOSED stays. A closed side is always ready, with an error.
 //! D5. Wakers are cloned, called and dropped with the lock free. Under it they are only moved.
+//! D6. While READY is up nobody waits but those whom the event that raised it is about to take: whoever comes sees it (D3).
+//!     So an event that finds it up has only to count. Most are such: with each arrival the kernel says that one may
+//!     write, too.
 //!
 //! # Who may wait
 //! Any number of tasks in either direction: two tasks may read one socket. An event wakes all that wait in
@@ -272,7 +275,9 @@ impl Side {
         while let Err(current) = self.word.compare_exchange_weak(word, (word + TICK) | up, Release, Relaxed) {
             word = current;
         }
-        self.take_all(ready);
+        if word & READY == 0 {
+            self.take_all(ready); // D6
+        }
     }
 
     fn take_all(&self, ready: &mut Vec<Waker>) {
