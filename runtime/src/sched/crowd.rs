@@ -19,8 +19,9 @@
 //!   the series goes on; while it is crowded still, another one fewer on trial
 //!        │
 //!        ▼
-//!   trust is over: all are in use again ──► fewer polls than before the series: patience doubles
-//!                                       └─► as many: trust doubles
+//!   trust is over, or there have been fewer polls than before the series for a while: all are in use again
+//!        ├─► fewer: patience doubles
+//!        └─► as many: trust doubles
 //! ```
 //!
 //! Nobody hears that there is room again: a machine that has a core to itself cannot see whether another one is free.
@@ -30,8 +31,9 @@
 //! - C1. One processor at least is in use.
 //! - C2. A poll that lasts ends it at sysmon's next look ([`disperse`](Crowd::disperse)), within milliseconds; so does
 //!   rest. What is withheld delays nothing for longer.
-//! - C3. A wrong guess costs a part of the processors for [`MOST_TRUST`] at most. The other way round, a try that fails
-//!   costs some 60 ms of a processor, and in the end that once in [`MOST_PATIENCE`].
+//! - C3. A wrong guess costs a part of the processors until the loss stands out of the noise, and for [`MOST_TRUST`] at
+//!   most. The other way round, a try that fails costs some 60 ms of a processor, and in the end that once in
+//!   [`MOST_PATIENCE`].
 //!
 //! The number of polls is what can be counted everywhere, not what is done: who finds more to do in each poll polls less
 //! often. That errs towards using all processors.
@@ -56,6 +58,8 @@ const JUDGED: u32 = 4;
 /// try, which has seen little, and for a series.
 const TRY_LOSS: f64 = 0.15;
 const SERIES_LOSS: f64 = 0.05;
+/// A series is watched for a loss once it has as many windows as tell a loss from noise; without one it goes on.
+const NOTICED: u32 = 16;
 /// How long a series goes on.
 const TRUST: Duration = Duration::from_secs(1);
 const MOST_TRUST: Duration = Duration::from_secs(4);
@@ -192,14 +196,17 @@ impl Crowd {
         if !self.judge(now) {
             return;
         }
-        if self.series.as_ref().is_some_and(|series| now >= series.until) {
-            if self.series_has_failed() {
-                self.be_patient(now);
-            } else {
-                self.trust = (2 * self.trust).min(MOST_TRUST);
-                self.patience = PATIENCE;
+        if let Some(series) = &self.series {
+            let has_failed = self.series_has_failed();
+            if now >= series.until || has_failed && series.since.windows >= NOTICED {
+                if has_failed {
+                    self.be_patient(now);
+                } else {
+                    self.trust = (2 * self.trust).min(MOST_TRUST);
+                    self.patience = PATIENCE;
+                }
+                self.use_all();
             }
-            self.use_all();
         }
         // C1.
         if self.crowded.windows >= IN_A_ROW && self.in_use() > 1 && now >= self.patient_until {

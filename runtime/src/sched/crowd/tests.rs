@@ -188,3 +188,32 @@ fn rest_is_no_reason_to_try_again() {
     }
     assert!(tried / windows < 0.05, "{}", tried / windows);
 }
+
+/// What is done, of what the better choice would do at each moment, where withholding one makes the rate `fewer` times
+/// what it is, and windows differ by a seventh for no reason. A client comes for two seconds, again and again.
+fn done_in_noise(fewer: f64) -> f64 {
+    let (mut done, mut windows) = (0.0, 0.0);
+    for seed in 1..=20 {
+        let random = pirn_sync::random::Random::new(seed);
+        let noise = || (0..4).map(|_| f64::from(random.below(1_000))).sum::<f64>() / 4_000.0 + 0.5;
+        let mut played = Played::new(2);
+        for _ in 0..10 {
+            played.play(Duration::from_secs(2), |withheld| {
+                let rate = if withheld == 0 { 1.0 } else { fewer };
+                (done, windows) = (done + rate, windows + 1.0);
+                ((1_000.0 * rate * noise()) as u64, 0.6)
+            });
+            played.now.at += Duration::from_millis(60);
+            played.crowd.rest(played.now.at);
+        }
+    }
+    done / windows / f64::max(1.0, fewer)
+}
+
+#[test]
+fn noise_is_neither_taken_for_a_loss_nor_hides_one() {
+    for fewer in [0.85, 0.93, 1.12] {
+        let done = done_in_noise(fewer);
+        assert!(done > 0.985, "{done} where one fewer does {fewer}");
+    }
+}
