@@ -1,9 +1,10 @@
 //! The runtime that starts by itself: the one that serves whoever is in no other.
 
-use crate::Builder;
-use crate::sched::{Count, Shared};
+use crate::sched::{Count, Shared, current};
+use crate::{Builder, JoinHandle};
 use parking_lot::Mutex;
 use std::fmt;
+use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 
 static GLOBAL: OnceLock<Arc<Shared>> = OnceLock::new();
@@ -66,5 +67,22 @@ pub(crate) fn install(builder: Builder) -> Result<(), GlobalAlreadyStarted> {
 
 /// The runtime of this thread, else the global one.
 pub(crate) fn current_or_global() -> Count {
-    crate::sched::current::shared().unwrap_or_else(|| Count::new(shared()))
+    current::shared().unwrap_or_else(|| Count::new(shared()))
+}
+
+/// Spawns a task there.
+#[inline]
+pub(crate) fn spawn<F>(
+    future: F,
+    name: Option<Arc<str>>,
+    spawned_at: &'static Location<'static>,
+) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    match current::shared() {
+        Some(count) => Shared::spawn_here(count, future, name, spawned_at),
+        None => shared().spawn(future, name, spawned_at),
+    }
 }

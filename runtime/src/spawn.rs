@@ -27,7 +27,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    global::current_or_global().spawn(future, None, Location::caller())
+    global::spawn(future, None, Location::caller())
 }
 
 /// Runs `f`, which may block, on a thread that holds no processor, and so delays no task.
@@ -81,7 +81,7 @@ impl Builder {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        global::current_or_global().spawn(future, self.name, Location::caller())
+        global::spawn(future, self.name, Location::caller())
     }
 
     /// As [`spawn_blocking`].

@@ -58,7 +58,7 @@ impl Context {
                     node.end(Outcome::canceled(Some(Arc::new(SignalReceived(signal)))));
                 }
             });
-            drop(crate::global::current_or_global().spawn(listen, None, Location::caller()));
+            drop(crate::global::spawn(listen, None, Location::caller()));
         }
         (ctx, cancel)
     }

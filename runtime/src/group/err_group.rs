@@ -194,7 +194,7 @@ impl<E> ErrGroup<E> {
     {
         let task = Member { future: Some(future), shared: Arc::clone(&self.owner.0), _slot: slot };
         // A runtime that has shut down drops the future here, so no lock is held.
-        let handle = crate::global::current_or_global().spawn(task, None, at);
+        let handle = crate::global::spawn(task, None, at);
         let mut members = self.members.lock();
         members.adopt(handle);
         // W2: only who has ended without a panic is forgotten.

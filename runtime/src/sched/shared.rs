@@ -102,6 +102,7 @@ impl Shared {
     }
 
     /// Spawns a task.
+    #[inline]
     pub(crate) fn spawn<F>(
         self: &Arc<Self>,
         future: F,
@@ -114,14 +115,38 @@ impl Shared {
     {
         let (task, handle) = new_task(future, Scheduler(Count::of(self)), TaskId::next(), spawned_at);
         current::with(|context| {
-            let context = context.filter(|context| Arc::ptr_eq(&context.shared, self));
-            let near = context.and_then(|context| context.with_processor(|p| p.remote.index));
-            match self.owned.insert(&task, name, near) {
-                Ok(()) => self.schedule(context, task),
-                Err(_closed) => task.cancel(),
-            }
+            self.admit(context.filter(|context| Arc::ptr_eq(&context.shared, self)), task, name);
         });
         handle
+    }
+
+    /// Spawns a task in this thread's own runtime, which `count` was taken from: that reference becomes the task's.
+    #[inline]
+    pub(crate) fn spawn_here<F>(
+        count: Count,
+        future: F,
+        name: Option<Arc<str>>,
+        spawned_at: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let (task, handle) = new_task(future, Scheduler(count), TaskId::next(), spawned_at);
+        current::with(|context| {
+            let context = context.expect("the thread is where it was: no user code has run");
+            context.shared.admit(Some(context), task, name);
+        });
+        handle
+    }
+
+    /// Registers a new task and queues it.
+    fn admit(self: &Arc<Self>, context: Option<&Context>, task: Runnable, name: Option<Arc<str>>) {
+        let near = context.and_then(|context| context.with_processor(|p| p.remote.index));
+        match self.owned.insert(&task, name, near) {
+            Ok(()) => self.schedule(context, task),
+            Err(_closed) => task.cancel(),
+        }
     }
 
     /// Queues a task: on this thread's processor if `context` is a place in this runtime and has one.

@@ -49,7 +49,7 @@ impl Ledger {
         let tenant = Tenant { body, presence: Presence(Arc::clone(self)) };
         let task = match handle {
             Some(handle) => handle.shared().spawn(tenant, None, at),
-            None => crate::global::current_or_global().spawn(tenant, None, at),
+            None => crate::global::spawn(tenant, None, at),
         };
         let abort = task.abort_handle();
         let (closed, forgotten) = {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   ┌────────────────┬───────────┬────────────┬──────────────────────────────┐
-//!   │ Header         │ scheduler │ join waker │ future   …later…   output    │   one Box, never moved
+//!   │ Header         │ scheduler │ join waker │ future   …later…   output    │   one block, never moved
 //!   └────────────────┴───────────┴────────────┴──────────────────────────────┘
 //! ```
 //!
@@ -11,7 +11,7 @@
 //!   stored. Between `drop_future` and `complete` it holds nothing, and only the completer knows.
 //! - C2. Only the owner of the `Runnable` touches the stage in T2–T3; in T4 only the owner of the output
 //!   (S3 of the state word).
-//! - C3. The future is never moved: the box is freed, not reused, and the future is dropped in place.
+//! - C3. The future is never moved: it is dropped in place before its block is given back.
 //! - C4. A task leaves [`Owned`](super::Owned) after its future is dropped and before it is seen complete: an
 //!   empty registry means that no future lives, and a task that was joined is no longer counted.
 //!
@@ -24,7 +24,7 @@ use super::id::TaskId;
 use super::raw::{Header, RawTask, Vtable};
 use super::schedule::{Schedule, UnhandledTaskPanic};
 use super::state::EndPoll;
-use super::{JoinHandle, Outcome, Runnable, current, waker};
+use super::{JoinHandle, Outcome, Runnable, blocks, current, waker};
 use crate::unwind::{caught, drop_caught};
 use pirn_sync::host;
 use pirn_sync::primitive::UnsafeCell;
@@ -66,13 +66,17 @@ where
     F: Future,
     S: Schedule,
 {
-    let cell = Box::new(Cell {
-        header: Header::new(&Cell::<F, S>::VTABLE, id, spawned_at, scheduler.coarse_now()),
-        scheduler,
-        join_waker: UnsafeCell::new(None),
-        stage: UnsafeCell::new(Stage { future: ManuallyDrop::new(future) }),
-    });
-    let raw = RawTask(NonNull::from(Box::leak(cell)).cast());
+    let cell = blocks::take();
+    // SAFETY: the block is new, and has room for it.
+    unsafe {
+        cell.write(Cell {
+            header: Header::new(&Cell::<F, S>::VTABLE, id, spawned_at, scheduler.coarse_now()),
+            scheduler,
+            join_waker: UnsafeCell::new(None),
+            stage: UnsafeCell::new(Stage { future: ManuallyDrop::new(future) }),
+        });
+    }
+    let raw = RawTask(cell.cast());
     (raw.into_runnable(), JoinHandle::from_raw(raw))
 }
 
@@ -129,7 +133,7 @@ impl<F: Future, S: Schedule> Cell<F, S> {
         let waker = waker::borrowed(task);
         let mut cx = Context::from_waker(&waker);
         let polled = self.stage.with_mut(|stage| {
-            // SAFETY: exclusive in T3 (C2), pinned because the box never moves (C3), and it is the future
+            // SAFETY: exclusive in T3 (C2), pinned because the cell never moves (C3), and it is the future
             // that is there (C1).
             let future = unsafe { Pin::new_unchecked(&mut *(*stage).future) };
             catch_unwind(AssertUnwindSafe(|| future.poll(&mut cx)))
@@ -255,11 +259,13 @@ impl<F: Future, S: Schedule> Cell<F, S> {
     }
 
     unsafe fn free(task: RawTask) {
+        let cell = task.0.cast::<Self>();
+        // What is left to drop of the user's is the join waker.
         // SAFETY: the last reference is gone, so nobody else has the pointer; the stage is empty by now (T4,
         // output taken or dropped), and a union drops nothing.
-        let cell = unsafe { Box::from_raw(task.0.cast::<Self>().as_ptr()) };
-        // What is left to drop of the user's is the join waker.
-        drop_caught(cell);
+        caught(|| unsafe { cell.drop_in_place() });
+        // SAFETY: it came from `blocks::take` for this type, and nothing lives in it any more.
+        unsafe { blocks::give_back(cell) };
     }
 
     unsafe fn join_waker(task: RawTask) -> NonNull<JoinWaker> {

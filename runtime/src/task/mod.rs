@@ -14,6 +14,7 @@
 //! only re-exported here.
 
 mod abort;
+mod blocks;
 mod cell;
 mod current;
 mod error;

@@ -177,7 +177,7 @@ impl<C: Family> Supervise<C> {
         let made = catch_unwind(AssertUnwindSafe(|| self.family.make(child, context)));
         // A factory that panics is a run that panics: the same path from here on.
         let run = made.unwrap_or_else(|panic| Box::pin(panic_with(panic)));
-        let task = crate::global::current_or_global().spawn(run, Some(self.family.name(child)), self.at);
+        let task = crate::global::spawn(run, Some(self.family.name(child)), self.at);
         Running { task, cancel, since: clock::now(), patience: None }
     }
 
