@@ -28,7 +28,7 @@
 //! D5. Wakers are cloned, called and dropped with the lock free. Under it they are only moved.
 //! D6. While READY is up nobody waits but those whom the event that raised it is about to take: whoever comes sees it (D3).
 //!     So an event that finds it up has only to count. Most are such: with each arrival the kernel says that one may
-//!     write, too.
+//!     write, too. (If the one that raised it loses its core before it has taken them, they wait along.)
 //!
 //! # Who may wait
 //! Any number of tasks in either direction: two tasks may read one socket. An event wakes all that wait in

@@ -132,6 +132,7 @@ impl Shared {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        debug_assert!(current::with(|own| own.is_some_and(|own| Arc::ptr_eq(&own.shared, &count))));
         let (task, handle) = new_task(future, Scheduler(count), TaskId::next(), spawned_at);
         current::with(|context| {
             let context = context.expect("the thread is where it was: no user code has run");

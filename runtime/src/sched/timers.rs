@@ -165,6 +165,11 @@ impl TimerSlot {
         if let Some(armed) = &self.0 {
             match armed.home.update(armed.key, armed.home.epoch.ticks(deadline), cx.waker()) {
                 EntryState::Pending => return Poll::Pending,
+                EntryState::PutOff if clock::now() < deadline => return Poll::Pending,
+                EntryState::PutOff => {
+                    self.cancel();
+                    return Poll::Ready(());
+                }
                 EntryState::Later => drop(self.cancel()),
                 // Perhaps for an earlier deadline than this one.
                 EntryState::Fired | EntryState::Closed => self.0 = None,

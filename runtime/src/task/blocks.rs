@@ -19,8 +19,7 @@
 //! - B1. A block on a list is nobody else's: it comes by [`give_back`], and goes by [`take`] or to the allocator.
 //! - B2. All blocks of a class have the size of the class and the alignment [`ALIGNMENT`], and are asked for and
 //!   returned as such.
-//! - B3. `bytes` is what all lists hold together: no more than [`MOST`], about as much as a core's own cache. What lies
-//!   beyond that is cold, and the allocator may as well have it.
+//! - B3. `bytes` is what all lists hold together: no more than [`MOST`], about as much as a core's own cache.
 //! - B4. The allocator is called only while all lists are as B1 to B3 say: it may be the program's own.
 //!
 //! # When all is full
@@ -30,6 +29,7 @@
 //! # Where it does not help
 //! A block stays with the thread that frees it. Where one thread starts tasks that end on another one, the blocks pile
 //! up on the other side, up to B3, and each start asks the allocator, as without all this.
+//! The bound is for each thread, those that run blocking jobs included; a thread that ends gives all back.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
@@ -42,8 +42,8 @@ const ALIGNMENT: usize = 16;
 /// The size of the first class.
 const LEAST: usize = 8;
 const CLASSES: usize = 32;
-/// Each block has a life of its own where a sanitizer watches for its end.
-const KEEPS: bool = !cfg!(any(loom, miri, sanitized));
+/// Where a sanitizer watches for the end of each block, only the tests of this crate keep any.
+const KEEPS: bool = !cfg!(any(loom, all(any(miri, sanitized), not(test))));
 
 type Link = Option<NonNull<Free>>;
 
@@ -83,6 +83,7 @@ fn layout_of_class(class: usize) -> Layout {
 /// Memory for a `T`, to be given back by [`give_back`] for the same type.
 #[inline]
 pub(super) fn take<T>() -> NonNull<T> {
+    const { assert!(size_of::<T>() >= size_of::<Free>(), "a link has room in it, and it is not of size zero") };
     let Some(class) = class_of(Layout::new::<T>()) else {
         return ask_for(Layout::new::<T>()).cast();
     };
@@ -113,7 +114,7 @@ pub(super) unsafe fn give_back<T>(block: NonNull<T>) {
 
 #[cold]
 fn ask_for(layout: Layout) -> NonNull<u8> {
-    // SAFETY: no task is of size zero: each has a header.
+    // SAFETY: it is not of size zero: see `take`.
     let block = unsafe { alloc(layout) };
     NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
 }
@@ -151,7 +152,7 @@ impl Stock {
         while self.bytes.get() + size_of_class(class) > MOST {
             self.drive_out();
         }
-        // SAFETY: nobody else's, and large enough: a link is eight bytes at most.
+        // SAFETY: nobody else's, and large enough: see `take`.
         unsafe { block.write(Free { next: self.lists[class].get() }) };
         self.lists[class].set(Some(block));
         self.bytes.set(self.bytes.get() + size_of_class(class));

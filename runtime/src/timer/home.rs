@@ -44,6 +44,7 @@ use super::wheel::{NEVER, Wheel};
 use crossbeam_utils::CachePadded;
 use pirn_sync::primitive::Mutex;
 use pirn_sync::primitive::atomic::{AtomicU64, Ordering};
+use std::cmp::Ordering::{Equal, Greater, Less};
 use std::fmt;
 use std::task::Waker;
 
@@ -52,6 +53,8 @@ use std::task::Waker;
 pub(crate) enum EntryState {
     /// It is pending and will wake the waker that was given.
     Pending,
+    /// As `Pending`; it was for an earlier moment before.
+    PutOff,
     /// It is pending, but for a later moment.
     Later,
     /// It has fired, or was cancelled.
@@ -101,31 +104,38 @@ impl TimerHome {
     ///
     /// It is put off, never brought forward: for that the caller cancels it, and sets another one.
     pub(crate) fn update(&self, key: Key, deadline: u64, waker: &Waker) -> EntryState {
-        match self.put_off(key, deadline, |current| current.will_wake(waker)) {
-            Ok(true) => return EntryState::Pending,
-            Ok(false) => {}
+        let state = match self.put_off(key, deadline, |current| current.will_wake(waker)) {
+            Ok((state, true)) => return state,
+            Ok((state, false)) => state,
             Err(other) => return other,
-        }
+        };
         // Cloned outside the lock (H2); the timer may fire meanwhile, so it is looked up again.
         let mut waker = waker.clone();
         match self.put_off(key, deadline, |current| std::mem::swap(current, &mut waker)) {
-            Ok(()) => EntryState::Pending,
+            Ok(_) => state,
             Err(other) => other,
         }
     }
 
-    fn put_off<R>(&self, key: Key, deadline: u64, f: impl FnOnce(&mut Waker) -> R) -> Result<R, EntryState> {
+    fn put_off<R>(
+        &self,
+        key: Key,
+        deadline: u64,
+        f: impl FnOnce(&mut Waker) -> R,
+    ) -> Result<(EntryState, R), EntryState> {
         let mut guard = self.wheel.lock();
         let wheel = guard.as_mut().ok_or(EntryState::Closed)?;
-        let pending = wheel.deadline(key).ok_or(EntryState::Fired)?;
-        if pending > deadline {
-            return Err(EntryState::Later);
-        }
-        if pending < deadline {
-            wheel.put_off(key, deadline);
-            self.publish(wheel.next_deadline());
-        }
-        wheel.get_mut(key).map(f).ok_or(EntryState::Fired)
+        let state = match wheel.deadline(key).ok_or(EntryState::Fired)?.cmp(&deadline) {
+            Greater => return Err(EntryState::Later),
+            Equal => EntryState::Pending,
+            Less => {
+                wheel.put_off(key, deadline);
+                self.publish(wheel.next_deadline());
+                EntryState::PutOff
+            }
+        };
+        let result = wheel.get_mut(key).map(f).ok_or(EntryState::Fired)?;
+        Ok((state, result))
     }
 
     /// Takes a timer back; true when it was pending.
@@ -144,7 +154,7 @@ impl TimerHome {
     }
 
     /// When to look next, [`u64::MAX`] if nothing is pending: one relaxed load. Never after the earliest
-    /// deadline; before it only if the earliest was cancelled.
+    /// deadline; before it only if the earliest was cancelled or put off.
     #[inline]
     pub(crate) fn next_deadline(&self) -> u64 {
         self.next.load(Ordering::Relaxed)

@@ -135,7 +135,12 @@ impl<T> Wheel<T> {
         let Some(index) = self.entries.find(key) else { return };
         let slot = self.entries[index].slot();
         debug_assert!(deadline >= self.entries[index].deadline);
-        if self.place(deadline) == slot && self.split != Some(slot) {
+        if self.place(deadline) == slot {
+            debug_assert_ne!(
+                self.split,
+                Some(slot),
+                "nothing belongs into the slot that `elapsed` has entered"
+            );
             self.entries[index].deadline = deadline;
         } else {
             self.unlink(index);

@@ -93,6 +93,25 @@ fn a_reset_that_is_not_polled_in_time_is_woken_for_nothing_and_goes_on() {
     });
 }
 
+/// The timer of a sleep that is put off may be due and not have fired: its machine has been busy.
+#[test]
+fn a_reset_to_a_moment_that_has_passed_is_ready_at_once() {
+    in_time(|| {
+        let runtime = crate::Builder::new().procs(1).sysmon(false).build().unwrap();
+        let task = runtime.spawn(async {
+            let mut cx = Context::from_waker(Waker::noop());
+            let mut sleep = sleep(Duration::from_millis(1));
+            assert!(Pin::new(&mut sleep).poll(&mut cx).is_pending());
+            while !sleep.is_elapsed() {
+                std::hint::spin_loop();
+            }
+            sleep.reset(clock::now());
+            assert!(Pin::new(&mut sleep).poll(&mut cx).is_ready());
+        });
+        runtime.block_on(task).unwrap();
+    });
+}
+
 #[test]
 fn a_pending_sleep_says_where_it_was_called() {
     let mut sleep = sleep(LONG);

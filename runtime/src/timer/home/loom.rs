@@ -95,7 +95,7 @@ fn what_is_put_off_has_not_fired_and_fires_later() {
             let home = Arc::clone(&home);
             thread::spawn(move || fire(&home, 5))
         };
-        let put_off = home.update(key, 900, &waker) == EntryState::Pending;
+        let put_off = home.update(key, 900, &waker) == EntryState::PutOff;
         firing.join().unwrap();
         assert_eq!(count.0.load(Ordering::Relaxed), usize::from(!put_off));
         fire(&home, 900);

@@ -67,7 +67,7 @@ fn a_pending_timer_can_be_put_off_and_not_brought_forward() {
     let home = new_home();
     let (count, waker) = counting();
     let (key, _) = home.insert(1_000, waker.clone()).unwrap();
-    assert_eq!(home.update(key, 5_000_000, &waker), EntryState::Pending);
+    assert_eq!(home.update(key, 5_000_000, &waker), EntryState::PutOff);
     assert_eq!(home.update(key, 4_999_999, &waker), EntryState::Later, "it stays where it was");
     assert_eq!(Arc::strong_count(&count), 3, "one timer, one waker");
     assert_eq!(expire(&home, 4_999_999), 0);
