@@ -11,9 +11,8 @@
 //!             –     block         block           –              linked through their own first word,
 //!                     ▼             ▼                            the one freed last comes first
 //!                     –           block ─► block ─► …
-//!
-//! The sizes are those that the C library rounds up to anyway, which puts eight bytes before each block.
 //! ```
+//! The sizes are those that the C library rounds up to anyway, which puts eight bytes before each block.
 //!
 //! # Invariants
 //! - B1. A block on a list is nobody else's: it comes by [`give_back`], and goes by [`take`] or to the allocator.
@@ -28,8 +27,8 @@
 //!
 //! # Where it does not help
 //! A block stays with the thread that frees it. Where one thread starts tasks that end on another one, the blocks pile
-//! up on the other side, up to B3, and each start asks the allocator, as without all this.
-//! The bound is for each thread, those that run blocking jobs included; a thread that ends gives all back.
+//! up on the other side, up to B3, and each start asks the allocator, as without all this. The bound is for each thread,
+//! those that run blocking jobs included; a thread that ends gives all back.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
@@ -65,7 +64,7 @@ thread_local!(static STOCK: Stock = const { Stock::new() });
 /// The class of a layout, if blocks of it are kept. Both are known when the program is compiled.
 #[inline]
 const fn class_of(layout: Layout) -> Option<usize> {
-    let keeps = KEEPS && layout.align() <= ALIGNMENT && layout.size() > 0;
+    let keeps = KEEPS && layout.align() <= ALIGNMENT;
     let class = layout.size().saturating_sub(LEAST).div_ceil(ALIGNMENT);
     if keeps && class < CLASSES { Some(class) } else { None }
 }
