@@ -121,8 +121,7 @@ async fn connection(
 ) {
     // An answer is written at once: to gather small writes would only delay it.
     let _ = stream.set_nodelay(true);
-    // Nodes of its own below the two contexts that all share: what it does often, it does here.
-    let (closing, _not_closing) = closing.with_cancel();
+    // A node of its own, under which its requests come and go; `closing` it only looks at.
     let (alive, _gone) = server.stop.now.with_cancel();
 
     let mut http = http1::Builder::new();

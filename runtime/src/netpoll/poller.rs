@@ -151,6 +151,14 @@ impl Netpoll {
         }
     }
 
+    /// Looks, for `processor`, at what is at home with `other`, which stands still.
+    pub(crate) fn look_for_other(&self, processor: usize, other: usize, ready: &mut Vec<Waker>) {
+        let (own, set) = (self.homes.of_processor(processor), self.homes.of_processor(other));
+        if own != set {
+            self.look(set, ready);
+        }
+    }
+
     /// What `processor`, where `queued` tasks wait, takes over from `other`: its share if the other has much more to
     /// do, everything if nobody has looked since `other` had been looked at `before` times, which is counted anew.
     pub(crate) fn visit(

@@ -1,4 +1,4 @@
-//! The run queue of one processor: first in, first out; its owner pushes and pops, thieves take half.
+//! The run queue of one processor: first in, first out; its owner pushes and pops, thieves take up to half.
 //!
 //! It is crossbeam-deque's FIFO worker (Chase and Lev, "Dynamic Circular Work-Stealing Deque", 2005, as
 //! corrected for weak memory by Lê and others, 2013): an unbounded ring, so a push never fails.
@@ -37,10 +37,10 @@ impl Local {
 }
 
 impl Thief {
-    /// Takes about half of the queue: one task to run now, the rest into `own`.
-    pub(crate) fn steal_half(&self, own: &Local) -> Option<Runnable> {
+    /// Takes up to `most` tasks, and no more than about half of the queue: one to run now, the rest into `own`.
+    pub(crate) fn steal(&self, own: &Local, most: usize) -> Option<Runnable> {
         loop {
-            match self.0.steal_batch_and_pop(&own.0) {
+            match self.0.steal_batch_with_limit_and_pop(&own.0, most) {
                 Steal::Success(task) => return Some(task),
                 Steal::Empty => return None,
                 Steal::Retry => std::hint::spin_loop(),

@@ -67,8 +67,8 @@ impl<T> Clone for Stealer<T> {
 }
 
 impl<T> Stealer<T> {
-    pub(super) fn steal_batch_and_pop(&self, own: &Worker<T>) -> Steal<T> {
-        take(&self.0, own, |len| len.div_ceil(2))
+    pub(super) fn steal_batch_with_limit_and_pop(&self, own: &Worker<T>, limit: usize) -> Steal<T> {
+        take(&self.0, own, |len| len.div_ceil(2).min(limit))
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -11,18 +11,29 @@
 //! ([`thread_state`](super::thread_state)). A window is *crowded* if that was more than a tenth of the time of those
 //! in use.
 //!
+//! # The trial
+//! How fast cores are changes from one moment to the next where they are shared, by more than what is to be found out.
+//! So what is done with fewer processors is compared with what is done with all of them *just before or after*, again and
+//! again:
+//!
 //! ```text
-//!   crowded for some windows in a row, and patience is over: one processor fewer, on trial
+//!   crowded for some windows in a row, and patience is over: a trial of one processor fewer
+//!
+//!     fewer · all   all · fewer   fewer · all   …         blocks of some windows; two are a pair
+//!     └── pair ─┘   └── pair ─┘   └── pair ─┘
+//!          score := score + what the fewer have done more, as a part of the larger, and never more than so much
 //!        │
-//!        ├─► fewer polls after some windows: one more again, patience doubles
-//!        ▼
-//!   the series goes on; while it is crowded still, another one fewer on trial
-//!        │
-//!        ▼
-//!   trust is over, or there have been fewer polls than before the series for a while: all are in use again
-//!        ├─► fewer: patience doubles
-//!        └─► as many: trust doubles
+//!        ├─► the score falls below −VERDICT: as before; patience doubles
+//!        └─► it rises above VERDICT: so many are left unused; while it is crowded still, a trial of another one
+//!               │
+//!               ▼
+//!            trust is over: the same trial again
+//!               ├─► lost: all are in use; patience doubles
+//!               └─► won: trust doubles
 //! ```
+//! It is Wald's sequential test ("Sequential Tests of Statistical Hypotheses", 1945): what is clear is decided at once,
+//! what is not takes longer, and after [`MOST_PAIRS`] the sign decides. That the order turns round from pair to pair
+//! takes a steady drift out; that no pair counts for more than [`MOST_GAIN`] bounds what a jump can do.
 //!
 //! Nobody hears that there is room again: a machine that has a core to itself cannot see whether another one is free.
 //! So trust ends, and doubles each time that it was deserved.
@@ -30,42 +41,45 @@
 //! # Bounds
 //! - C1. One processor at least is in use.
 //! - C2. A poll that lasts ends it at sysmon's next look ([`disperse`](Crowd::disperse)), within milliseconds; so does
-//!   rest. What is withheld delays nothing for longer.
-//! - C3. A wrong guess costs a part of the processors until the loss stands out of the noise, and for [`MOST_TRUST`] at
-//!   most. The other way round, a try that fails costs some 60 ms of a processor, and in the end that once in
-//!   [`MOST_PATIENCE`].
+//!   rest. What is withheld delays nothing for longer. A verdict outlives both: when it is crowded again, and trust is
+//!   not over, no trial is needed.
+//! - C3. A wrong guess costs a part of the processors for [`MOST_TRUST`] at most. The other way round, a trial that
+//!   fails costs that part in half of its windows, and in the end once in [`MOST_PATIENCE`].
+//! - C4. Each trial is against all processors, not against one more than are in use: many small losses are not taken
+//!   for none.
 //!
 //! The number of polls is what can be counted everywhere, not what is done: who finds more to do in each poll polls less
 //! often. That errs towards using all processors.
 //!
 //! # Rejected
-//! To go by the time that machines wait, without a try: it gives one's own share to every stranger. To compare the polls
-//! of single windows: on a machine that others use they differ by a tenth for no reason. To wake fewer machines, and
-//! leave the processors in use: who is awake is not woken, and who has work does not rest.
+//! To go by the time that machines wait, without a trial: it gives one's own share to every stranger. To compare with
+//! what was done before the first trial: a client that was just about to begin, or a core that became faster since, makes
+//! it look good for as long as trust goes on. To wake fewer machines, and leave the processors in use: who is awake is
+//! not woken, and who has work does not rest.
 
 use std::time::{Duration, Instant};
 
 const WINDOW: Duration = Duration::from_millis(10);
 /// A window is crowded if the machines in use waited for more than one such part of their time.
 const CROWDED: u32 = 10;
-/// Crowded windows in a row before a try.
+/// Crowded windows in a row before a trial.
 const IN_A_ROW: u32 = 3;
-/// The first windows of a try do not count: connections and tasks change hands.
+/// The windows of a block, and how many of them do not count: connections and tasks change hands.
+const BLOCK: u32 = 6;
 const SETTLING: u32 = 2;
-/// A try is judged after so many that do.
-const JUDGED: u32 = 4;
-/// Fewer polls than before are as many if what is missing is less than this part of the share of what is withheld: for a
-/// try, which has seen little, and for a series.
-const TRY_LOSS: f64 = 0.15;
-const SERIES_LOSS: f64 = 0.05;
-/// A series is watched for a loss once it has as many windows as tell a loss from noise; without one it goes on.
-const NOTICED: u32 = 16;
-/// How long a series goes on.
-const TRUST: Duration = Duration::from_secs(1);
-const MOST_TRUST: Duration = Duration::from_secs(4);
-/// How long none is made after one that failed.
-const PATIENCE: Duration = Duration::from_millis(250);
-const MOST_PATIENCE: Duration = Duration::from_secs(5);
+/// What the fewer have done less, as a part of the share of what is withheld, is no loss.
+const NO_LOSS: f64 = 0.05;
+/// More or less than that is not seen in one pair.
+const MOST_GAIN: f64 = 0.25;
+/// The score that decides: more than one pair can give.
+const VERDICT: f64 = 0.3;
+const MOST_PAIRS: u32 = 6;
+/// How long a verdict holds.
+const TRUST: Duration = Duration::from_secs(2);
+const MOST_TRUST: Duration = Duration::from_secs(8);
+/// How long there is no trial after one that failed.
+const PATIENCE: Duration = Duration::from_secs(1);
+const MOST_PATIENCE: Duration = Duration::from_secs(8);
 
 /// What has been counted up to a moment.
 #[derive(Clone, Copy, Debug)]
@@ -80,51 +94,74 @@ pub(super) struct Sample {
 #[derive(Debug)]
 pub(super) struct Crowd {
     procs: usize,
-    withheld: usize,
+    /// So many are left unused, by the last verdict.
+    level: usize,
+    /// The verdict waits until it is crowded again.
+    paused: bool,
+    trial: Option<Trial>,
     /// The present window began with it.
     since: Sample,
-    /// The crowded windows up to now, in a row.
-    crowded: Rates,
-    /// Since none was withheld.
-    series: Option<Series>,
-    /// What was withheld last, until it is judged.
-    tried: Option<Try>,
+    /// Crowded windows up to now, in a row.
+    crowded: u32,
+    trusted_until: Instant,
     trust: Duration,
-    /// No try before.
+    /// No trial before.
     patient_until: Instant,
     patience: Duration,
 }
 
-/// Polls a second, in some windows.
-#[derive(Clone, Copy, Debug, Default)]
-struct Rates {
+/// Fewer against all.
+#[derive(Debug)]
+struct Trial {
+    /// So many fewer.
+    level: usize,
+    /// Windows that are over.
     windows: u32,
-    sum: f64,
+    /// Polls a second in the windows of this pair that count, summed up: with fewer, and with all.
+    fewer: f64,
+    all: f64,
+    score: f64,
+    /// It was crowded with all.
+    crowded: bool,
 }
 
-#[derive(Debug)]
-struct Series {
-    before: f64,
-    /// With what is withheld now.
-    since: Rates,
-    until: Instant,
-}
-
-#[derive(Debug)]
-struct Try {
-    before: f64,
-    settling: u32,
-    since: Rates,
-}
-
-impl Rates {
-    fn add(&mut self, rate: f64) {
-        self.windows += 1;
-        self.sum += rate;
+impl Trial {
+    fn new(level: usize) -> Self {
+        Self { level, windows: 0, fewer: 0.0, all: 0.0, score: 0.0, crowded: false }
     }
 
-    fn mean(self) -> f64 {
-        self.sum / f64::from(self.windows.max(1))
+    /// What was seen of the present pair does not count.
+    fn begin_pair_anew(&mut self) {
+        self.windows -= self.windows % (2 * BLOCK);
+        (self.fewer, self.all) = (0.0, 0.0);
+    }
+
+    /// Fewer, all; all, fewer; and so on.
+    fn is_of_fewer(&self) -> bool {
+        matches!(self.windows / BLOCK % 4, 0 | 3)
+    }
+
+    /// A window is over. Whether the fewer have done as much, once that is decided.
+    fn observe(&mut self, rate: f64, crowded: bool, procs: usize) -> Option<bool> {
+        let counts = self.windows % BLOCK >= SETTLING;
+        match self.is_of_fewer() {
+            true if counts => self.fewer += rate,
+            false if counts => {
+                self.all += rate;
+                self.crowded |= crowded;
+            }
+            _ => {}
+        }
+        self.windows += 1;
+        if !self.windows.is_multiple_of(2 * BLOCK) {
+            return None;
+        }
+        let gain = (self.fewer - self.all) / self.fewer.max(self.all).max(1.0);
+        let no_loss = NO_LOSS * self.level as f64 / procs as f64;
+        self.score += (gain + no_loss).clamp(-MOST_GAIN, MOST_GAIN);
+        (self.fewer, self.all) = (0.0, 0.0);
+        let decided = self.score.abs() >= VERDICT || self.windows == 2 * BLOCK * MOST_PAIRS;
+        decided.then_some(self.score >= 0.0)
     }
 }
 
@@ -132,11 +169,12 @@ impl Crowd {
     pub(super) fn new(now: Sample, procs: usize) -> Self {
         Self {
             procs,
-            withheld: 0,
+            level: 0,
+            paused: false,
+            trial: None,
             since: now,
-            crowded: Rates::default(),
-            series: None,
-            tried: None,
+            crowded: 0,
+            trusted_until: now.at,
             trust: TRUST,
             patient_until: now.at,
             patience: PATIENCE,
@@ -148,122 +186,114 @@ impl Crowd {
         now.duration_since(self.since.at) >= WINDOW
     }
 
-    /// Whether any processor is to be left unused.
-    pub(super) fn withholds(&self) -> bool {
-        self.withheld > 0
+    /// How many processors are to be left unused.
+    pub(super) fn withheld(&self) -> usize {
+        match &self.trial {
+            _ if self.paused => 0,
+            Some(trial) => {
+                if trial.is_of_fewer() {
+                    trial.level
+                } else {
+                    0
+                }
+            }
+            None => self.level,
+        }
     }
 
-    /// A poll lasts: all are in use again (C2). What was not judged yet, or would not stand, has failed.
+    /// A poll lasts: all are in use again (C2). A trial that this ends has failed.
     pub(super) fn disperse(&mut self, now: Instant) {
-        if self.tried.is_some() || self.series_has_failed() {
+        if self.trial.take().is_some() {
             self.be_patient(now);
         }
-        self.use_all();
+        self.pause();
     }
 
     /// Nothing runs: all are in use again. What was learnt holds: a burst that follows tries nothing sooner.
     pub(super) fn rest(&mut self, now: Instant) {
         self.since.at = now;
-        self.use_all();
+        if let Some(trial) = &mut self.trial {
+            trial.begin_pair_anew();
+        }
+        self.pause();
+    }
+
+    fn pause(&mut self) {
+        self.paused = true;
+        self.crowded = 0;
     }
 
     /// A window is over. How many of `procs` processors are to be left unused from now on.
     pub(super) fn observe(&mut self, now: Sample, procs: usize) -> usize {
-        if procs != self.procs {
-            self.procs = procs;
-            self.use_all();
-        }
         let window = now.at.duration_since(self.since.at);
         let rate = now.polls.saturating_sub(self.since.polls) as f64 / window.as_secs_f64();
         let waited = now.waited.saturating_sub(self.since.waited);
         self.since = now;
-        if waited * CROWDED <= window * self.in_use() as u32 {
-            self.crowded = Rates::default();
-        } else if self.tried.is_none() {
-            self.crowded.add(rate);
+        if procs != self.procs {
+            self.procs = procs;
+            self.level = 0;
+            self.trial = None;
+            self.crowded = 0;
+            return 0;
         }
-        match (&mut self.tried, &mut self.series) {
-            (Some(tried), _) if tried.settling > 0 => tried.settling -= 1,
-            (Some(tried), _) => tried.since.add(rate),
-            (None, Some(series)) => series.since.add(rate),
-            (None, None) => {}
-        }
-        self.decide(now.at);
-        self.withheld
-    }
-
-    fn decide(&mut self, now: Instant) {
-        if !self.judge(now) {
-            return;
-        }
-        if let Some(series) = &self.series {
-            let has_failed = self.series_has_failed();
-            if now >= series.until || has_failed && series.since.windows >= NOTICED {
-                if has_failed {
-                    self.be_patient(now);
-                } else {
-                    self.trust = (2 * self.trust).min(MOST_TRUST);
-                    self.patience = PATIENCE;
+        let crowded = waited * CROWDED > window * (procs - self.withheld()) as u32;
+        match &mut self.trial {
+            Some(trial) if !self.paused => {
+                if let Some(won) = trial.observe(rate, crowded, procs) {
+                    self.end_trial(won, now.at);
                 }
-                self.use_all();
+            }
+            _ => {
+                self.crowded = if crowded { self.crowded + 1 } else { 0 };
+                self.decide(now.at);
             }
         }
-        // C1.
-        if self.crowded.windows >= IN_A_ROW && self.in_use() > 1 && now >= self.patient_until {
-            self.try_fewer(now);
+        self.withheld()
+    }
+
+    fn end_trial(&mut self, won: bool, now: Instant) {
+        let Some(trial) = self.trial.take() else { return };
+        self.crowded = 0;
+        let again = trial.level == self.level;
+        if won && trial.crowded {
+            self.trust = if again { (2 * self.trust).min(MOST_TRUST) } else { TRUST };
+            self.level = trial.level;
+            self.trusted_until = now + self.trust;
+            self.patience = PATIENCE;
+            return;
+        }
+        if again {
+            self.level = 0;
+        }
+        if !won {
+            self.be_patient(now);
         }
     }
 
-    /// False while a try has not been judged.
-    fn judge(&mut self, now: Instant) -> bool {
-        let Some(tried) = self.tried.take_if(|tried| tried.since.windows >= JUDGED) else {
-            return self.tried.is_none();
-        };
-        // It was one more.
-        let least = tried.before * (1.0 - TRY_LOSS / (self.in_use() + 1) as f64);
-        if tried.since.mean() >= least {
-            self.series.iter_mut().for_each(|series| series.since = tried.since);
-            return true;
+    /// No trial is going on.
+    fn decide(&mut self, now: Instant) {
+        let over = self.level > 0 && now >= self.trusted_until;
+        if over && !self.paused {
+            self.trial = Some(Trial::new(self.level));
+        } else if self.crowded >= IN_A_ROW {
+            if over {
+                self.level = 0;
+            }
+            let resumes = self.paused && (self.level > 0 || self.trial.is_some());
+            self.paused = false;
+            // C1.
+            if !resumes && now >= self.patient_until && self.level + 1 < self.procs {
+                self.trial = Some(Trial::new(self.level + 1));
+            }
+            if resumes || self.trial.is_some() {
+                self.crowded = 0;
+            }
         }
-        self.withheld -= 1;
-        if self.withheld == 0 {
-            self.use_all();
-        }
-        self.be_patient(now);
-        true
-    }
-
-    fn try_fewer(&mut self, now: Instant) {
-        let before = std::mem::take(&mut self.crowded).mean();
-        let until = now + self.trust;
-        let series = self.series.get_or_insert(Series { before, since: Rates::default(), until });
-        series.since = Rates::default();
-        self.tried = Some(Try { before, settling: SETTLING, since: Rates::default() });
-        self.withheld += 1;
-    }
-
-    fn in_use(&self) -> usize {
-        self.procs - self.withheld
-    }
-
-    fn series_has_failed(&self) -> bool {
-        self.series.as_ref().is_some_and(|series| {
-            let least = series.before * (1.0 - SERIES_LOSS * self.withheld as f64 / self.procs as f64);
-            series.since.windows > 0 && series.since.mean() < least
-        })
     }
 
     fn be_patient(&mut self, now: Instant) {
         self.patient_until = now + self.patience;
         self.patience = (2 * self.patience).min(MOST_PATIENCE);
-        self.trust = TRUST;
-    }
-
-    fn use_all(&mut self) {
-        self.withheld = 0;
-        self.series = None;
-        self.tried = None;
-        self.crowded = Rates::default();
     }
 }
 

@@ -75,6 +75,7 @@ impl Context {
     pub(super) fn hold(&self, processor: Box<Processor>) {
         host::install(Some(processor.remote.stuck.please_yield.get()));
         processor.remote.stuck.held_by(self.thread);
+        processor.remote.pace.begin_anew();
         let before = self.processor.replace(Some(processor));
         debug_assert!(before.is_none(), "a machine holds one processor at most");
     }

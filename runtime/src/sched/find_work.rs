@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!   every 61st time  a share of the injector first, then the local queue; before that a look at the network and
-//!                    all timers, and a visit to another processor
+//!                    all timers, and a visit to another processor (with descriptors about, every 8th time)
 //!   1  next          the task that was woken last
 //!   2  local queue
 //!   3  own timers    those that are due go to the local queue; every 16th time before 1
 //!   4  injector      a fair share: its length divided by the processors, in one batch
 //!   5  netpoller     without waiting: its own set, then the others'
-//!   6  steal         half of a victim's queue, four rounds over all processors from a random start; in the
+//!   6  steal         a share of a victim's queue, half at most ([`pace`](super::pace)), four rounds over all processors from a random start; in the
 //!                    last round also timers that are due, and a victim's next if it lay there all the while
 //! ```
 //!
@@ -17,7 +17,8 @@
 //! injector, and a pair of tasks that hand `next` to each other must not starve the local queue.
 //!
 //! Why visits: who always has something to do would never look for what others cannot get done
-//! ([`visit`](super::visit)).
+//! ([`visit`](super::visit)). Often where there are descriptors: a peer waits for an answer while the kernel has taken a
+//! machine's core away, and what its processor has in hand is late by that and by two visits.
 //!
 //! Why `next` is robbed so late: its owner will most likely take it within a microsecond, and a task that is
 //! stolen while its waker is about to wait for it costs two cache misses and a wake-up. When it lay there in
@@ -25,6 +26,7 @@
 
 use super::current::Context;
 use super::processor::{Peers, Processor, Remote};
+use super::visit::Visitor;
 use crate::task::Runnable;
 use std::sync::Arc;
 
@@ -32,6 +34,10 @@ use std::sync::Arc;
 const FAIRNESS_TICK: u32 = 61;
 /// Own timers are looked at once in so many times while there is other work.
 const TIMER_TICK: u32 = 16;
+/// Another processor is visited once in so many times while there are descriptors, by one that has not this many tasks of
+/// its own waiting.
+const VISIT_TICK: u32 = 8;
+const MANY: usize = 64;
 const ROUNDS: usize = 4;
 /// A queue of so many has the least room that it ever has: more of it comes and goes with an allocation.
 const SHORT: usize = 64;
@@ -53,14 +59,21 @@ impl Context {
         })?;
         if tick.is_multiple_of(FAIRNESS_TICK) {
             self.look_at_network(Scope::Own);
-            self.visit_another();
+            self.visit_another(Visitor::Thorough);
             self.expire_all_timers();
-            self.with_processor(|processor| processor.remote.counters.new_slice());
+            let now = self.shared.now();
+            self.with_processor(|processor| {
+                processor.remote.counters.new_slice();
+                processor.remote.pace.note(FAIRNESS_TICK, now);
+            });
             if let Some(task) = self.take_share().or_else(|| self.pop_local()) {
                 return Some(task);
             }
-        } else if tick.is_multiple_of(TIMER_TICK) {
-            self.expire_own_timers();
+        } else if tick.is_multiple_of(VISIT_TICK) {
+            self.visit_in_passing();
+            if tick.is_multiple_of(TIMER_TICK) {
+                self.expire_own_timers();
+            }
         }
         if let Some(task) = self.with_processor(Processor::take_first)? {
             return Some(task);
@@ -115,6 +128,15 @@ impl Context {
         self.wake_due();
     }
 
+    /// Looks after another processor, unless there are no descriptors, or as much waits here.
+    fn visit_in_passing(&self) {
+        if !self.shared.netpoll.is_empty()
+            && self.with_processor(|processor| processor.queue.len() < MANY) == Some(true)
+        {
+            self.visit_another(Visitor::Passing);
+        }
+    }
+
     /// Looks at the other processors.
     fn search(&self) -> Option<Runnable> {
         if !self.has_processor() {
@@ -147,7 +169,7 @@ impl Context {
         seen.extend(victims().map(|victim| victim.peek_next()));
         for round in 1..=ROUNDS {
             for (victim, &seen) in victims().zip(&*seen) {
-                let stolen = victim.thief.steal_half(&own.queue).or_else(|| rob(victim, seen, round));
+                let stolen = victim.steal(&own.queue).or_else(|| rob(victim, seen, round));
                 if stolen.is_some() {
                     own.remote.counters.stole();
                     return stolen;

@@ -4,13 +4,13 @@
 //!                spawn, wake from outside ──► injector ──┐
 //!                                                        ▼
 //!   machine ══ holds ══► processor [next │ local queue │ timers] ──► run one task ──┐
-//!      ▲                     ▲      steal half ▲                                    │
+//!      ▲                     ▲         steal   ▲                                    │
 //!      │                     └───── other machines' processors       wake from inside: next
 //!   parked, or waits in the netpoller with the next deadline, or runs a blocking job
 //! ```
 //!
 //! Reading order: [`processor`] (what the right to run consists of) → [`worker`] (the loop) →
-//! [`find_work`] (the order of looking) → [`visit`] (what the busy do for others) → [`idle`] (who searches, who is
+//! [`find_work`] (the order of looking) → [`pace`] (how much a thief takes) → [`visit`] (what the busy do for others) → [`idle`] (who searches, who is
 //! woken; the proof) → [`machine`] (threads: what each is to do) → [`waiting`] (those that have nothing to do) →
 //! [`netwait`] (the one of them that waits for the network) → [`blocking`] → [`handoff`] → [`timers`] →
 //! [`thread_state`] (what the kernel says of a thread) → [`sysmon`] (who watches the machines) → [`stuck`] (a
@@ -28,6 +28,7 @@ pub(crate) mod handoff;
 mod idle;
 mod machine;
 mod netwait;
+mod pace;
 mod processor;
 mod resize;
 mod roster;

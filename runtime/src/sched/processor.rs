@@ -25,6 +25,7 @@
 //! | `next`, first look | Relaxed | – | only tells whether to exchange | – |
 //! | `polls` and the other counters | Relaxed, written by the owner alone | – | sysmon and metrics read them as advice | – |
 
+use super::pace::Pace;
 use super::roster::Roster;
 use super::stuck::Stuck;
 use super::visit::Visit;
@@ -55,8 +56,9 @@ pub(super) struct Peers {
     pub(super) list: Arc<[Arc<Remote>]>,
     /// Room for what a thief saw in each `next` slot.
     pub(super) seen: Vec<usize>,
-    /// Whom it has visited last, and what it saw at each.
+    /// Whom it has visited last, thoroughly and in passing, and what it saw at each.
     pub(super) turn: usize,
+    pub(super) passing: usize,
     pub(super) visits: Vec<Visit>,
     /// When the last round of visits began, and when this one did.
     pub(super) rounds: [u64; 2],
@@ -70,6 +72,7 @@ pub(crate) struct Remote {
     pub(super) thief: Thief,
     pub(super) timers: Arc<TimerHome>,
     pub(super) counters: Counters,
+    pub(super) pace: Pace,
     pub(super) stuck: Stuck,
 }
 
@@ -170,6 +173,7 @@ impl Processor {
             thief: queue.thief(),
             timers: Arc::new(TimerHome::new(epoch)),
             counters: Counters::default(),
+            pace: Pace::default(),
             stuck: Stuck::new(),
         });
         Box::new(Self {
@@ -182,6 +186,7 @@ impl Processor {
                 list: Arc::new([]),
                 seen: Vec::new(),
                 turn: index,
+                passing: index,
                 visits: Vec::new(),
                 rounds: [0; 2],
             }),
@@ -248,6 +253,11 @@ impl Remote {
         let taken = NonNull::new(self.next.swap(ptr::null_mut(), Ordering::Relaxed))?;
         // SAFETY: P2: the exchange took it out.
         Some(unsafe { Runnable::from_ptr(taken) })
+    }
+
+    /// Takes a share of the queue: one task to run now, the rest into `own`.
+    pub(super) fn steal(&self, own: &Local) -> Option<Runnable> {
+        self.thief.steal(own, self.pace.share())
     }
 
     /// The address in the slot, 0 if there is none: to be compared with later, never followed.

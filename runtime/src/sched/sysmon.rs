@@ -311,7 +311,7 @@ impl Shared {
         let processors = self.roster.list();
         processors.iter().for_each(|remote| waits.see(remote.stuck.thread()));
         // A machine that has lost its core looks as if its poll lasted: that is no reason not to begin.
-        if lasting && crowd.withholds() {
+        if lasting && crowd.withheld() > 0 {
             crowd.disperse(now);
             self.withhold(0);
         } else if crowd.is_due(now) {

@@ -29,7 +29,7 @@ impl Played {
         let end = self.now.at + time;
         let mut withheld = Vec::new();
         while self.now.at < end {
-            let (polls, waited) = world(self.crowd.withheld);
+            let (polls, waited) = world(self.crowd.withheld());
             withheld.push(self.window(polls, waited));
         }
         withheld
@@ -73,7 +73,7 @@ fn one_crowded_window_is_no_crowd() {
 fn beside_a_client_one_is_withheld_nearly_always() {
     let mut played = Played::new(2);
     let withheld = played.play(Duration::from_secs(60), beside_a_client);
-    assert!(part(&withheld, 1) > 0.97, "{}", part(&withheld, 1));
+    assert!(part(&withheld, 1) > 0.95, "{}", part(&withheld, 1));
     let first = withheld.iter().position(|&withheld| withheld == 1).unwrap();
     assert!(first < 5, "it took {first} windows");
 }
@@ -92,7 +92,7 @@ fn when_the_client_has_gone_all_are_in_use_again_in_seconds() {
     played.play(Duration::from_secs(30), beside_a_client);
     let after = played.play(Duration::from_secs(30), |withheld| (2_000 - 1_000 * withheld as u64, 0.0));
     let last = after.iter().rposition(|&withheld| withheld > 0).map_or(0, |last| last + 1);
-    assert!(WINDOW * last as u32 <= MOST_TRUST + WINDOW, "{last} windows");
+    assert!(WINDOW * last as u32 <= MOST_TRUST + WINDOW * 2 * BLOCK * MOST_PAIRS, "{last} windows");
 }
 
 #[test]
@@ -111,14 +111,17 @@ fn a_large_crowd_makes_more_room_and_never_all() {
 fn what_lasts_ends_it_and_a_try_that_it_ends_has_failed() {
     let mut played = Played::new(2);
     played.play(Duration::from_secs(1), beside_a_client);
-    assert_eq!(played.crowd.withheld, 1);
+    assert_eq!(played.crowd.withheld(), 1);
     played.crowd.disperse(played.now.at);
-    assert_eq!(played.crowd.withheld, 0);
+    assert_eq!(played.crowd.withheld(), 0);
     let again = played.play(WINDOW * IN_A_ROW, beside_a_client);
-    assert_eq!(again, [0, 0, 1], "what was seen to be good is tried again at once");
+    assert_eq!(again, [0, 0, 1], "what was seen to be good is done again at once");
+
+    let mut played = Played::new(2);
+    played.play(WINDOW * IN_A_ROW, beside_a_client);
     played.crowd.disperse(played.now.at);
     let waits = played.play(PATIENCE - WINDOW, beside_a_client);
-    assert_eq!(part(&waits, 0), 1.0);
+    assert_eq!(part(&waits, 0), 1.0, "a trial that it ends has failed");
     assert_eq!(part(&played.play(2 * WINDOW, beside_a_client), 0), 0.0);
 }
 
@@ -128,8 +131,8 @@ fn another_number_of_processors_begins_anew() {
     for windows in 0..20 {
         for procs in [1, 2, 5] {
             let mut played = Played::new(8);
-            played.play(Duration::from_millis(100), |_| (1_000, 8.0));
-            assert!(played.crowd.withholds());
+            played.play(Duration::from_millis(50), |_| (1_000, 8.0));
+            assert!(played.crowd.withheld() > 0);
             for _ in 0..windows {
                 played.window(1, 0.0);
             }
@@ -149,7 +152,7 @@ fn many_small_losses_are_not_one_small_loss() {
         let mut all = 0.0;
         let windows = 12_000;
         for _ in 0..windows {
-            let left = 1.0 - 0.14 * played.crowd.withheld as f64 / procs as f64;
+            let left = 1.0 - 0.14 * played.crowd.withheld() as f64 / procs as f64;
             all += left;
             played.window((10_000.0 * left) as u64, procs as f64);
         }
@@ -163,10 +166,10 @@ fn polls_that_last_do_not_hide_a_loss() {
     let mut played = Played::new(2);
     let mut all = 0.0;
     for window in 0..6_000 {
-        let left = 1.0 - 0.07 * played.crowd.withheld as f64;
+        let left = 1.0 - 0.07 * played.crowd.withheld() as f64;
         all += left;
         played.window((10_000.0 * left) as u64, 1.0);
-        if window % 30 == 0 && played.crowd.withholds() {
+        if window % 30 == 0 && played.crowd.withheld() > 0 {
             played.crowd.disperse(played.now.at);
         }
     }
@@ -184,24 +187,32 @@ fn rest_is_no_reason_to_try_again() {
         windows += burst.len() as f64;
         played.now.at += Duration::from_millis(60);
         played.crowd.rest(played.now.at);
-        assert!(!played.crowd.withholds());
+        assert!(played.crowd.withheld() == 0);
     }
     assert!(tried / windows < 0.05, "{}", tried / windows);
 }
 
 /// What is done, of what the better choice would do at each moment, where withholding one makes the rate `fewer` times
-/// what it is, and windows differ by a seventh for no reason. A client comes for two seconds, again and again.
+/// what it is. Windows differ by a seventh for no reason, and cores are half as fast again for a while, and then not. A
+/// client comes for two seconds, again and again, and takes a moment to begin.
 fn done_in_noise(fewer: f64) -> f64 {
     let (mut done, mut windows) = (0.0, 0.0);
     for seed in 1..=20 {
         let random = pirn_sync::random::Random::new(seed);
         let noise = || (0..4).map(|_| f64::from(random.below(1_000))).sum::<f64>() / 4_000.0 + 0.5;
         let mut played = Played::new(2);
+        let (mut speed, mut lasts) = (1.0, 0);
         for _ in 0..10 {
+            let mut begun = 0.25;
             played.play(Duration::from_secs(2), |withheld| {
+                if lasts == 0 {
+                    (speed, lasts) = (2.5 - speed, 5 + random.below(60));
+                }
+                lasts -= 1;
+                begun = f64::min(begun + 0.15, 1.0);
                 let rate = if withheld == 0 { 1.0 } else { fewer };
                 (done, windows) = (done + rate, windows + 1.0);
-                ((1_000.0 * rate * noise()) as u64, 0.6)
+                ((1_000.0 * rate * noise() * speed * begun) as u64, 0.6)
             });
             played.now.at += Duration::from_millis(60);
             played.crowd.rest(played.now.at);
@@ -212,8 +223,9 @@ fn done_in_noise(fewer: f64) -> f64 {
 
 #[test]
 fn noise_is_neither_taken_for_a_loss_nor_hides_one() {
-    for fewer in [0.85, 0.93, 1.12] {
+    for fewer in [0.75, 0.85, 0.93, 1.12, 1.25] {
         let done = done_in_noise(fewer);
-        assert!(done > 0.985, "{done} where one fewer does {fewer}");
+        eprintln!("{fewer} {done}");
+        assert!(done > 0.96, "{done} where one fewer does {fewer}");
     }
 }
