@@ -314,7 +314,7 @@ fn product(procs: usize) {
         }
         LIVE.load(Ordering::SeqCst)
     };
-    // What threads keep of ended tasks is bounded, a mebibyte each, and grows until then.
+    // What is kept of ended tasks is bounded, and grows until then.
     let mut before = round();
     let has_settled = (0..ROUNDS).any(|_| {
         let after = round();

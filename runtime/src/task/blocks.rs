@@ -1,16 +1,20 @@
-//! Where tasks lie: blocks of memory from the system's allocator, of which each thread keeps those that it freed last.
+//! Where tasks lie: blocks of memory from the system's allocator, kept when they are freed for the tasks that come next.
 //!
 //! A task is born and dies with one block. To ask the allocator for it and to give it back was a quarter of all that is
 //! done for a task which does nothing; and a block that was given back a moment ago is still in this core's cache, while
 //! the allocator has many to choose from. So a thread that frees a small block keeps it, and the next task of about that
-//! size that it starts lies there.
+//! size that it starts lies there. And since tasks often end on another thread than the one that started them, what a
+//! thread has too much of another one gets, a bundle at a time: the magazines and the depot of Bonwick and Adams
+//! ("Magazines and Vmem", 2001).
 //!
 //! ```text
 //!   class     8      24     …     104     …     504 bytes        rounded up; what is larger is not kept
-//!             ▼       ▼             ▼             ▼
-//!             –     block         block           –              linked through their own first word,
-//!                     ▼             ▼                            the one freed last comes first
-//!                     –           block ─► block ─► …
+//!   thread    –      open         open          –                some blocks, linked through their first word
+//!                                 full                           a bundle of BUNDLE blocks
+//!                                 │  ▲
+//!                 open and full? ─┘  └─ neither?
+//!                                 ▼  │
+//!   depot     –      –            bundle ─► bundle ─► …          of all threads, linked through their second word
 //! ```
 //! The sizes are those that the C library rounds up to anyway, which puts eight bytes before each block.
 //!
@@ -18,24 +22,30 @@
 //! - B1. A block on a list is nobody else's: it comes by [`give_back`], and goes by [`take`] or to the allocator.
 //! - B2. All blocks of a class have the size of the class and the alignment [`ALIGNMENT`], and are asked for and
 //!   returned as such.
-//! - B3. `bytes` is what all lists hold together: no more than [`MOST`], about as much as a core's own cache.
-//! - B4. The allocator is called only while all lists are as B1 to B3 say: it may be the program's own.
+//! - B3. A thread keeps two bundles of a class at most, about as much as a core's own cache if it has all of them; the
+//!   depot no more than [`MOST`] bytes.
+//! - B4. The allocator is called only while all lists are as B1 to B3 say, and the depot's lock is free: it may be the
+//!   program's own.
 //!
-//! # When all is full
-//! Then each block that comes drives another one out, class by class. So what a program needed once makes way for what it
-//! needs now.
+//! # When the depot is full
+//! Then each bundle that comes drives others out, class by class. So what a program needed once makes way for what it
+//! needs now. A thread that ends gives all back.
 //!
-//! # Where it does not help
-//! A block stays with the thread that frees it. Where one thread starts tasks that end on another one, the blocks pile
-//! up on the other side, up to B3, and each start asks the allocator, as without all this. The bound is for each thread,
-//! those that run blocking jobs included; a thread that ends gives all back.
+//! # Orderings
+//! Blocks change threads under the depot's lock. `bundles` is `Relaxed`: who reads an old number asks the allocator, or the
+//! depot in vain.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// A thread keeps no more than so many bytes.
-const MOST: usize = 1 << 20;
+use parking_lot::Mutex;
+
+/// The depot keeps no more than so many bytes.
+const MOST: usize = 4 << 20;
+/// So many blocks change threads at once.
+const BUNDLE: usize = 64;
 /// The distance between two classes, and the alignment of all.
 const ALIGNMENT: usize = 16;
 /// The size of the first class.
@@ -49,17 +59,42 @@ type Link = Option<NonNull<Free>>;
 /// A block that nobody uses.
 struct Free {
     next: Link,
+    /// Of the first block of a bundle in the depot: the next bundle.
+    next_bundle: Link,
+}
+
+/// What a thread keeps of one class.
+struct Kept {
+    open: Cell<Link>,
+    /// How many blocks `open` has: no more than a bundle.
+    count: Cell<usize>,
+    /// A bundle, or none.
+    full: Cell<Link>,
 }
 
 /// The blocks that a thread keeps.
-struct Stock {
-    lists: [Cell<Link>; CLASSES],
-    bytes: Cell<usize>,
-    /// The class that makes room next.
-    hand: Cell<usize>,
+struct Stock([Kept; CLASSES]);
+
+/// The bundles that no thread keeps.
+struct Depot {
+    shelves: Mutex<Shelves>,
+    /// How many bundles of each class there are, for those who would find none.
+    bundles: [AtomicUsize; CLASSES],
 }
 
-thread_local!(static STOCK: Stock = const { Stock::new() });
+struct Shelves {
+    lists: [Link; CLASSES],
+    bytes: usize,
+    /// The class that makes room next.
+    hand: usize,
+}
+
+// SAFETY: the blocks that it points to are nobody else's (B1).
+unsafe impl Send for Shelves {}
+
+thread_local!(static STOCK: Stock = const { Stock([const { Kept::new() }; CLASSES]) });
+
+static DEPOT: Depot = Depot::new();
 
 /// The class of a layout, if blocks of it are kept. Both are known when the program is compiled.
 #[inline]
@@ -87,7 +122,7 @@ pub(super) fn take<T>() -> NonNull<T> {
         return ask_for(Layout::new::<T>()).cast();
     };
     // In the thread's last moments there is no stock any more.
-    match STOCK.try_with(|stock| stock.pop(class)) {
+    match STOCK.try_with(|stock| stock.0[class].pop(class)) {
         Ok(Some(block)) => block.cast(),
         _ => ask_for(layout_of_class(class)).cast(),
     }
@@ -105,9 +140,9 @@ pub(super) unsafe fn give_back<T>(block: NonNull<T>) {
     };
     let block = block.cast();
     // SAFETY: the caller's promise, and B2.
-    if STOCK.try_with(|stock| unsafe { stock.keep(block, class) }).is_err() {
+    if STOCK.try_with(|stock| unsafe { stock.0[class].keep(block, class) }).is_err() {
         // SAFETY: as above, and no stock has it.
-        unsafe { release(block, class) };
+        unsafe { dealloc(block.as_ptr().cast(), layout_of_class(class)) };
     }
 }
 
@@ -118,28 +153,42 @@ fn ask_for(layout: Layout) -> NonNull<u8> {
     NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
-/// Returns a block to the allocator.
+/// Returns a list of blocks to the allocator.
 ///
 /// # Safety
-/// It is of this class (B2), and nobody uses it any more.
+/// They are of this class (B2), and nobody uses them any more.
 #[cold]
-unsafe fn release(block: NonNull<Free>, class: usize) {
-    // SAFETY: the caller's promise.
-    unsafe { dealloc(block.as_ptr().cast(), layout_of_class(class)) }
+unsafe fn release(mut list: Link, class: usize) {
+    while let Some(block) = list {
+        // SAFETY: B1: it is on a list, so its first word is a link; and the caller's promise.
+        unsafe {
+            list = block.as_ref().next;
+            dealloc(block.as_ptr().cast(), layout_of_class(class));
+        }
+    }
 }
 
-impl Stock {
+impl Kept {
     const fn new() -> Self {
-        Self { lists: [const { Cell::new(None) }; CLASSES], bytes: Cell::new(0), hand: Cell::new(0) }
+        Self { open: Cell::new(None), count: Cell::new(0), full: Cell::new(None) }
     }
 
     #[inline]
     fn pop(&self, class: usize) -> Link {
-        let first = self.lists[class].get()?;
+        let first = self.open.get().or_else(|| self.open_another(class))?;
         // SAFETY: B1: it is on the list, so its first word is a link.
-        self.lists[class].set(unsafe { first.as_ref() }.next);
-        self.bytes.set(self.bytes.get() - size_of_class(class));
+        self.open.set(unsafe { first.as_ref() }.next);
+        self.count.set(self.count.get() - 1);
         Some(first)
+    }
+
+    /// The next bundle, now the open list.
+    #[cold]
+    fn open_another(&self, class: usize) -> Link {
+        let bundle = self.full.take().or_else(|| DEPOT.take(class))?;
+        self.count.set(BUNDLE);
+        self.open.set(Some(bundle));
+        Some(bundle)
     }
 
     /// Keeps a block, and makes room for it first (B3).
@@ -148,31 +197,86 @@ impl Stock {
     /// It is of this class (B2), and nobody else's (B1).
     #[inline]
     unsafe fn keep(&self, block: NonNull<Free>, class: usize) {
-        while self.bytes.get() + size_of_class(class) > MOST {
-            self.drive_out();
+        if self.count.get() == BUNDLE {
+            self.close(class);
         }
         // SAFETY: nobody else's, and large enough: see `take`.
-        unsafe { block.write(Free { next: self.lists[class].get() }) };
-        self.lists[class].set(Some(block));
-        self.bytes.set(self.bytes.get() + size_of_class(class));
+        unsafe { block.write(Free { next: self.open.get(), next_bundle: None }) };
+        self.open.set(Some(block));
+        self.count.set(self.count.get() + 1);
     }
 
-    /// Returns one block to the allocator.
+    /// The open list is a bundle: a new one begins, and the bundle before goes to the depot.
     #[cold]
-    fn drive_out(&self) {
-        let class = self.hand.get();
-        match self.pop(class) {
-            // SAFETY: B1: it has just left its list.
-            Some(block) => unsafe { release(block, class) },
-            None => self.hand.set((class + 1) % CLASSES),
+    fn close(&self, class: usize) {
+        self.count.set(0);
+        let before = self.full.replace(self.open.take());
+        if let Some(bundle) = before {
+            // SAFETY: it was full, and is on no list of this thread any more.
+            unsafe { DEPOT.keep(bundle, class) };
+        }
+    }
+}
+
+impl Depot {
+    const fn new() -> Self {
+        let shelves = Shelves { lists: [None; CLASSES], bytes: 0, hand: 0 };
+        Self { shelves: Mutex::new(shelves), bundles: [const { AtomicUsize::new(0) }; CLASSES] }
+    }
+
+    /// A bundle, if there is one.
+    fn take(&self, class: usize) -> Link {
+        if self.bundles[class].load(Relaxed) == 0 {
+            return None;
+        }
+        self.pop(&mut self.shelves.lock(), class)
+    }
+
+    fn pop(&self, shelves: &mut Shelves, class: usize) -> Link {
+        let bundle = shelves.lists[class]?;
+        // SAFETY: B1: it is the first of a bundle that nobody else has.
+        shelves.lists[class] = unsafe { bundle.as_ref() }.next_bundle;
+        shelves.bytes -= BUNDLE * size_of_class(class);
+        self.bundles[class].fetch_sub(1, Relaxed);
+        Some(bundle)
+    }
+
+    /// Keeps a bundle, and makes room for it first (B3).
+    ///
+    /// # Safety
+    /// It is a bundle of this class, and nobody else's (B1).
+    unsafe fn keep(&self, mut bundle: NonNull<Free>, class: usize) {
+        let size = BUNDLE * size_of_class(class);
+        loop {
+            let mut shelves = self.shelves.lock();
+            if shelves.bytes + size <= MOST {
+                // SAFETY: nobody else's.
+                unsafe { bundle.as_mut() }.next_bundle = shelves.lists[class].replace(bundle);
+                shelves.bytes += size;
+                self.bundles[class].fetch_add(1, Relaxed);
+                return;
+            }
+            let class = shelves.hand;
+            let driven_out = self.pop(&mut shelves, class);
+            if driven_out.is_none() {
+                shelves.hand = (class + 1) % CLASSES;
+            }
+            drop(shelves);
+            // SAFETY: B1: it has just left its list. B4: the lock is free.
+            unsafe { release(driven_out, class) };
         }
     }
 }
 
 impl Drop for Stock {
     fn drop(&mut self) {
-        while self.bytes.get() > 0 {
-            self.drive_out();
+        for (class, kept) in self.0.iter().enumerate() {
+            // SAFETY: B1, B2; the thread has no use for them any more.
+            unsafe {
+                release(kept.open.take(), class);
+                release(kept.full.take(), class);
+            }
+            kept.count.set(0);
         }
     }
 }
