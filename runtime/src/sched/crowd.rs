@@ -19,7 +19,7 @@
 //! ```text
 //!   crowded for some windows in a row, and patience is over: a trial of one processor fewer
 //!
-//!     fewer · all   all · fewer   fewer · all   …         blocks of some windows; two are a pair
+//!     all · fewer   fewer · all   all · fewer   …         blocks of some windows; two are a pair
 //!     └── pair ─┘   └── pair ─┘   └── pair ─┘
 //!          score := score + what the fewer have done more, as a part of the larger, and never more than so much
 //!        │
@@ -36,13 +36,15 @@
 //! takes a steady drift out; that no pair counts for more than [`MOST_GAIN`] bounds what a jump can do.
 //!
 //! Nobody hears that there is room again: a machine that has a core to itself cannot see whether another one is free.
-//! So trust ends, and doubles each time that it was deserved.
+//! So trust ends, and doubles each time that it was deserved. A trial that finds it crowded in less than half of the
+//! windows with all is lost, whatever its score.
 //!
 //! # Bounds
 //! - C1. One processor at least is in use.
-//! - C2. A poll that lasts ends it at sysmon's next look ([`disperse`](Crowd::disperse)), within milliseconds; so does
-//!   rest. What is withheld delays nothing for longer. A verdict outlives both: when it is crowded again, and trust is
-//!   not over, no trial is needed.
+//! - C2. A poll that lasts ends it at sysmon's next look, within milliseconds; so does rest ([`pause`](Crowd::pause)).
+//!   What is withheld delays nothing for longer. A verdict outlives both: when it is crowded again, and trust is not over,
+//!   no trial is needed. A trial goes on with the pair that was interrupted, but not more often than [`MOST_RESTARTS`]
+//!   in a row.
 //! - C3. A wrong guess costs a part of the processors for [`MOST_TRUST`] at most. The other way round, a trial that
 //!   fails costs that part in half of its windows, and in the end once in [`MOST_PATIENCE`].
 //! - C4. Each trial is against all processors, not against one more than are in use: many small losses are not taken
@@ -74,6 +76,8 @@ const MOST_GAIN: f64 = 0.25;
 /// The score that decides: more than one pair can give.
 const VERDICT: f64 = 0.3;
 const MOST_PAIRS: u32 = 6;
+/// So many times in a row may a pair be interrupted.
+const MOST_RESTARTS: u32 = 3;
 /// How long a verdict holds.
 const TRUST: Duration = Duration::from_secs(2);
 const MOST_TRUST: Duration = Duration::from_secs(8);
@@ -121,47 +125,57 @@ struct Trial {
     fewer: f64,
     all: f64,
     score: f64,
-    /// It was crowded with all.
-    crowded: bool,
+    /// Windows with all that count, and those of them in which it was crowded.
+    of_all: u32,
+    crowded: u32,
+    /// Since a pair was complete.
+    restarts: u32,
 }
 
 impl Trial {
     fn new(level: usize) -> Self {
-        Self { level, windows: 0, fewer: 0.0, all: 0.0, score: 0.0, crowded: false }
+        let (windows, of_all, crowded, restarts) = (0, 0, 0, 0);
+        Self { level, windows, fewer: 0.0, all: 0.0, score: 0.0, of_all, crowded, restarts }
     }
 
-    /// What was seen of the present pair does not count.
-    fn begin_pair_anew(&mut self) {
+    /// All, fewer; fewer, all; and so on.
+    fn is_of_fewer(&self) -> bool {
+        matches!(self.windows / BLOCK % 4, 1 | 2)
+    }
+
+    /// The present pair begins anew. False if that has happened too often.
+    fn restart(&mut self) -> bool {
         self.windows -= self.windows % (2 * BLOCK);
         (self.fewer, self.all) = (0.0, 0.0);
-    }
-
-    /// Fewer, all; all, fewer; and so on.
-    fn is_of_fewer(&self) -> bool {
-        matches!(self.windows / BLOCK % 4, 0 | 3)
+        self.restarts += 1;
+        self.restarts <= MOST_RESTARTS
     }
 
     /// A window is over. Whether the fewer have done as much, once that is decided.
     fn observe(&mut self, rate: f64, crowded: bool, procs: usize) -> Option<bool> {
-        let counts = self.windows % BLOCK >= SETTLING;
-        match self.is_of_fewer() {
-            true if counts => self.fewer += rate,
-            false if counts => {
+        if rate == 0.0 {
+            // There was nothing to do for a while, which is nobody's merit or fault.
+            return if self.restart() { None } else { Some(false) };
+        }
+        if self.windows % BLOCK >= SETTLING {
+            if self.is_of_fewer() {
+                self.fewer += rate;
+            } else {
                 self.all += rate;
-                self.crowded |= crowded;
+                self.of_all += 1;
+                self.crowded += u32::from(crowded);
             }
-            _ => {}
         }
         self.windows += 1;
         if !self.windows.is_multiple_of(2 * BLOCK) {
             return None;
         }
-        let gain = (self.fewer - self.all) / self.fewer.max(self.all).max(1.0);
+        let gain = (self.fewer - self.all) / self.fewer.max(self.all);
         let no_loss = NO_LOSS * self.level as f64 / procs as f64;
         self.score += (gain + no_loss).clamp(-MOST_GAIN, MOST_GAIN);
-        (self.fewer, self.all) = (0.0, 0.0);
+        (self.fewer, self.all, self.restarts) = (0.0, 0.0, 0);
         let decided = self.score.abs() >= VERDICT || self.windows == 2 * BLOCK * MOST_PAIRS;
-        decided.then_some(self.score >= 0.0)
+        decided.then_some(self.score >= 0.0 && 2 * self.crowded >= self.of_all)
     }
 }
 
@@ -201,26 +215,14 @@ impl Crowd {
         }
     }
 
-    /// A poll lasts: all are in use again (C2). A trial that this ends has failed.
-    pub(super) fn disperse(&mut self, now: Instant) {
-        if self.trial.take().is_some() {
-            self.be_patient(now);
-        }
-        self.pause();
-    }
-
-    /// Nothing runs: all are in use again. What was learnt holds: a burst that follows tries nothing sooner.
-    pub(super) fn rest(&mut self, now: Instant) {
+    /// A poll lasts, or nothing runs: all are in use until it is crowded again (C2).
+    pub(super) fn pause(&mut self, now: Instant) {
         self.since.at = now;
-        if let Some(trial) = &mut self.trial {
-            trial.begin_pair_anew();
-        }
-        self.pause();
-    }
-
-    fn pause(&mut self) {
         self.paused = true;
         self.crowded = 0;
+        if self.trial.as_mut().is_some_and(|trial| !trial.restart()) {
+            self.end_trial(false, now);
+        }
     }
 
     /// A window is over. How many of `procs` processors are to be left unused from now on.
@@ -230,10 +232,7 @@ impl Crowd {
         let waited = now.waited.saturating_sub(self.since.waited);
         self.since = now;
         if procs != self.procs {
-            self.procs = procs;
-            self.level = 0;
-            self.trial = None;
-            self.crowded = 0;
+            *self = Self::new(now, procs);
             return 0;
         }
         let crowded = waited * CROWDED > window * (procs - self.withheld()) as u32;
@@ -244,7 +243,7 @@ impl Crowd {
                 }
             }
             _ => {
-                self.crowded = if crowded { self.crowded + 1 } else { 0 };
+                self.crowded = if crowded { self.crowded.saturating_add(1) } else { 0 };
                 self.decide(now.at);
             }
         }
@@ -255,17 +254,15 @@ impl Crowd {
         let Some(trial) = self.trial.take() else { return };
         self.crowded = 0;
         let again = trial.level == self.level;
-        if won && trial.crowded {
+        if won {
             self.trust = if again { (2 * self.trust).min(MOST_TRUST) } else { TRUST };
             self.level = trial.level;
             self.trusted_until = now + self.trust;
             self.patience = PATIENCE;
-            return;
-        }
-        if again {
-            self.level = 0;
-        }
-        if !won {
+        } else {
+            if again {
+                self.level = 0;
+            }
             self.be_patient(now);
         }
     }

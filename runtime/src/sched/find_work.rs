@@ -2,14 +2,15 @@
 //!
 //! ```text
 //!   every 61st time  a share of the injector first, then the local queue; before that a look at the network and
-//!                    all timers, and a visit to another processor (with descriptors about, every 8th time)
+//!                    all timers, and a visit to another processor (in passing every 4th time, see below)
 //!   1  next          the task that was woken last
 //!   2  local queue
 //!   3  own timers    those that are due go to the local queue; every 16th time before 1
 //!   4  injector      a fair share: its length divided by the processors, in one batch
 //!   5  netpoller     without waiting: its own set, then the others'
-//!   6  steal         a share of a victim's queue, half at most ([`pace`](super::pace)), four rounds over all processors from a random start; in the
-//!                    last round also timers that are due, and a victim's next if it lay there all the while
+//!   6  steal         a share of a victim's queue, half at most ([`pace`](super::pace)), four rounds over all
+//!                    processors from a random start; in the last round also timers that are due, and a victim's
+//!                    next if it lay there all the while
 //! ```
 //!
 //! Why 61: a prime keeps the fairness tick from falling into step with a program's own rhythm (Go's choice,
@@ -17,8 +18,8 @@
 //! injector, and a pair of tasks that hand `next` to each other must not starve the local queue.
 //!
 //! Why visits: who always has something to do would never look for what others cannot get done
-//! ([`visit`](super::visit)). Often where there are descriptors: a peer waits for an answer while the kernel has taken a
-//! machine's core away, and what its processor has in hand is late by that and by two visits.
+//! ([`visit`](super::visit)). Where there are descriptors a peer waits meanwhile, and if tasks are no matter of a moment
+//! the fairness tick is far. Hence the visits in passing, unless so many tasks wait here that the other's wait no longer.
 //!
 //! Why `next` is robbed so late: its owner will most likely take it within a microsecond, and a task that is
 //! stolen while its waker is about to wait for it costs two cache misses and a wake-up. When it lay there in
@@ -34,9 +35,8 @@ use std::sync::Arc;
 const FAIRNESS_TICK: u32 = 61;
 /// Own timers are looked at once in so many times while there is other work.
 const TIMER_TICK: u32 = 16;
-/// Another processor is visited once in so many times while there are descriptors, by one that has not this many tasks of
-/// its own waiting.
-const VISIT_TICK: u32 = 8;
+/// Another processor is visited in passing once in so many times, unless this many tasks wait here.
+const VISIT_TICK: u32 = 4;
 const MANY: usize = 64;
 const ROUNDS: usize = 4;
 /// A queue of so many has the least room that it ever has: more of it comes and goes with an allocation.
@@ -69,8 +69,10 @@ impl Context {
             if let Some(task) = self.take_share().or_else(|| self.pop_local()) {
                 return Some(task);
             }
-        } else if tick.is_multiple_of(VISIT_TICK) {
-            self.visit_in_passing();
+        } else {
+            if tick.is_multiple_of(VISIT_TICK) {
+                self.visit_in_passing();
+            }
             if tick.is_multiple_of(TIMER_TICK) {
                 self.expire_own_timers();
             }
@@ -128,11 +130,10 @@ impl Context {
         self.wake_due();
     }
 
-    /// Looks after another processor, unless there are no descriptors, or as much waits here.
+    /// Looks whether another processor stands still, where that matters before the next fairness tick.
     fn visit_in_passing(&self) {
-        if !self.shared.netpoll.is_empty()
-            && self.with_processor(|processor| processor.queue.len() < MANY) == Some(true)
-        {
+        let matters = |own: &Processor| own.remote.pace.is_slow() && own.queue.len() < MANY;
+        if !self.shared.netpoll.is_empty() && self.with_processor(matters) == Some(true) {
             self.visit_another(Visitor::Passing);
         }
     }

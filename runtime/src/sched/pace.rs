@@ -5,18 +5,25 @@
 //! what it has taken along stands before that, and runs far from the cache that it lay in. So a thief takes what is done
 //! in some [`TAKEN`], half of the queue at most and one task at least, and then looks at what is its own again.
 //!
-//! The owner reads the clock once in so many looks for work, and divides; who rests in between begins anew. All accesses
+//! Not so from a processor that has long been in one poll: it does not come to its queue, and the others take half.
+//!
+//! The owner reads the clock once in so many looks for work, and divides. While it lost its core tasks seem to take longer,
+//! so the figure doubles at most; and who rests so often that it never counts to the end forgets what it knew. All accesses
 //! are `Relaxed`: only the owner writes, and a thief that reads an older figure takes a few more or less.
 //!
 //! With a web server on two processors and 1,000 connections, half of all polls were of stolen tasks when half a queue
 //! was taken (`cargo bench -p pirn-benches --bench http -- '/task?ms=0' 1000`).
 
-use pirn_sync::primitive::atomic::{AtomicU64, Ordering::Relaxed};
+use pirn_sync::primitive::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// How long the work takes that is stolen at once, in nanoseconds.
 const TAKEN: u64 = 32_000;
 /// Tasks stolen at once: no more than crossbeam-deque takes.
-const MOST: usize = 32;
+pub(super) const MOST: usize = 32;
+/// Whoever takes less from look to look, in nanoseconds, comes to its next fairness tick soon.
+const SLOW: u64 = 2_000;
+/// So many rests in a row, and what was known before is of no use.
+const FORGOTTEN: u32 = 8;
 
 /// One processor's.
 #[derive(Debug, Default)]
@@ -25,14 +32,22 @@ pub(super) struct Pace {
     since: AtomicU64,
     /// Nanoseconds from look to look, in the mean; 0 if that is not known.
     step: AtomicU64,
+    /// Rests since that was found.
+    rests: AtomicU32,
 }
 
 impl Pace {
-    /// So many looks for work have been made since the last call, or since the processor was taken up.
+    /// So many looks for work have been made since the last call, if there was no rest in between.
     pub(super) fn note(&self, looks: u32, now: u64) {
         let since = self.since.load(Relaxed);
         if since != 0 {
-            self.step.store(now.saturating_sub(since) / u64::from(looks), Relaxed);
+            let step = (now.saturating_sub(since) / u64::from(looks)).max(1);
+            let most = match self.step.load(Relaxed) {
+                0 => u64::MAX,
+                before => 2 * before,
+            };
+            self.step.store(step.min(most), Relaxed);
+            self.rests.store(0, Relaxed);
         }
         self.since.store(now, Relaxed);
     }
@@ -40,6 +55,17 @@ impl Pace {
     /// The processor is taken up, after a rest perhaps.
     pub(super) fn begin_anew(&self) {
         self.since.store(0, Relaxed);
+        let rests = self.rests.load(Relaxed) + 1;
+        self.rests.store(rests % FORGOTTEN, Relaxed);
+        if rests == FORGOTTEN {
+            self.step.store(0, Relaxed);
+        }
+    }
+
+    /// Whether a fairness tick may be long in coming.
+    pub(super) fn is_slow(&self) -> bool {
+        let step = self.step.load(Relaxed);
+        step == 0 || step >= SLOW
     }
 
     /// How many tasks a thief takes.
@@ -53,25 +79,37 @@ impl Pace {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_longer_tasks_take_the_fewer_are_stolen() {
+    /// A processor whose tasks have taken so long for a while.
+    fn at(step: u64) -> Pace {
         let pace = Pace::default();
-        assert_eq!(pace.share(), MOST, "nothing is known yet");
-        for (step, share) in [(50, MOST), (1_000, MOST), (8_000, 4), (30_000, 1), (5_000_000, 1)] {
-            pace.begin_anew();
-            pace.note(61, 1_000);
-            pace.note(61, 1_000 + 61 * step);
-            assert_eq!(pace.share(), share, "{step} ns");
-        }
+        (0..3).for_each(|look| pace.note(61, 1_000 + look * 61 * step));
+        pace
     }
 
     #[test]
-    fn a_rest_is_not_counted() {
-        let pace = Pace::default();
-        pace.note(61, 1_000);
-        pace.note(61, 1_000 + 61 * 8_000);
+    fn the_longer_tasks_take_the_fewer_are_stolen() {
+        assert_eq!(Pace::default().share(), MOST, "nothing is known yet");
+        for (step, share) in [(50, MOST), (1_000, MOST), (8_000, 4), (30_000, 1), (5_000_000, 1)] {
+            assert_eq!(at(step).share(), share, "{step} ns");
+        }
+        assert!(at(8_000).is_slow() && !at(500).is_slow());
+    }
+
+    #[test]
+    fn a_core_that_was_lost_once_is_no_long_task() {
+        let pace = at(8_000);
+        let since = pace.since.load(Relaxed);
+        pace.note(61, since + 1_000_000_000);
+        assert_eq!(pace.share(), 2);
+    }
+
+    #[test]
+    fn a_rest_is_not_counted_and_after_many_nothing_is_known() {
+        let pace = at(8_000);
         pace.begin_anew();
         pace.note(61, 1_000_000_000);
         assert_eq!(pace.share(), 4);
+        (1..FORGOTTEN).for_each(|_| pace.begin_anew());
+        assert_eq!((pace.share(), pace.is_slow()), (MOST, true));
     }
 }

@@ -28,7 +28,7 @@
 use super::pace::Pace;
 use super::roster::Roster;
 use super::stuck::Stuck;
-use super::visit::Visit;
+use super::visit::Rounds;
 use crate::queue::injector::Injector;
 use crate::queue::local::{Local, Thief};
 use crate::task::Runnable;
@@ -56,12 +56,11 @@ pub(super) struct Peers {
     pub(super) list: Arc<[Arc<Remote>]>,
     /// Room for what a thief saw in each `next` slot.
     pub(super) seen: Vec<usize>,
-    /// Whom it has visited last, thoroughly and in passing, and what it saw at each.
-    pub(super) turn: usize,
-    pub(super) passing: usize,
-    pub(super) visits: Vec<Visit>,
-    /// When the last round of visits began, and when this one did.
-    pub(super) rounds: [u64; 2],
+    /// Thorough visits, and those in passing.
+    pub(super) visits: Rounds,
+    pub(super) passing: Rounds,
+    /// When the last round of thorough visits began, and when this one did.
+    pub(super) seen_at: [u64; 2],
 }
 
 /// The part that everybody sees.
@@ -185,10 +184,9 @@ impl Processor {
                 version: usize::MAX,
                 list: Arc::new([]),
                 seen: Vec::new(),
-                turn: index,
-                passing: index,
-                visits: Vec::new(),
-                rounds: [0; 2],
+                visits: Rounds::after(index),
+                passing: Rounds::after(index),
+                seen_at: [0; 2],
             }),
         })
     }

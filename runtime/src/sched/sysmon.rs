@@ -186,7 +186,7 @@ fn watch(shared: &Weak<Shared>) {
             idle_ticks = 0;
             shared.withhold(0);
             sleep(shared, &parker);
-            room.iter_mut().for_each(|room| room.crowd.rest(clock::now()));
+            room.iter_mut().for_each(|room| room.crowd.pause(clock::now()));
             nap = FINE;
             continue;
         }
@@ -312,7 +312,7 @@ impl Shared {
         processors.iter().for_each(|remote| waits.see(remote.stuck.thread()));
         // A machine that has lost its core looks as if its poll lasted: that is no reason not to begin.
         if lasting && crowd.withheld() > 0 {
-            crowd.disperse(now);
+            crowd.pause(now);
             self.withhold(0);
         } else if crowd.is_due(now) {
             let polls = processors.iter().map(|remote| remote.counters.polls()).sum();

@@ -2,23 +2,24 @@
 //!
 //! Stealing is for the idle. But the kernel may take a machine's core away for milliseconds, a poll may be long, and one
 //! processor may have many more connections than another: while everybody is busy, nobody looks at what is left lying
-//! there. So a processor visits the others, each in its turn: *thoroughly* at every fairness tick, and while there are
-//! descriptors *in passing* a few times in between ([`find_work`](super::find_work)), for a peer waits for an answer
-//! meanwhile. (With a long queue of one's own the others' wait no longer than that, and to mix them up costs more.)
+//! there. So a processor visits the others, each in its turn: *thoroughly* at every fairness tick, and *in passing* in
+//! between ([`find_work`](super::find_work)).
 //!
-//! | the other one | what the visitor takes |
-//! |---|---|
-//! | has begun and ended no poll since the last visit | a share of its queue, and in passing what is ready in its set |
-//! | (thorough) has not had its set of the network looked at since | what is ready in it |
-//! | (thorough) has a much longer line of connections | half the difference, for good ([`netpoll`](crate::netpoll)) |
-//! | is as busy as the visitor | nothing |
+//! | the other one | what a thorough visitor takes | one in passing |
+//! |---|---|---|
+//! | is in the poll in which it was at the last visit of the kind | half its queue | a share of its queue, and what is ready in its set |
+//! | is in none, and has begun none since | half its queue | nothing |
+//! | has not had its set of the network looked at since | what is ready in it | nothing |
+//! | has a much longer line of connections | half the difference, for good ([`netpoll`](crate::netpoll)) | nothing |
+//! | is as busy as the visitor | nothing | nothing |
 //!
-//! A visit costs a look at one or two counters of the other one's. At the end of a thorough round somebody has looked at
-//! every set since the visitor's last thorough visit there, or the visitor has just done so. So all of the network was seen
-//! since the round before began, those sets included that belong to nobody since a processor was given up; more is not
-//! known, and not claimed.
+//! A visit costs a look at one or two counters of the other one's, and a system call where it takes from the network. At
+//! the end of a thorough round somebody has looked at every set since the visitor's last thorough visit there, or the
+//! visitor has just done so. So all of the network was seen since the round before began, those sets included that belong
+//! to nobody since a processor was given up; more is not known, and not claimed.
 
 use super::current::Context;
+use super::pace::MOST;
 use super::processor::{Peers, Processor, Remote};
 use std::mem;
 use std::sync::Arc;
@@ -26,17 +27,24 @@ use std::sync::Arc;
 /// How closely a visitor looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Visitor {
-    /// Only at whether the other one stands still.
+    /// Only at whether the other one is in a long poll, or has lost its core in one.
     Passing,
-    /// At all of the table.
+    /// At everything.
     Thorough,
 }
 
-/// What one processor saw of another at its last visits.
+/// What one processor saw of another at its last visits of one kind.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Visit {
     polls: u64,
     looks: u32,
+}
+
+/// Whom a processor has visited last, and what it saw at each: of one kind of visits.
+#[derive(Debug)]
+pub(super) struct Rounds {
+    turn: usize,
+    visits: Vec<Visit>,
 }
 
 impl Visit {
@@ -47,10 +55,28 @@ impl Visit {
     }
 }
 
+impl Rounds {
+    /// The first one after `index` comes first.
+    pub(super) fn after(index: usize) -> Self {
+        Self { turn: index, visits: Vec::new() }
+    }
+
+    /// The one of `list` whose turn it is, and what was seen of it.
+    fn next(&mut self, list: &[Arc<Remote>]) -> (usize, &mut Visit) {
+        self.visits.resize(list.len(), Visit::default());
+        self.turn = (self.turn + 1) % list.len();
+        (self.turn, &mut self.visits[self.turn])
+    }
+}
+
 impl Context {
     /// Visits the processor whose turn it is.
     pub(super) fn visit_another(&self, visitor: Visitor) {
-        let Some(queued) = self.with_processor(|own| self.visit(own, visitor)) else { return };
+        let visit = |own: &Processor| match visitor {
+            Visitor::Passing => self.pass_by(own),
+            Visitor::Thorough => self.visit(own),
+        };
+        let Some(queued) = self.with_processor(visit) else { return };
         if queued && !self.searching.get() {
             // What was taken was in nobody's queue for a moment: a last look may have missed it.
             self.shared.notify();
@@ -59,32 +85,47 @@ impl Context {
     }
 
     /// True if tasks were taken. What the network had ready is among what is due.
-    fn visit(&self, own: &Processor, visitor: Visitor) -> bool {
-        let Peers { list, turn, passing, visits, rounds, .. } = &mut *own.peers(&self.shared.roster);
-        visits.resize(list.len(), Visit::default());
-        let turn = if visitor == Visitor::Thorough { turn } else { passing };
-        *turn = (*turn + 1) % list.len();
-        let (other, last) = (&list[*turn], &mut visits[*turn]);
+    fn visit(&self, own: &Processor) -> bool {
+        let Peers { list, visits, seen_at, .. } = &mut *own.peers(&self.shared.roster);
+        let (turn, last) = visits.next(list);
+        let other = &list[turn];
         let stands_still = last.finds_as_it_was(other) && !Arc::ptr_eq(other, &own.remote);
-        let stolen = if stands_still { other.steal(&own.queue) } else { None };
-        let queued = stolen.is_some();
-        if let Some(task) = stolen {
-            own.remote.counters.stole();
-            own.queue.push(task);
-        }
-        let (netpoll, due) = (&self.shared.netpoll, &mut self.due.borrow_mut());
-        if visitor == Visitor::Passing {
-            if stands_still {
-                netpoll.look_for_other(own.remote.index, other.index, due);
-            }
-            return queued;
-        }
-        netpoll.visit(own.remote.index, own.queue.len(), other.index, &mut last.looks, due);
-        if *turn == 0 {
-            let [last, this] = *rounds;
-            *rounds = [this, self.shared.now()];
+        let queued = stands_still && take(own, other, MOST);
+        let netpoll = &self.shared.netpoll;
+        let line = own.queue.len();
+        netpoll.visit(own.remote.index, line, other.index, &mut last.looks, &mut self.due.borrow_mut());
+        if turn == 0 {
+            let [last, this] = *seen_at;
+            *seen_at = [this, self.shared.now()];
             self.shared.network_seen(last);
         }
         queued
     }
+
+    /// As [`visit`](Self::visit), in passing.
+    fn pass_by(&self, own: &Processor) -> bool {
+        let Peers { list, passing, .. } = &mut *own.peers(&self.shared.roster);
+        let (mut turn, mut last) = passing.next(list);
+        if Arc::ptr_eq(&list[turn], &own.remote) {
+            (turn, last) = passing.next(list);
+        }
+        let other = &list[turn];
+        let stands_still = last.finds_as_it_was(other) && other.counters.is_inside_poll();
+        if !stands_still || Arc::ptr_eq(other, &own.remote) {
+            return false;
+        }
+        self.shared.netpoll.look_for_other(own.remote.index, other.index, &mut self.due.borrow_mut());
+        take(own, other, other.pace.share())
+    }
 }
+
+/// Takes up to `most` tasks over. True if there were any.
+fn take(own: &Processor, other: &Remote, most: usize) -> bool {
+    let Some(task) = other.thief.steal(&own.queue, most) else { return false };
+    own.remote.counters.stole();
+    own.queue.push(task);
+    true
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -75,7 +75,7 @@ fn beside_a_client_one_is_withheld_nearly_always() {
     let withheld = played.play(Duration::from_secs(60), beside_a_client);
     assert!(part(&withheld, 1) > 0.95, "{}", part(&withheld, 1));
     let first = withheld.iter().position(|&withheld| withheld == 1).unwrap();
-    assert!(first < 5, "it took {first} windows");
+    assert!(first < 10, "it took {first} windows");
 }
 
 #[test]
@@ -108,21 +108,50 @@ fn a_large_crowd_makes_more_room_and_never_all() {
 }
 
 #[test]
-fn what_lasts_ends_it_and_a_try_that_it_ends_has_failed() {
+fn what_lasts_ends_it_until_it_is_crowded_again() {
     let mut played = Played::new(2);
     played.play(Duration::from_secs(1), beside_a_client);
     assert_eq!(played.crowd.withheld(), 1);
-    played.crowd.disperse(played.now.at);
+    played.crowd.pause(played.now.at);
     assert_eq!(played.crowd.withheld(), 0);
     let again = played.play(WINDOW * IN_A_ROW, beside_a_client);
     assert_eq!(again, [0, 0, 1], "what was seen to be good is done again at once");
 
     let mut played = Played::new(2);
-    played.play(WINDOW * IN_A_ROW, beside_a_client);
-    played.crowd.disperse(played.now.at);
-    let waits = played.play(PATIENCE - WINDOW, beside_a_client);
-    assert_eq!(part(&waits, 0), 1.0, "a trial that it ends has failed");
-    assert_eq!(part(&played.play(2 * WINDOW, beside_a_client), 0), 0.0);
+    for _ in 0..=MOST_RESTARTS {
+        let trial = played.play(WINDOW * (IN_A_ROW + BLOCK), beside_a_client);
+        assert_eq!(trial.last(), Some(&1), "a trial that it interrupts goes on");
+        played.crowd.pause(played.now.at);
+    }
+    let waits = played.play(PATIENCE, beside_a_client);
+    assert_eq!(part(&waits, 0), 1.0, "not for ever");
+    assert_eq!(played.play(WINDOW * (BLOCK + 1), beside_a_client).last(), Some(&1));
+}
+
+/// It is crowded when the trial begins, and then only now and then, with as many polls all the time.
+#[test]
+fn without_a_crowd_a_trial_is_lost() {
+    let mut played = Played::new(2);
+    let mut turn = 0;
+    let withheld = played.play(Duration::from_secs(60), |_| {
+        turn += 1;
+        (1_000, f64::from(u8::from(turn < 6 || turn % 20 == 0)))
+    });
+    assert!(part(&withheld, 0) > 0.95, "{}", part(&withheld, 0));
+}
+
+/// Windows without work, as between two bursts, are no loss of whoever has them.
+#[test]
+fn a_lull_in_a_trial_decides_nothing() {
+    for lull in 1..40 {
+        let mut played = Played::new(2);
+        let mut turn = 0;
+        let withheld = played.play(Duration::from_secs(2), |withheld| {
+            turn += 1;
+            if (lull..lull + 3).contains(&turn) { (0, 0.0) } else { beside_a_client(withheld) }
+        });
+        assert!(part(&withheld, 1) > 0.7, "{} with a lull at {lull}", part(&withheld, 1));
+    }
 }
 
 /// The number changes while a try is on that would fail at this very window.
@@ -131,7 +160,7 @@ fn another_number_of_processors_begins_anew() {
     for windows in 0..20 {
         for procs in [1, 2, 5] {
             let mut played = Played::new(8);
-            played.play(Duration::from_millis(50), |_| (1_000, 8.0));
+            played.play(Duration::from_millis(100), |_| (1_000, 8.0));
             assert!(played.crowd.withheld() > 0);
             for _ in 0..windows {
                 played.window(1, 0.0);
@@ -170,26 +199,28 @@ fn polls_that_last_do_not_hide_a_loss() {
         all += left;
         played.window((10_000.0 * left) as u64, 1.0);
         if window % 30 == 0 && played.crowd.withheld() > 0 {
-            played.crowd.disperse(played.now.at);
+            played.crowd.pause(played.now.at);
         }
     }
     assert!(all / 6_000.0 > 0.98, "{}", all / 6_000.0);
 }
 
-/// Bursts beside a stranger: what was learnt in one holds in the next.
+/// Bursts beside a stranger: what was learnt in one holds in the next, and one that is too short for a trial learns too.
 #[test]
 fn rest_is_no_reason_to_try_again() {
-    let mut played = Played::new(2);
-    let (mut tried, mut windows) = (0.0, 0.0);
-    for _ in 0..300 {
-        let burst = played.play(Duration::from_millis(200), beside_a_stranger);
-        tried += part(&burst, 1) * burst.len() as f64;
-        windows += burst.len() as f64;
-        played.now.at += Duration::from_millis(60);
-        played.crowd.rest(played.now.at);
-        assert!(played.crowd.withheld() == 0);
+    for length in (50..300).step_by(10) {
+        let mut played = Played::new(2);
+        let (mut tried, mut windows) = (0.0, 0.0);
+        for _ in 0..300 {
+            let burst = played.play(Duration::from_millis(length), beside_a_stranger);
+            tried += part(&burst, 1) * burst.len() as f64;
+            windows += burst.len() as f64;
+            played.now.at += Duration::from_millis(60);
+            played.crowd.pause(played.now.at);
+            assert_eq!(played.crowd.withheld(), 0);
+        }
+        assert!(tried / windows < 0.06, "{} in bursts of {length} ms", tried / windows);
     }
-    assert!(tried / windows < 0.05, "{}", tried / windows);
 }
 
 /// What is done, of what the better choice would do at each moment, where withholding one makes the rate `fewer` times
@@ -215,7 +246,7 @@ fn done_in_noise(fewer: f64) -> f64 {
                 ((1_000.0 * rate * noise() * speed * begun) as u64, 0.6)
             });
             played.now.at += Duration::from_millis(60);
-            played.crowd.rest(played.now.at);
+            played.crowd.pause(played.now.at);
         }
     }
     done / windows / f64::max(1.0, fewer)
@@ -225,7 +256,6 @@ fn done_in_noise(fewer: f64) -> f64 {
 fn noise_is_neither_taken_for_a_loss_nor_hides_one() {
     for fewer in [0.75, 0.85, 0.93, 1.12, 1.25] {
         let done = done_in_noise(fewer);
-        eprintln!("{fewer} {done}");
         assert!(done > 0.96, "{done} where one fewer does {fewer}");
     }
 }

@@ -70,12 +70,13 @@ fn what_is_withheld_is_given_back_when_a_poll_lasts() {
         let runtime = Builder::new().procs(2).sysmon(false).build().unwrap();
         let shared = runtime.handle().shared().clone();
         let Some(mut room) = Room::new() else { return };
-        // As many polls as one likes, and machines that wait for cores all the time.
+        // As many polls with one processor as with two, and machines that wait for cores all the time.
         let mut sample = Sample { at: clock::now(), polls: 0, waited: Duration::ZERO };
         let crowd = |room: &mut Room, sample: &mut Sample| {
             while room.crowd.withheld() == 0 {
                 sample.at += Duration::from_millis(10);
                 sample.waited += Duration::from_millis(10);
+                sample.polls += 100;
                 room.crowd.observe(*sample, 2);
             }
             shared.withhold(1);

@@ -1,0 +1,57 @@
+//! A processor that stands still beside one that never rests. Counted in polls, since how long these take is up to the
+//! machine.
+
+use crate::Builder;
+use crate::common::within;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+/// What lies behind a long poll is taken over by who passes by, long before a fairness tick comes twice.
+#[test]
+fn what_waits_behind_a_long_poll_is_taken_in_passing() {
+    within(60, || {
+        let runtime = Arc::new(Builder::new().procs(2).sysmon(false).build().unwrap());
+        // Who has descriptors passes by.
+        let _socket = runtime.block_on(crate::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let (polls, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let busy = runtime.spawn({
+            let (polls, over) = (polls.clone(), over.clone());
+            async move {
+                while !over.load(SeqCst) {
+                    polls.fetch_add(1, SeqCst);
+                    let begun = Instant::now();
+                    while begun.elapsed() < Duration::from_micros(20) {}
+                    crate::yield_now().await;
+                }
+            }
+        });
+        for _ in 0..5 {
+            let long = runtime.spawn({
+                let (handle, polls) = (runtime.handle().clone(), polls.clone());
+                async move {
+                    // Until the pace of the other one is known, who may have been idle up to now.
+                    let begun = polls.load(SeqCst);
+                    while polls.load(SeqCst) < begun + 200 {
+                        std::hint::spin_loop();
+                    }
+                    let (before, run) = (polls.load(SeqCst), Arc::new(AtomicUsize::new(0)));
+                    // The last of four is in the next slot, which nobody visits.
+                    for _ in 0..4 {
+                        let run = run.clone();
+                        handle.spawn(async move { run.fetch_add(1, SeqCst) });
+                    }
+                    while run.load(SeqCst) < 3 {
+                        std::hint::spin_loop();
+                    }
+                    polls.load(SeqCst) - before
+                }
+            });
+            let polls = runtime.block_on(long).unwrap();
+            assert!(polls < 61, "it took {polls} polls of the other one");
+        }
+        over.store(true, SeqCst);
+        runtime.block_on(busy).unwrap();
+    });
+}
