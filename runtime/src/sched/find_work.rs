@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   every 61st time  a share of the injector first, then the local queue; before that a look at the network and
-//!                    all timers, and a visit to another processor (in passing every 4th time, see below)
+//!                    all timers, and a visit to another processor (in passing more often, see below)
 //!   1  next          the task that was woken last
 //!   2  local queue
 //!   3  own timers    those that are due go to the local queue; every 16th time before 1
@@ -35,8 +35,7 @@ use std::sync::Arc;
 const FAIRNESS_TICK: u32 = 61;
 /// Own timers are looked at once in so many times while there is other work.
 const TIMER_TICK: u32 = 16;
-/// Another processor is visited in passing once in so many times, unless this many tasks wait here.
-const VISIT_TICK: u32 = 4;
+/// Whoever has so many tasks waiting passes nobody by.
 const MANY: usize = 64;
 const ROUNDS: usize = 4;
 /// A queue of so many has the least room that it ever has: more of it comes and goes with an allocation.
@@ -70,9 +69,7 @@ impl Context {
                 return Some(task);
             }
         } else {
-            if tick.is_multiple_of(VISIT_TICK) {
-                self.visit_in_passing();
-            }
+            self.visit_in_passing(tick);
             if tick.is_multiple_of(TIMER_TICK) {
                 self.expire_own_timers();
             }
@@ -131,9 +128,10 @@ impl Context {
     }
 
     /// Looks whether another processor stands still, where that matters before the next fairness tick.
-    fn visit_in_passing(&self) {
-        let matters = |own: &Processor| own.remote.pace.is_slow() && own.queue.len() < MANY;
-        if !self.shared.netpoll.is_empty() && self.with_processor(matters) == Some(true) {
+    fn visit_in_passing(&self, tick: u32) {
+        let is_time =
+            |own: &Processor| tick.is_multiple_of(own.remote.pace.stride()) && own.queue.len() < MANY;
+        if !self.shared.netpoll.is_empty() && self.with_processor(is_time) == Some(true) {
             self.visit_another(Visitor::Passing);
         }
     }

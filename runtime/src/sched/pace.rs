@@ -20,23 +20,33 @@ use pirn_sync::primitive::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 const TAKEN: u64 = 32_000;
 /// Tasks stolen at once: no more than crossbeam-deque takes.
 pub(super) const MOST: usize = 32;
-/// Whoever takes less from look to look, in nanoseconds, comes to its next fairness tick soon.
-const SLOW: u64 = 2_000;
+/// Another processor is passed by once in such a time, in nanoseconds: longer than most polls, and much shorter than the
+/// time for which the kernel takes a core away.
+const PASSING: u64 = 80_000;
+/// What that is in looks while the pace is not known.
+const STRIDE: u32 = 8;
 /// So many rests in a row, and what was known before is of no use.
 const FORGOTTEN: u32 = 8;
 
 /// One processor's.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pace {
     /// When the looks began that are counted now; 0 for not yet.
     since: AtomicU64,
     /// Nanoseconds from look to look, in the mean; 0 if that is not known.
     step: AtomicU64,
+    /// Looks from one visit in passing to the next.
+    stride: AtomicU32,
     /// Rests since that was found.
     rests: AtomicU32,
 }
 
 impl Pace {
+    pub(super) fn new() -> Self {
+        let (since, step) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { since, step, stride: AtomicU32::new(STRIDE), rests: AtomicU32::new(0) }
+    }
+
     /// So many looks for work have been made since the last call, if there was no rest in between.
     pub(super) fn note(&self, looks: u32, now: u64) {
         let since = self.since.load(Relaxed);
@@ -46,7 +56,9 @@ impl Pace {
                 0 => u64::MAX,
                 before => 2 * before,
             };
-            self.step.store(step.min(most), Relaxed);
+            let step = step.min(most);
+            self.step.store(step, Relaxed);
+            self.stride.store((PASSING / step).clamp(1, u64::from(looks)) as u32, Relaxed);
             self.rests.store(0, Relaxed);
         }
         self.since.store(now, Relaxed);
@@ -59,13 +71,14 @@ impl Pace {
         self.rests.store(rests % FORGOTTEN, Relaxed);
         if rests == FORGOTTEN {
             self.step.store(0, Relaxed);
+            self.stride.store(STRIDE, Relaxed);
         }
     }
 
-    /// Whether a fairness tick may be long in coming.
-    pub(super) fn is_slow(&self) -> bool {
-        let step = self.step.load(Relaxed);
-        step == 0 || step >= SLOW
+    /// For the owner: looks from one visit in passing to the next.
+    #[inline]
+    pub(super) fn stride(&self) -> u32 {
+        self.stride.load(Relaxed)
     }
 
     /// How many tasks a thief takes.
@@ -81,18 +94,24 @@ mod tests {
 
     /// A processor whose tasks have taken so long for a while.
     fn at(step: u64) -> Pace {
-        let pace = Pace::default();
+        let pace = Pace::new();
         (0..3).for_each(|look| pace.note(61, 1_000 + look * 61 * step));
         pace
     }
 
     #[test]
     fn the_longer_tasks_take_the_fewer_are_stolen() {
-        assert_eq!(Pace::default().share(), MOST, "nothing is known yet");
+        assert_eq!(Pace::new().share(), MOST, "nothing is known yet");
         for (step, share) in [(50, MOST), (1_000, MOST), (8_000, 4), (30_000, 1), (5_000_000, 1)] {
             assert_eq!(at(step).share(), share, "{step} ns");
         }
-        assert!(at(8_000).is_slow() && !at(500).is_slow());
+    }
+
+    #[test]
+    fn the_longer_tasks_take_the_sooner_others_are_passed_by() {
+        for (step, stride) in [(50, 61), (1_000, 61), (8_000, 10), (30_000, 2), (5_000_000, 1)] {
+            assert_eq!(at(step).stride(), stride, "{step} ns");
+        }
     }
 
     #[test]
@@ -110,6 +129,6 @@ mod tests {
         pace.note(61, 1_000_000_000);
         assert_eq!(pace.share(), 4);
         (1..FORGOTTEN).for_each(|_| pace.begin_anew());
-        assert_eq!((pace.share(), pace.is_slow()), (MOST, true));
+        assert_eq!((pace.share(), pace.stride()), (MOST, STRIDE));
     }
 }
