@@ -98,7 +98,7 @@ impl Builder {
     /// beside a client, a proxy or a database on the same machine it serves more then, and sooner. On unless set.
     ///
     /// It is tried whenever the runtime's threads have waited for cores for a tenth of their time, by counting polls; what
-    /// is found is relied on for eight seconds at most. A task that computes or blocks for some milliseconds ends it.
+    /// is found is relied on for four seconds at most. A task that computes or blocks for some milliseconds ends it.
     /// [`Metrics::withheld`](crate::Metrics::withheld) says how many processors it is now. Without effect where the kernel
     /// does not tell who waits for a core (Linux does, in `/proc/self/task/*/schedstat`). Switch it off where a share of
     /// the cores matters more than what is done with it.

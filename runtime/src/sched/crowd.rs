@@ -80,7 +80,7 @@ const MOST_PAIRS: u32 = 6;
 const MOST_RESTARTS: u32 = 3;
 /// How long a verdict holds.
 const TRUST: Duration = Duration::from_secs(2);
-const MOST_TRUST: Duration = Duration::from_secs(8);
+const MOST_TRUST: Duration = Duration::from_secs(4);
 /// How long there is no trial after one that failed.
 const PATIENCE: Duration = Duration::from_secs(1);
 const MOST_PATIENCE: Duration = Duration::from_secs(8);
