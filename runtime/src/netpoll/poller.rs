@@ -154,7 +154,7 @@ impl Netpoll {
     /// Looks, for `processor`, at what is at home with `other`, which stands still.
     pub(crate) fn look_for_other(&self, processor: usize, other: usize, ready: &mut Vec<Waker>) {
         let (own, set) = (self.homes.of_processor(processor), self.homes.of_processor(other));
-        if own != set {
+        if !self.is_empty() && own != set {
             self.look(set, ready);
         }
     }

@@ -18,8 +18,8 @@
 //! injector, and a pair of tasks that hand `next` to each other must not starve the local queue.
 //!
 //! Why visits: who always has something to do would never look for what others cannot get done
-//! ([`visit`](super::visit)). Where there are descriptors a peer waits meanwhile, and if tasks are no matter of a moment
-//! the fairness tick is far. Hence the visits in passing, unless so many tasks wait here that the other's wait no longer.
+//! ([`visit`](super::visit)). If tasks are no matter of a moment the fairness tick is far, and where there are descriptors a
+//! peer waits meanwhile. Hence the visits in passing, unless so many tasks wait here that the other's wait no longer.
 //!
 //! Why `next` is robbed so late: its owner will most likely take it within a microsecond, and a task that is
 //! stolen while its waker is about to wait for it costs two cache misses and a wake-up. When it lay there in
@@ -35,6 +35,8 @@ use std::sync::Arc;
 const FAIRNESS_TICK: u32 = 61;
 /// Own timers are looked at once in so many times while there is other work.
 const TIMER_TICK: u32 = 16;
+/// Looks between visits in passing while it is not known how long polls take, and there are descriptors.
+const VISIT_TICK: u32 = 8;
 /// Whoever has so many tasks waiting passes nobody by.
 const MANY: usize = 64;
 const ROUNDS: usize = 4;
@@ -129,9 +131,11 @@ impl Context {
 
     /// Looks whether another processor stands still, where that matters before the next fairness tick.
     fn visit_in_passing(&self, tick: u32) {
-        let is_time =
-            |own: &Processor| tick.is_multiple_of(own.remote.pace.stride()) && own.queue.len() < MANY;
-        if !self.shared.netpoll.is_empty() && self.with_processor(is_time) == Some(true) {
+        let is_time = |own: &Processor| {
+            let unknown = || if self.shared.netpoll.is_empty() { FAIRNESS_TICK } else { VISIT_TICK };
+            tick.is_multiple_of(own.remote.pace.stride().unwrap_or_else(unknown)) && own.queue.len() < MANY
+        };
+        if self.with_processor(is_time) == Some(true) {
             self.visit_another(Visitor::Passing);
         }
     }

@@ -172,7 +172,7 @@ impl Processor {
             thief: queue.thief(),
             timers: Arc::new(TimerHome::new(epoch)),
             counters: Counters::default(),
-            pace: Pace::new(),
+            pace: Pace::default(),
             stuck: Stuck::new(),
         });
         Box::new(Self {

@@ -87,19 +87,26 @@ impl Context {
     /// True if tasks were taken. What the network had ready is among what is due.
     fn visit(&self, own: &Processor) -> bool {
         let Peers { list, visits, seen_at, .. } = &mut *own.peers(&self.shared.roster);
-        let (turn, last) = visits.next(list);
-        let other = &list[turn];
-        let stands_still = last.finds_as_it_was(other) && !Arc::ptr_eq(other, &own.remote);
-        let queued = stands_still && take(own, other, MOST);
-        let netpoll = &self.shared.netpoll;
-        let line = own.queue.len();
-        netpoll.visit(own.remote.index, line, other.index, &mut last.looks, &mut self.due.borrow_mut());
-        if turn == 0 {
-            let [last, this] = *seen_at;
-            *seen_at = [this, self.shared.now()];
-            self.shared.network_seen(last);
+        // Its own turn is over at once.
+        for _ in 0..2 {
+            let (turn, last) = visits.next(list);
+            let other = &list[turn];
+            let is_other = !Arc::ptr_eq(other, &own.remote);
+            let queued = is_other && last.finds_as_it_was(other) && take(own, other, MOST);
+            if is_other {
+                let (line, due) = (own.queue.len(), &mut self.due.borrow_mut());
+                self.shared.netpoll.visit(own.remote.index, line, other.index, &mut last.looks, due);
+            }
+            if turn == 0 {
+                let [last, this] = *seen_at;
+                *seen_at = [this, self.shared.now()];
+                self.shared.network_seen(last);
+            }
+            if is_other {
+                return queued;
+            }
         }
-        queued
+        false
     }
 
     /// As [`visit`](Self::visit), in passing.

@@ -197,7 +197,8 @@ impl Kept {
     /// It is of this class (B2), and nobody else's (B1).
     #[inline]
     unsafe fn keep(&self, block: NonNull<Free>, class: usize) {
-        if self.count.get() == BUNDLE {
+        // Again if the allocator that `close` may call has given back as much meanwhile (B4).
+        while self.count.get() == BUNDLE {
             self.close(class);
         }
         // SAFETY: nobody else's, and large enough: see `take`.
@@ -224,12 +225,12 @@ impl Depot {
         Self { shelves: Mutex::new(shelves), bundles: [const { AtomicUsize::new(0) }; CLASSES] }
     }
 
-    /// A bundle, if there is one.
+    /// A bundle, if there is one and nobody else is at it: to ask the allocator is better than to wait.
     fn take(&self, class: usize) -> Link {
         if self.bundles[class].load(Relaxed) == 0 {
             return None;
         }
-        self.pop(&mut self.shelves.lock(), class)
+        self.pop(&mut *self.shelves.try_lock()?, class)
     }
 
     fn pop(&self, shelves: &mut Shelves, class: usize) -> Link {

@@ -33,19 +33,23 @@ fn what_waits_behind_a_long_poll_is_taken_in_passing() {
                 async move {
                     // Until the pace of the other one is known, who may have been idle up to now.
                     let begun = polls.load(SeqCst);
-                    while polls.load(SeqCst) < begun + 200 {
+                    while polls.load(SeqCst) < begun + 400 {
                         std::hint::spin_loop();
                     }
-                    let (before, run) = (polls.load(SeqCst), Arc::new(AtomicUsize::new(0)));
                     // The last of four is in the next slot, which nobody visits.
+                    let (run, last) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
                     for _ in 0..4 {
-                        let run = run.clone();
-                        handle.spawn(async move { run.fetch_add(1, SeqCst) });
+                        let (run, last, polls) = (run.clone(), last.clone(), polls.clone());
+                        handle.spawn(async move {
+                            last.fetch_max(polls.load(SeqCst), SeqCst);
+                            run.fetch_add(1, SeqCst);
+                        });
                     }
+                    let queued = polls.load(SeqCst);
                     while run.load(SeqCst) < 3 {
                         std::hint::spin_loop();
                     }
-                    polls.load(SeqCst) - before
+                    last.load(SeqCst).saturating_sub(queued)
                 }
             });
             let polls = runtime.block_on(long).unwrap();

@@ -1,4 +1,5 @@
-//! Tests of one thread's stock, each on a thread of its own, whose stock is empty; and of a depot of the test's own.
+//! Tests of one thread's stock, each on a thread of its own, whose stock is empty, with classes that no task of the other
+//! tests is of, since the depot is everybody's; and of a depot of the test's own.
 
 use super::*;
 use std::thread;
@@ -64,19 +65,19 @@ fn empty(depot: &Depot) {
 #[test]
 fn what_was_given_back_last_is_taken_first() {
     on_a_thread(|| {
-        let (one, other) = (take::<[u64; 11]>(), take::<[u64; 11]>());
+        let (one, other) = (take::<[u64; 60]>(), take::<[u64; 60]>());
         // SAFETY: just taken, as this type.
         unsafe {
             give_back(one);
             give_back(other);
         }
         // Another type of the same class.
-        assert_eq!((take::<[u8; 75]>().cast(), take::<[u8; 88]>().cast()), (other, one));
-        assert_eq!(kept(5), (0, 0));
+        assert_eq!((take::<[u8; 475]>().cast(), take::<[u8; 488]>().cast()), (other, one));
+        assert_eq!(kept(30), (0, 0));
         // SAFETY: taken as these types.
         unsafe {
-            give_back(other.cast::<[u8; 75]>());
-            give_back(one.cast::<[u8; 88]>());
+            give_back(other.cast::<[u8; 475]>());
+            give_back(one.cast::<[u8; 488]>());
         }
     });
 }
