@@ -8,11 +8,17 @@
 //! Not so from a processor that has long been in one poll: it does not come to its queue, and a thorough visitor takes half.
 //!
 //! The owner reads the clock once in so many looks for work, and divides. While it lost its core tasks seem to take longer,
-//! so a figure of more than twice the last one is believed when it comes again; and who rests so often that it never counts to the end forgets what it knew. All accesses
-//! are `Relaxed`: only the owner writes, and a thief that reads an older figure takes a few more or less.
+//! so a figure of more than twice the last one is believed when it comes again; and who rests so often that it never counts
+//! to the end forgets what it knew.
 //!
 //! With a web server on two processors and 1,000 connections, half of all polls were of stolen tasks when half a queue
 //! was taken (`cargo bench -p pirn-benches --bench http -- '/task?ms=0' 1000`).
+//!
+//! # Orderings
+//! | access | order | why |
+//! |---|---|---|
+//! | [`note`](Pace::note), [`begin_anew`](Pace::begin_anew), [`stride`](Pace::stride) | Relaxed | only the owner writes, and these are its own looks |
+//! | [`share`](Pace::share) | Relaxed | a thief that reads an older figure takes a few more or less |
 
 use pirn_sync::primitive::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
