@@ -77,11 +77,11 @@ where
     assert_eq!(runtime.metrics().live_tasks, TASKS);
     end();
     drop(runtime);
-    // The memory of a burst goes back, but for the blocks that are kept for the next tasks, 4 MiB at most; the last machine to
-    // end may still hold some as the drop returns. What queues have outgrown is freed by whoever uses one next: nobody does any more, so this thread collects it.
+    // The memory of a burst goes back; the last machine to end may still hold some as the drop returns. What queues have
+    // outgrown is freed by whoever uses one next: nobody does any more, so this thread collects it.
     eventually(|| {
         crossbeam_epoch::pin().flush();
-        LIVE.load(Ordering::Relaxed).saturating_sub(live) < 5 << 20
+        LIVE.load(Ordering::Relaxed).saturating_sub(live) < 1 << 20
     });
     asked
 }

@@ -13,7 +13,7 @@
 
 use super::current;
 use super::shared::Shared;
-use crate::task::Owned;
+use crate::task::{Owned, release_depot};
 use crate::thread;
 use crate::unwind::wake_caught;
 use pirn_sync::clock;
@@ -148,6 +148,7 @@ impl Shared {
         self.exit_machines();
         self.machines.wait_until(deadline, |threads| threads <= self.blocking.jobs.running());
         self.join_machines();
+        release_depot();
     }
 
     fn finish_elsewhere(self: &Arc<Self>) {

@@ -29,7 +29,7 @@
 //!
 //! # When the depot is full
 //! Then each bundle that comes drives others out, class by class. So what a program needed once makes way for what it
-//! needs now. A thread that ends gives all back.
+//! needs now. A thread that ends gives all back, and so does the depot when a runtime ends.
 //!
 //! # Orderings
 //! Blocks change threads under the depot's lock. `bundles` is `Relaxed`: who reads an old number asks the allocator, or the
@@ -151,6 +151,21 @@ fn ask_for(layout: Layout) -> NonNull<u8> {
     // SAFETY: it is not of size zero: see `take`.
     let block = unsafe { alloc(layout) };
     NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+/// Returns what no thread keeps to the allocator: a runtime has ended, and its tasks may have been the last of their kind.
+pub(crate) fn release_depot() {
+    for class in 0..CLASSES {
+        loop {
+            // The lock is free again before the allocator is called (B4).
+            let bundle = DEPOT.pop(&mut DEPOT.shelves.lock(), class);
+            if bundle.is_none() {
+                break;
+            }
+            // SAFETY: B1: it has just left its list.
+            unsafe { release(bundle, class) };
+        }
+    }
 }
 
 /// Returns a list of blocks to the allocator.
