@@ -72,6 +72,11 @@ mod chosen {
         pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
             self.0.try_lock().ok()
         }
+
+        /// The value, which nobody else can reach.
+        pub fn get_mut(&mut self) -> &mut T {
+            self.0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner)
+        }
     }
 
     impl<T: Default> Default for Mutex<T> {

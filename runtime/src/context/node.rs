@@ -339,7 +339,7 @@ impl Node {
     fn depart(&mut self) -> Option<Arc<Node>> {
         self.unlink();
         let parent = self.parent.take();
-        let state = mem::replace(&mut *self.state.lock(), State::Ended { outcome: Outcome::canceled(None) });
+        let state = mem::replace(self.state.get_mut(), State::Ended { outcome: Outcome::canceled(None) });
         if let State::Live { dependents, timer } = state {
             let funcs: Vec<_> = dependents
                 .into_values()

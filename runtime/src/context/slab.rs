@@ -18,12 +18,17 @@
 //! S2. Every free place is in the chain exactly once, and the last place is never free.
 //! S3. Memory follows use: free places at the end are given up at once (that is why the chain has two
 //!     directions), and the vector shrinks when three quarters of it are unused. So a burst of a million
-//!     entries is not paid for ever. Both are O(1) per removal, taken over all removals.
+//!     entries is not paid for ever. Both are O(1) per removal, taken over all removals. The first entry lies in
+//!     the list itself: most contexts never have a second one, and to allocate for it would be most of its cost.
 //!
 //! # Rejected
 //! A hash map: three times the work per entry. A linked list through the waiters themselves: no memory of its
 //! own, but `unsafe` throughout. The `slab` crate: its memory stays at the highest mark. A chain in one
 //! direction that is rebuilt now and then: a scan under the lock, and memory that depends on the order of removal.
+
+use std::mem;
+
+use smallvec::SmallVec;
 
 /// A vector no longer than this is never shrunk.
 const SMALL: usize = 32;
@@ -34,7 +39,7 @@ const NONE: usize = usize::MAX;
 /// Values with fixed numbers.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    places: Vec<Place<T>>,
+    places: SmallVec<[Place<T>; 1]>,
     first_free: usize,
 }
 
@@ -47,7 +52,7 @@ enum Place<T> {
 impl<T> Slab<T> {
     /// An empty slab, which owns no memory.
     pub(crate) const fn new() -> Self {
-        Self { places: Vec::new(), first_free: NONE }
+        Self { places: SmallVec::new_const(), first_free: NONE }
     }
 
     /// Stores `value` and returns its number.
@@ -72,7 +77,7 @@ impl<T> Slab<T> {
     /// Takes the value numbered `key` out. Panics if there is none.
     pub(crate) fn remove(&mut self, key: usize) -> T {
         let freed = Place::Free { before: NONE, after: self.first_free };
-        let Place::Full(value) = std::mem::replace(&mut self.places[key], freed) else {
+        let Place::Full(value) = mem::replace(&mut self.places[key], freed) else {
             unreachable!("S1: a number is removed once")
         };
         if let Some(Place::Free { before, .. }) = self.places.get_mut(self.first_free) {
@@ -133,7 +138,9 @@ impl<T> Slab<T> {
             self.places.pop();
         }
         if self.places.capacity() > SMALL && self.places.len() < self.places.capacity() / 4 {
-            self.places.shrink_to(2 * self.places.len());
+            let mut smaller = SmallVec::with_capacity(2 * self.places.len());
+            smaller.append(&mut self.places);
+            self.places = smaller;
         }
     }
 
@@ -168,6 +175,16 @@ mod tests {
             assert_eq!(slab.remove(key), n);
         }
         assert_eq!(slab.into_values().count(), 0);
+    }
+
+    #[test]
+    fn a_single_entry_needs_no_memory_but_the_list_itself() {
+        let mut slab = Slab::new();
+        for n in 0..3 {
+            let only = slab.insert(n);
+            assert!(!slab.places.spilled());
+            assert_eq!(slab.remove(only), n);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! what it has taken along stands before that, and runs far from the cache that it lay in. So a thief takes what is done
 //! in some [`TAKEN`], half of the queue at most and one task at least, and then looks at what is its own again.
 //!
-//! Not so from a processor that has long been in one poll: it does not come to its queue, and a thorough visitor takes half.
+//! Not so from a processor that has long been in one poll: it does not come to its queue, and a visitor takes half.
 //!
 //! The owner reads the clock once in so many looks for work, and divides. While it lost its core tasks seem to take longer,
 //! so a figure of more than twice the last one is believed when it comes again; and who rests so often that it never counts

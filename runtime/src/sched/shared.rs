@@ -195,7 +195,10 @@ impl Shared {
     /// Nanoseconds since the runtime's start.
     pub(super) fn now(&self) -> u64 {
         let now = self.epoch.ticks(clock::now());
-        self.coarse.store(now / 1_000_000, Ordering::Relaxed);
+        // Everybody reads it after each poll: it is written when it changes, not whenever somebody looks at the clock.
+        if self.coarse.load(Ordering::Relaxed) != now / 1_000_000 {
+            self.coarse.store(now / 1_000_000, Ordering::Relaxed);
+        }
         now
     }
 

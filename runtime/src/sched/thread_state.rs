@@ -7,6 +7,8 @@
 //! How long threads have waited for cores is added up apart from what they do just now: whether there are more of them
 //! than cores is not a matter of a moment.
 
+use std::fs::File;
+use std::io::Read;
 use std::time::Duration;
 
 /// The current thread, for [`used`] and [`wants_a_core`].
@@ -26,8 +28,19 @@ fn clock_of(thread: i32) -> libc::clockid_t {
 /// Whether the thread is runnable, though it may not have a core. False if the kernel does not tell.
 pub(super) fn wants_a_core(thread: i32) -> bool {
     // "tid (name) state …": the name may hold anything, so the state is what follows the last parenthesis.
-    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('R'))
+    let is_runnable = |stat: &[u8]| {
+        let end_of_name = stat.windows(2).rposition(|pair| pair == b") ")?;
+        Some(stat[end_of_name + 2..].starts_with(b"R"))
+    };
+    read(thread, "stat", is_runnable).unwrap_or(false)
+}
+
+/// What `parse` makes of the beginning of one of the kernel's files about a thread. Sysmon does this all the time, so it
+/// costs no memory, and one call for the reading: the kernel makes up such a file in whole.
+fn read<R>(thread: i32, file: &str, parse: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
+    let mut content = [0; 512];
+    let read = File::open(format!("/proc/self/task/{thread}/{file}")).ok()?.read(&mut content).ok()?;
+    parse(&content[..read])
 }
 
 /// The CPU time that the thread has used; `None` if it has ended.
@@ -93,9 +106,8 @@ impl Waits {
 /// How long the thread has ever waited for a core; `None` if it has ended, or the kernel does not tell.
 fn waited(thread: i32) -> Option<Duration> {
     // "time on a core, time waited for one, slices", in nanoseconds.
-    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
-    let waited = stat.split(' ').nth(1)?.parse().ok()?;
-    Some(Duration::from_nanos(waited))
+    let waited = |stat: &[u8]| str::from_utf8(stat).ok()?.split(' ').nth(1)?.parse().ok();
+    read(thread, "schedstat", waited).map(Duration::from_nanos)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -7,7 +7,7 @@
 //!
 //! | the other one | what a thorough visitor takes | one in passing |
 //! |---|---|---|
-//! | is in the poll in which it was at the last visit of the kind | half its queue | a share of its queue, and what is ready in its set |
+//! | is in the poll in which it was at the last visit of the kind | half its queue | half its queue, and what is ready in its set |
 //! | is in none, and has begun none since | half its queue | nothing |
 //! | has not had its set of the network looked at since | what is ready in it | nothing |
 //! | has a much longer line of connections | half the difference, for good ([`netpoll`](crate::netpoll)) | nothing |
@@ -92,7 +92,7 @@ impl Context {
             let (turn, last) = visits.next(list);
             let other = &list[turn];
             let is_other = !Arc::ptr_eq(other, &own.remote);
-            let queued = is_other && last.finds_as_it_was(other) && take(own, other, MOST);
+            let queued = is_other && last.finds_as_it_was(other) && take(own, other);
             if is_other {
                 let (line, due) = (own.queue.len(), &mut self.due.borrow_mut());
                 self.shared.netpoll.visit(own.remote.index, line, other.index, &mut last.looks, due);
@@ -122,13 +122,13 @@ impl Context {
             return false;
         }
         self.shared.netpoll.look_for_other(own.remote.index, other.index, &mut self.due.borrow_mut());
-        take(own, other, other.pace.share())
+        take(own, other)
     }
 }
 
-/// Takes up to `most` tasks over. True if there were any.
-fn take(own: &Processor, other: &Remote, most: usize) -> bool {
-    let Some(task) = other.thief.steal(&own.queue, most) else { return false };
+/// Takes half of the tasks over, from one that does not come to them. True if there were any.
+fn take(own: &Processor, other: &Remote) -> bool {
+    let Some(task) = other.thief.steal(&own.queue, MOST) else { return false };
     own.remote.counters.stole();
     own.queue.push(task);
     true
