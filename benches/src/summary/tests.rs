@@ -1,3 +1,5 @@
+//! Tests of the arithmetic behind the table: medians, leads and their means, and who counts.
+
 use super::*;
 use crate::contender::Contender::{Go, Pirn, Smol, Tokio};
 

@@ -1,3 +1,5 @@
+//! Tests of rule R23: counters and flags without a lock.
+
 use super::*;
 use crate::testing::within_limit;
 

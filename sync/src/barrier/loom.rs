@@ -1,3 +1,5 @@
+//! Models of the barrier: rounds against each other, and a wait that is dropped against its release.
+
 use super::*;
 use crate::models;
 use crate::primitive::{Arc, thread};

@@ -1,3 +1,5 @@
+//! Tests of the barrier: one leader each round, and waits that are dropped.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of a thread that waits for a future: wakes at every moment, waits inside waits, deadlines.
+
 use std::future::{pending, poll_fn, ready};
 use std::sync::atomic::AtomicBool as Flag;
 use std::time::Duration;

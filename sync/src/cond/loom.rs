@@ -1,3 +1,5 @@
+//! Models of the condition variable: a signal against a wait that begins, and against one that is dropped.
+
 use super::*;
 use crate::primitive::{Arc, thread};
 use crate::{Mutex, models};

@@ -1,3 +1,5 @@
+//! Tests of rule R21, of the order of signals, and of waits that are dropped at each of their steps.
+
 use std::sync::Arc;
 
 use super::*;

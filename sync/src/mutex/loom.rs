@@ -1,3 +1,5 @@
+//! Models of the mutex: turns that are granted, barged past, revoked and passed on.
+
 use super::*;
 use crate::primitive::{Arc, thread};
 use crate::{block, models};

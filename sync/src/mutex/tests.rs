@@ -1,3 +1,5 @@
+//! Tests of rule R20, of fairness, and of waiters that are ignored or dropped.
+
 use std::pin::pin;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,3 +1,5 @@
+//! Models of notices against waiters: stored, given, passed on, never lost.
+
 use super::*;
 use crate::models;
 use crate::primitive::{Arc, UnsafeCell, thread};

@@ -1,3 +1,5 @@
+//! Tests of the permit that is stored, of the order of waiters, and of those that are dropped.
+
 use super::*;
 use crate::testing::{Task, within_limit};
 

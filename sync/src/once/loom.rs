@@ -1,3 +1,5 @@
+//! Models of the callers of one initialisation: who runs it, and who takes over.
+
 use super::*;
 use crate::primitive::{Arc, UnsafeCell, thread};
 use crate::{block, models};

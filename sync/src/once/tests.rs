@@ -1,3 +1,5 @@
+//! Tests of rule R22, and of callers that panic or are dropped.
+
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,3 +1,5 @@
+//! Tests of the cell: one maker, and what follows when it fails, panics or is dropped.
+
 use std::future::{pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};

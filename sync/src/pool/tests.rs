@@ -1,3 +1,5 @@
+//! Tests of the pool: what comes back is used again, by one user at a time, and a burst is not kept.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

@@ -1,3 +1,5 @@
+//! Models of readers against writers, with waits that are dropped and an upgrade.
+
 use super::*;
 use crate::primitive::{self, thread};
 use crate::{block, models};

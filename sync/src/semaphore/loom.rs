@@ -1,3 +1,5 @@
+//! Models of batches of permits: waiting, releasing, cancelling and closing against each other.
+
 use super::*;
 use crate::primitive::{Arc, thread};
 use crate::{block, models};

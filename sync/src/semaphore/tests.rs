@@ -1,3 +1,5 @@
+//! Tests of the permits: their number, the order of requests, and waits that are dropped or ignored.
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};

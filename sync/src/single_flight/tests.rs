@@ -1,3 +1,5 @@
+//! Tests of the flights: one for each key, its value to all, and who takes over when the leader is gone.
+
 use std::future::{pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};

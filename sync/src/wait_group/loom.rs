@@ -1,3 +1,5 @@
+//! Models of the count against those who wait for zero, round after round.
+
 use super::*;
 use crate::models;
 use crate::primitive::{self, UnsafeCell, thread};

@@ -1,3 +1,5 @@
+//! Tests of rule R19, and of what counts that are misused say.
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU32;
 

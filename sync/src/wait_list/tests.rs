@@ -1,3 +1,5 @@
+//! Tests of the list: order, places that are used again, and wakers that panic.
+
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

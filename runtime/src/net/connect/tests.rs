@@ -1,3 +1,5 @@
+//! A test of the order in which the addresses of a name are tried.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Tests of one descriptor's readiness and its waiters, with events that the test makes itself.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;

@@ -1,3 +1,5 @@
+//! Tests of where a descriptor is at home, and when it moves; the system calls are closures.
+
 use std::cell::RefCell;
 
 use super::*;

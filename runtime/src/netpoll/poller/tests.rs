@@ -1,3 +1,5 @@
+//! Tests of the whole netpoller on real descriptors, without a scheduler: looks, visits, moves and closing.
+
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;

@@ -1,3 +1,5 @@
+//! Tests of which set it is enough to wait for.
+
 use super::*;
 
 #[test]

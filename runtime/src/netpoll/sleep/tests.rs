@@ -1,3 +1,5 @@
+//! Tests of the wait itself: how long it lasts, what ends it, and what it brings along.
+
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! Tests of the table: a token finds its own descriptor or nothing.
+
 use super::*;
 
 fn insert(table: &mut Table, fd: RawFd) -> Token {

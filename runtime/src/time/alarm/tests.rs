@@ -1,3 +1,5 @@
+//! Tests of the alarm under tickers and timers: when it goes off, and when it is freed.
+
 use super::*;
 
 const LONG: Duration = Duration::from_secs(3_600);

@@ -1,3 +1,5 @@
+//! Tests of the grid of ticks: what becomes of those that were missed, under each behaviour.
+
 use super::super::testing::in_time;
 use super::*;
 use futures_lite::StreamExt;

@@ -1,3 +1,5 @@
+//! Tests of one sleep: never early, reset, dropped, and moved from task to task.
+
 use super::super::testing::{Count, in_time};
 use super::*;
 use futures_lite::future::block_on;

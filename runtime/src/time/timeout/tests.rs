@@ -1,3 +1,5 @@
+//! Tests of the limit around a future: who wins when both are ready, and what the error says.
+
 use super::super::testing::in_time;
 use super::*;
 use crate::time::sleep;

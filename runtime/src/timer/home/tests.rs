@@ -1,3 +1,5 @@
+//! Tests of the timers of one processor, with wakers that count; time is a number.
+
 use super::*;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;

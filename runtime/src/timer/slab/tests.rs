@@ -1,3 +1,5 @@
+//! Tests of the entries' memory: keys, reuse and size.
+
 use super::*;
 use std::task::Waker;
 

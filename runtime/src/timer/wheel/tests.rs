@@ -1,3 +1,5 @@
+//! Tests of the wheel: nothing early, nothing late, nothing lost, whatever the order; time is a number.
+
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
