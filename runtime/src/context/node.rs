@@ -359,7 +359,7 @@ impl Node {
         parent
     }
 
-    /// How many dependents are in the list, and for how many it owns memory.
+    /// How many dependents are in the list, and for how many it has room.
     #[cfg(all(test, not(loom)))]
     pub(super) fn dependents(&self) -> (usize, usize) {
         match &*self.state.lock() {

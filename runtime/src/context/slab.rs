@@ -18,8 +18,8 @@
 //! S2. Every free place is in the chain exactly once, and the last place is never free.
 //! S3. Memory follows use: free places at the end are given up at once (that is why the chain has two
 //!     directions), and the vector shrinks when three quarters of it are unused. So a burst of a million
-//!     entries is not paid for ever. Both are O(1) per removal, taken over all removals. The first entry lies in
-//!     the list itself: most contexts never have a second one, and to allocate for it would be most of its cost.
+//!     entries is not paid for ever. Both are O(1) per removal, taken over all removals. A list that has never had
+//!     a second entry keeps the first one in itself: most contexts never do, and memory would be most of its cost.
 //!
 //! # Rejected
 //! A hash map: three times the work per entry. A linked list through the waiters themselves: no memory of its
@@ -150,7 +150,7 @@ impl<T> Slab<T> {
         self.places.iter().filter(|place| matches!(place, Place::Full(_))).count()
     }
 
-    /// How many places own memory.
+    /// For how many places there is room.
     #[cfg(all(test, not(loom)))]
     pub(crate) fn capacity(&self) -> usize {
         self.places.capacity()

@@ -107,7 +107,7 @@ impl Context {
         self.due.replace(due);
         let more_than_one = self.with_processor(|processor| {
             processor.remote.counters.poll_edge();
-            processor.queue.len() + usize::from(processor.remote.peek_next() != 0) > 1
+            processor.queue.len() + usize::from(processor.remote.has_next()) > 1
         });
         if more_than_one == Some(true) {
             self.shared.notify();

@@ -23,10 +23,10 @@
 //!
 //! Why `next` is robbed so late: its owner will most likely take it within a microsecond, and a task that is
 //! stolen while its waker is about to wait for it costs two cache misses and a wake-up. When it lay there in
-//! the first round and in the last, the owner is busy with something long.
+//! the first round and in the last, of one poll, the owner is busy with something long.
 
 use super::current::Context;
-use super::processor::{Peers, Processor, Remote};
+use super::processor::{Glimpse, Peers, Processor, Remote};
 use super::visit::Visitor;
 use crate::task::Runnable;
 use std::sync::Arc;
@@ -169,7 +169,7 @@ impl Context {
             others.filter(|victim| !Arc::ptr_eq(victim, &own.remote))
         };
         seen.clear();
-        seen.extend(victims().map(|victim| victim.peek_next()));
+        seen.extend(victims().map(|victim| victim.glance()));
         for round in 1..=ROUNDS {
             for (victim, &seen) in victims().zip(&*seen) {
                 let stolen = victim.steal(&own.queue).or_else(|| rob(victim, seen, round));
@@ -184,6 +184,6 @@ impl Context {
     }
 }
 
-fn rob(victim: &Remote, seen: usize, round: usize) -> Option<Runnable> {
+fn rob(victim: &Remote, seen: Glimpse, round: usize) -> Option<Runnable> {
     if round < ROUNDS { None } else { victim.rob_next(seen) }
 }

@@ -7,8 +7,8 @@
 //! # The next slot
 //! The task woken last is run first: it is what the task that woke it waits for, and its data are warm. The
 //! slot is an atomic pointer so that it can be robbed, but nobody is woken because of it: its owner is about
-//! to look there. A thief takes it only if it saw the same task there a while before (see
-//! [`find_work`](super::find_work)).
+//! to look there. A thief takes it only if it saw the same task there a while before, and the owner in the same poll
+//! ([`Glimpse`]; see [`find_work`](super::find_work)).
 //!
 //! # Invariants
 //! - P1. Only the machine that holds the box pushes to the queue and to `next`.
@@ -23,7 +23,7 @@
 //! | [`Remote::rob_next`]: exchange | Acquire | `push_next` | as above | the same |
 //! | [`Remote::take_next`]: exchange | Relaxed | – | the owner takes what it put there itself, or what came with the box, through a lock (P1) | – |
 //! | `next`, first look | Relaxed | – | only tells whether to exchange | – |
-//! | `polls` and the other counters | Relaxed, written by the owner alone | – | sysmon and metrics read them as advice | – |
+//! | `polls` and the other counters | Relaxed, written by the owner alone | – | sysmon, metrics, visitors and thieves read them as advice | – |
 
 use super::pace::Pace;
 use super::roster::Roster;
@@ -55,12 +55,20 @@ pub(super) struct Peers {
     version: usize,
     pub(super) list: Arc<[Arc<Remote>]>,
     /// Room for what a thief saw in each `next` slot.
-    pub(super) seen: Vec<usize>,
+    pub(super) seen: Vec<Glimpse>,
     /// Thorough visits, and those in passing.
     pub(super) visits: Rounds,
     pub(super) passing: Rounds,
     /// When the last round of thorough visits began, and when this one did.
     pub(super) seen_at: [u64; 2],
+}
+
+/// What lay in a `next` slot at one moment, and which poll its owner was in: to be compared with, never followed. The
+/// address alone says little, as the memory of a task that has ended is used for the next one at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Glimpse {
+    next: usize,
+    polls: u64,
 }
 
 /// The part that everybody sees.
@@ -258,20 +266,27 @@ impl Remote {
         self.thief.steal(own, self.pace.share())
     }
 
-    /// The address in the slot, 0 if there is none: to be compared with later, never followed.
-    pub(super) fn peek_next(&self) -> usize {
-        self.next.load(Ordering::Relaxed).addr()
+    /// Whether something lies in the slot.
+    pub(super) fn has_next(&self) -> bool {
+        !self.next.load(Ordering::Relaxed).is_null()
     }
 
-    /// Takes the next task if it is still `seen`. (If that task was freed and another came to lie at the
-    /// same address, the other is taken, which is a task like any.)
-    pub(super) fn rob_next(&self, seen: usize) -> Option<Runnable> {
-        let now = NonNull::new(self.next.load(Ordering::Relaxed)).filter(|now| now.addr().get() == seen)?;
+    /// A look at the slot, for [`rob_next`](Self::rob_next).
+    pub(super) fn glance(&self) -> Glimpse {
+        Glimpse { next: self.next.load(Ordering::Relaxed).addr(), polls: self.counters.raw_polls() }
+    }
+
+    /// Takes the next task if everything is as it was `seen`.
+    pub(super) fn rob_next(&self, seen: Glimpse) -> Option<Runnable> {
+        let next = NonNull::new(self.next.load(Ordering::Relaxed))?;
+        if next.addr().get() != seen.next || self.counters.raw_polls() != seen.polls {
+            return None;
+        }
         self.next
-            .compare_exchange(now.as_ptr(), ptr::null_mut(), Ordering::Acquire, Ordering::Relaxed)
+            .compare_exchange(next.as_ptr(), ptr::null_mut(), Ordering::Acquire, Ordering::Relaxed)
             .ok()?;
         // SAFETY: P2: the exchange took it out.
-        Some(unsafe { Runnable::from_ptr(now) })
+        Some(unsafe { Runnable::from_ptr(next) })
     }
 
     pub(crate) fn counters(&self) -> &Counters {

@@ -17,7 +17,7 @@
 //!    In case they do not, because all of them are stuck: send a machine without a processor to wake what is
 //!    due, and to look at the network when it is not known that somebody has looked at all of it for 10 ms. And if a
 //!    poll lasts while a processor is idle, wake a machine for it, which takes the place in the netpoller.
-//! 4. *Rescue a next slot* that has held the same task since the last tick: nobody was woken because of it.
+//! 4. *Rescue a next slot* that has held the same task in the same poll since the last tick: nobody was woken for it.
 //! 5. *Make room.* Where other threads want the cores too, leave processors unused if that gets as much done
 //!    ([`crowd`](super::crowd)); while a poll lasts, or nothing runs, all of them are in use.
 //!
@@ -54,7 +54,7 @@
 use super::crowd::{Crowd, Sample};
 use super::current::{self, Context};
 use super::machine::{Assignment, Refused};
-use super::processor::Remote;
+use super::processor::{Glimpse, Remote};
 use super::shared::Shared;
 use super::stuck::Replaced;
 use super::thread_state::{self, Waits};
@@ -63,6 +63,7 @@ use crate::thread;
 use pirn_sync::clock;
 use pirn_sync::primitive::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::io;
+use std::mem;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -103,7 +104,7 @@ struct Room {
 struct Note {
     polls: u64,
     slices: u64,
-    next: usize,
+    seen: Glimpse,
     since: Instant,
     slice_since: Instant,
     cpu: Option<Duration>,
@@ -291,15 +292,13 @@ impl Shared {
 
     /// Whether a task, a timer or the network waits for a machine.
     fn somebody_waits(&self) -> bool {
-        self.has_work() || self.roster.list().iter().any(|remote| remote.peek_next() != 0)
+        self.has_work() || self.roster.list().iter().any(|remote| remote.has_next())
     }
 
     /// Duty 4.
     fn rescue_next(self: &Arc<Self>, remote: &Remote, note: &mut Note) {
-        let next = remote.peek_next();
-        let sat_here = next != 0 && next == note.next && remote.counters.raw_polls() == note.polls;
-        note.next = next;
-        if sat_here && let Some(task) = remote.rob_next(next) {
+        let seen = mem::replace(&mut note.seen, remote.glance());
+        if let Some(task) = remote.rob_next(seen) {
             self.inject(task);
         }
     }
@@ -356,7 +355,7 @@ impl Note {
         Self {
             polls: remote.counters.raw_polls(),
             slices: remote.counters.slices(),
-            next: remote.peek_next(),
+            seen: remote.glance(),
             since: now,
             slice_since: now,
             cpu: thread_state::used(remote.stuck.thread()),

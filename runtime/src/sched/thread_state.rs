@@ -36,7 +36,7 @@ pub(super) fn wants_a_core(thread: i32) -> bool {
 }
 
 /// What `parse` makes of the beginning of one of the kernel's files about a thread. Sysmon does this all the time, so it
-/// costs no memory, and one call for the reading: the kernel makes up such a file in whole.
+/// allocates nothing but the path, and reads with one call: the kernel makes up such a file in whole.
 fn read<R>(thread: i32, file: &str, parse: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
     let mut content = [0; 512];
     let read = File::open(format!("/proc/self/task/{thread}/{file}")).ok()?.read(&mut content).ok()?;

@@ -126,7 +126,7 @@ impl Context {
     }
 }
 
-/// Takes half of the tasks over, from one that does not come to them. True if there were any.
+/// Takes half of the tasks over, [`MOST`] at most, from one that does not come to them. True if there were any.
 fn take(own: &Processor, other: &Remote) -> bool {
     let Some(task) = other.thief.steal(&own.queue, MOST) else { return false };
     own.remote.counters.stole();

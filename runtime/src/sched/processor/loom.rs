@@ -51,13 +51,28 @@ fn run(task: Option<Runnable>) -> usize {
     })
 }
 
-/// A thief that waits until it has seen something in the slot, or finds it empty, and robs it.
+/// A thief that looks at the slot once, and robs it if it has seen something.
 fn robbing(remote: &Arc<Remote>) -> thread::JoinHandle<usize> {
     let remote = remote.clone();
     thread::spawn(move || {
-        let seen = remote.peek_next();
+        let seen = remote.glance();
         run(remote.rob_next(seen))
     })
+}
+
+/// One thread will do: the owner has begun another poll, so it comes to its slot.
+#[test]
+fn a_task_is_robbed_only_within_the_poll_in_which_it_was_seen() {
+    model(|| {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let processor = Processor::new(0, Epoch::new(clock::now()));
+        let (task, _handle) = task(&runs);
+        assert!(!processor.push_next(task));
+        let seen = processor.remote.glance();
+        processor.remote.counters.poll_edge();
+        assert!(processor.remote.rob_next(seen).is_none());
+        assert_eq!(run(processor.remote.rob_next(processor.remote.glance())), 1);
+    });
 }
 
 #[test]

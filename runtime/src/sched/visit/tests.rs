@@ -17,7 +17,7 @@ async fn one_more_poll() {
     crate::yield_now().await;
 }
 
-/// What lies behind a long poll is taken over by who passes by, long before a fairness tick comes twice.
+/// What lies behind a long poll is taken over by who passes by, before the next fairness tick.
 #[test]
 fn what_waits_behind_a_long_poll_is_taken_in_passing() {
     within(60, || {
@@ -38,10 +38,13 @@ fn what_waits_behind_a_long_poll_is_taken_in_passing() {
             let long = runtime.spawn({
                 let (handle, polls) = (runtime.handle().clone(), polls.clone());
                 async move {
-                    // Until the pace of both is known.
+                    // Until the pace of both is known: of this one's processor, and then of the other's.
                     let begun = polls.load(SeqCst);
                     while polls.load(SeqCst) < begun + 400 {
                         one_more_poll().await;
+                    }
+                    while polls.load(SeqCst) < begun + 800 {
+                        std::hint::spin_loop();
                     }
                     // The last one is in the next slot, which nobody visits.
                     let (run, last) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
