@@ -65,7 +65,7 @@ pub(super) struct Peers {
 
 /// What lay in a `next` slot at one moment, and which poll its owner was in: to be compared with, never followed. The
 /// address alone says little, as the memory of a task that has ended is used for the next one at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Glimpse {
     next: usize,
     polls: u64,

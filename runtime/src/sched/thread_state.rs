@@ -39,8 +39,8 @@ pub(super) fn wants_a_core(thread: i32) -> bool {
 /// allocates nothing but the path, and reads with one call: the kernel makes up such a file in whole.
 fn read<R>(thread: i32, file: &str, parse: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
     let mut content = [0; 512];
-    let read = File::open(format!("/proc/self/task/{thread}/{file}")).ok()?.read(&mut content).ok()?;
-    parse(&content[..read])
+    let length = File::open(format!("/proc/self/task/{thread}/{file}")).ok()?.read(&mut content).ok()?;
+    parse(&content[..length])
 }
 
 /// The CPU time that the thread has used; `None` if it has ended.
