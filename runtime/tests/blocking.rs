@@ -200,6 +200,19 @@ fn need_threads(runtime: &Runtime, threads: usize) {
 }
 
 #[test]
+fn a_runtime_begins_with_a_thread_for_the_netpoller_and_one_that_is_parked() {
+    within(60, || {
+        for (procs, threads) in [(1, 1), (2, 2), (8, 2)] {
+            let runtime = Builder::new().procs(procs).build().unwrap();
+            assert_eq!(runtime.metrics().threads, threads);
+            runtime.block_on(runtime.spawn(async {})).unwrap();
+        }
+        let alone = Builder::new().procs(2).max_threads(1).build().unwrap();
+        alone.block_on(alone.spawn(async {})).unwrap();
+    });
+}
+
+#[test]
 fn threads_that_nobody_needs_end_but_for_one_more_than_processors() {
     within(60, || {
         let runtime = Builder::new().procs(2).keep_alive(Duration::from_millis(5)).build().unwrap();

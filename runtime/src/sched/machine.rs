@@ -9,8 +9,8 @@
 //!   (one at most)                      └─► exit
 //! ```
 //!
-//! One idle machine waits in the netpoller ([`netwait`](super::netwait)); the others park. Machines are started
-//! as they are needed and reused, last in first out.
+//! One idle machine waits in the netpoller ([`netwait`](super::netwait)); the others park. The first two are started with
+//! the runtime, the others as they are needed; they are reused, last in first out.
 //!
 //! # Which machines end
 //! One for each processor and one for the netpoller are kept for ever, and when idle sleep without a timeout.
@@ -201,11 +201,24 @@ impl Shared {
         started
     }
 
-    /// Starts the first machine, so that a runtime that exists can run.
-    pub(super) fn start_first_machine(self: &Arc<Self>) -> io::Result<()> {
-        let processor = self.idle.acquire(true).expect("a new runtime has at least one idle processor");
-        let mut first = Some(Assignment::Work { processor, searching: true });
-        self.start_thread(&mut self.machines.lists.lock(), &mut first)
+    /// Starts a machine, so that a runtime that exists can run, and if it can have two, another one: while one waits in
+    /// the netpoller the other is parked, which is where a machine is woken soonest.
+    pub(super) fn start_first_machines(self: &Arc<Self>) -> io::Result<()> {
+        let lists = &mut self.machines.lists.lock();
+        let mut start = |processor| {
+            let mut first = Some(Assignment::Work { processor, searching: true });
+            let started = self.start_thread(lists, &mut first);
+            if let Some(Assignment::Work { processor, searching }) = first {
+                let _nobody_comes = self.idle.release(processor, searching);
+            }
+            started
+        };
+        start(self.idle.acquire(true).expect("a new runtime has at least one idle processor"))?;
+        if let Some(processor) = self.idle.acquire(true) {
+            // Without it everything works, and some wakes take longer.
+            let _refused = start(processor);
+        }
+        Ok(())
     }
 
     /// Gives a machine something to do. What nobody takes lies where the next that would wait finds it.

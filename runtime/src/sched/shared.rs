@@ -71,7 +71,7 @@ pub(crate) struct Shared {
 pub(crate) struct Scheduler(Count);
 
 impl Shared {
-    /// A runtime with one machine; the others start when there is work for them.
+    /// A runtime with its first machines; the others start when there is work for them.
     pub(crate) fn new(config: Config) -> io::Result<Arc<Self>> {
         let epoch = Epoch::new(clock::now());
         let processors: Vec<_> = (0..config.procs).map(|index| Processor::new(index, epoch)).collect();
@@ -96,7 +96,7 @@ impl Shared {
             let _nobody_searches = shared.idle.release(processor, false);
         }
         let shared = Arc::new(shared);
-        shared.start_first_machine()?;
+        shared.start_first_machines()?;
         shared.start_sysmon().inspect_err(|_| shared.exit_machines())?;
         Ok(shared)
     }
