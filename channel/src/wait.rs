@@ -16,6 +16,9 @@
 //! A3. A poll asks the host for a yield before it takes anything that is ready.
 //! A4. A select's case waits under the select's claim (see [`claim`][crate::claim]); everything else about it is the same.
 
+mod receiving;
+mod sending;
+
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::NonNull;
@@ -25,8 +28,7 @@ use pirn_sync::host::{self, WaitKind};
 
 use crate::chan::Chan;
 use crate::claim::Claim;
-use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
-use crate::state::{State, MAY_PUT};
+use crate::state::State;
 use crate::wait_queue::Side;
 use crate::waiter::{Cargo, Party, Waiter};
 
@@ -168,214 +170,6 @@ impl<H: Home<T>, T> Op<H, T> {
     fn exchange_locked(&self, _: &mut State<T>, cargo: Cargo<T>) -> Cargo<T> {
         // SAFETY: W1: linked and under the lock, or its owner calls.
         unsafe { self.waiter.node(|node| std::mem::replace(&mut node.cargo, cargo)) }
-    }
-}
-
-// --- receiving ---------------------------------------------------------------------------------------------------
-
-impl<H: Home<T>, T> Op<H, T> {
-    /// Polls a receive.
-    #[inline]
-    pub(crate) fn poll_recv(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        at: &'static Location<'static>,
-    ) -> Poll<Result<T, RecvError>> {
-        if host::poll_yield(cx).is_pending() {
-            return Poll::Pending;
-        }
-        let chan = self.home.chan();
-        if self.waiter.is_waiting() {
-            match self.poll_wait(cx) {
-                None => return pending(WaitKind::Recv, at),
-                Some(Cargo::Handed(value)) => return Poll::Ready(Ok(value)),
-                Some(_) => {}
-            }
-        }
-        match chan.try_recv() {
-            Ok(value) => return Poll::Ready(Ok(value)),
-            Err(TryRecvError::Closed) => return Poll::Ready(Err(RecvError)),
-            Err(TryRecvError::Empty) if chan.never => return pending(WaitKind::Recv, at),
-            Err(TryRecvError::Empty) => {}
-        }
-        let (this, mut waker) = (self.as_ref(), Some(cx.waker().clone()));
-        let received = if chan.wait(H::SIDE, |state| this.enlist(state, || plain(&mut waker))) {
-            None
-        } else {
-            this.look_to_recv(None, || plain(&mut waker))
-        };
-        drop(waker);
-        received.map_or_else(|| pending(WaitKind::Recv, at), Poll::Ready)
-    }
-
-    /// Looks for a select, and enlists it unless it stands in the queue already.
-    pub(crate) fn seat_recv(self: Pin<&mut Self>, seat: Seat<'_>, case: u32) -> Option<Result<T, RecvError>> {
-        let (chan, this) = (self.home.chan(), self.as_ref());
-        if chan.never || chan.wait(H::SIDE, |state| this.enlist(state, || (seat.party(), case))) {
-            return None;
-        }
-        this.look_to_recv(Some(seat), || (seat.party(), case))
-    }
-
-    /// Receives, or tells those who are busy and begins to wait; `None` when it waits.
-    #[cold]
-    fn look_to_recv(
-        self: Pin<&Self>,
-        seat: Option<Seat<'_>>,
-        party: impl FnOnce() -> (Party, u32),
-    ) -> Option<Result<T, RecvError>> {
-        self.home.chan().with(|state, wakes| {
-            loop {
-                match state.take(wakes) {
-                    Ok(value) => return Some(Ok(value)),
-                    Err(TryRecvError::Closed) => return Some(Err(RecvError)),
-                    Err(TryRecvError::Empty) if state.announce(H::SIDE, seat.map(|seat| seat.0)) => {}
-                    Err(TryRecvError::Empty) => break,
-                }
-            }
-            self.enlist(state, party);
-            None
-        })
-    }
-}
-
-// --- sending -----------------------------------------------------------------------------------------------------
-
-impl<H: Home<T>, T> Op<H, T> {
-    /// Polls a send.
-    #[inline]
-    pub(crate) fn poll_send(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        at: &'static Location<'static>,
-    ) -> Poll<Result<(), SendError<T>>> {
-        if host::poll_yield(cx).is_pending() {
-            return Poll::Pending;
-        }
-        if self.waiter.is_waiting() {
-            return match self.poll_wait(cx) {
-                None => pending(WaitKind::Send, at),
-                Some(Cargo::Offer(value)) => Poll::Ready(Err(SendError(value))),
-                Some(_) => Poll::Ready(Ok(())),
-            };
-        }
-        if let Some(result) = self.as_mut().send_at_once() {
-            return Poll::Ready(result);
-        }
-        let (chan, this, mut waker) = (self.home.chan(), self.as_ref(), Some(cx.waker().clone()));
-        let sent = if chan.wait(H::SIDE, |state| this.enlist(state, || plain(&mut waker))) {
-            None
-        } else {
-            this.look_to_send(None, || plain(&mut waker))
-        };
-        drop(waker);
-        sent.map_or_else(|| pending(WaitKind::Send, at), Poll::Ready)
-    }
-
-    /// Sends if that needs no waiting.
-    ///
-    /// # Panics
-    /// If it has sent its value before.
-    #[inline]
-    pub(crate) fn send_at_once(self: Pin<&mut Self>) -> Option<Result<(), SendError<T>>> {
-        let chan = self.home.chan();
-        let Some(look) = chan.look(MAY_PUT) else {
-            assert!(self.has_an_offer(), "a send was polled after it had completed");
-            return None;
-        };
-        let Cargo::Offer(value) = self.exchange(Cargo::Sent) else {
-            panic!("a send was polled after it had completed")
-        };
-        match chan.send_after(look, value) {
-            Ok(()) => Some(Ok(())),
-            Err(TrySendError::Closed(value)) => Some(Err(SendError(value))),
-            Err(TrySendError::Full(value)) => {
-                self.exchange(Cargo::Offer(value));
-                None
-            }
-        }
-    }
-
-    /// Whether it has its value yet. Only for the owner, while it does not wait or is done.
-    #[inline]
-    fn has_an_offer(&self) -> bool {
-        debug_assert!(self.waiter.is_mine());
-        // SAFETY: W1: it is not linked, and its owner calls.
-        unsafe { self.waiter.node(|node| matches!(node.cargo, Cargo::Offer(_))) }
-    }
-
-    /// Looks for a select, and enlists it unless it stands in the queue already.
-    pub(crate) fn seat_send(
-        self: Pin<&mut Self>,
-        seat: Seat<'_>,
-        case: u32,
-    ) -> Option<Result<(), SendError<T>>> {
-        let (chan, this) = (self.home.chan(), self.as_ref());
-        if chan.wait(H::SIDE, |state| this.enlist(state, || (seat.party(), case))) {
-            return None;
-        }
-        this.look_to_send(Some(seat), || (seat.party(), case))
-    }
-
-    /// Sends, or tells those who are busy and begins to wait; `None` when it waits.
-    #[cold]
-    fn look_to_send(
-        self: Pin<&Self>,
-        seat: Option<Seat<'_>>,
-        party: impl FnOnce() -> (Party, u32),
-    ) -> Option<Result<(), SendError<T>>> {
-        let me = seat.map(|seat| seat.0);
-        self.home.chan().with(|state, wakes| {
-            let Cargo::Offer(mut value) = self.exchange_locked(state, Cargo::Sent) else {
-                unreachable!("a send has its value until it is sent")
-            };
-            loop {
-                match state.put(value, me, wakes) {
-                    Ok(()) => return Some(Ok(())),
-                    Err(TrySendError::Closed(value)) => return Some(Err(SendError(value))),
-                    Err(TrySendError::Full(back)) => value = back,
-                }
-                if !state.announce(H::SIDE, me) {
-                    break;
-                }
-            }
-            self.exchange_locked(state, Cargo::Offer(value));
-            self.enlist(state, party);
-            None
-        })
-    }
-
-    /// Polls for a slot.
-    pub(crate) fn poll_reserve(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        at: &'static Location<'static>,
-    ) -> Poll<Result<(), SendError<()>>> {
-        if host::poll_yield(cx).is_pending() {
-            return Poll::Pending;
-        }
-        if self.waiter.is_waiting() {
-            return match self.poll_wait(cx) {
-                None => pending(WaitKind::Send, at),
-                Some(Cargo::Granted) => Poll::Ready(Ok(())),
-                Some(_) => Poll::Ready(Err(SendError(()))),
-            };
-        }
-        let mut waker = Some(cx.waker().clone());
-        let (chan, this) = (self.home.chan(), self.as_ref());
-        let taken = chan.with(|state, _| {
-            if state.is_closed() {
-                return Some(Err(SendError(())));
-            }
-            if state.reserve() {
-                return Some(Ok(()));
-            }
-            this.exchange_locked(state, Cargo::Slot);
-            this.enlist(state, || plain(&mut waker));
-            None
-        });
-        drop(waker);
-        taken.map_or_else(|| pending(WaitKind::Send, at), Poll::Ready)
     }
 }
 

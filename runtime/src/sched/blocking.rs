@@ -23,7 +23,8 @@
 //! The models stand in `blocking::loom`: with 1 and 2 exchanged, with the counting out a step later on either
 //! side, with the limit ignored, one of them fails.
 
-use super::machine::{Assignment, Refused};
+use super::machine::Assignment;
+use super::machines::Refused;
 use super::shared::Shared;
 use crate::task::{
     JoinHandle, Outcome, Owned, OwnedKey, Runnable, Schedule, TaskId, UnhandledTaskPanic, new_task,

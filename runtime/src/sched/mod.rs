@@ -9,15 +9,15 @@
 //!   parked, or waits in the netpoller with the next deadline, or runs a blocking job
 //! ```
 //!
-//! Reading order: [`processor`] (what the right to run consists of) → [`worker`] (the loop) → [`find_work`] (the
-//! order of looking) → [`pace`] (how much a thief takes) → [`visit`] (what the busy do for others) → [`idle`] (who
-//! searches, who is woken; the proof) → [`machine`] (threads: what each is to do) → [`waiting`] (those that have
-//! nothing to do) → [`netwait`] (the one of them that waits for the network) → [`blocking`] → [`handoff`] →
-//! [`timers`] → [`thread_state`] (what the kernel says of a thread) → [`sysmon`] (who watches the machines) →
-//! [`stuck`] (a processor as it sees it) → [`crowd`] (when one processor fewer is better) → [`resize`] →
-//! [`shutdown`]. [`shared`] is what they share, and the seam by which a woken task comes back; [`roster`] lists the
-//! processors; [`current`] is how a thread finds its runtime, [`count`] what keeps that alive; [`unhandled`] says
-//! what a panic does that nobody joins.
+//! Reading order: [`processor`] (what the right to run consists of) → [`worker`] (the loop) → [`find_work`] (the order
+//! of looking) → [`pace`] (how much a thief takes) → [`visit`] (what the busy do for others) → [`idle`] (who searches,
+//! who is woken; the proof) → [`machine`] (a thread's life) → [`machines`] (all of them: which is given what) →
+//! [`waiting`] (those that have nothing to do) → [`netwait`] (the one of them that waits for the network) →
+//! [`blocking`] → [`handoff`] → [`timers`] → [`thread_state`] (what the kernel says of a thread) → [`sysmon`] (who
+//! watches the machines) → [`stuck`] (a processor as it sees it) → [`crowd`] (when one processor fewer is better) →
+//! [`resize`] → [`shutdown`]. [`shared`] is what they share, and the seam by which a woken task comes back; [`roster`]
+//! lists the processors; [`current`] is how a thread finds its runtime, [`count`] what keeps that alive; [`unhandled`]
+//! says what a panic does that nobody joins.
 
 pub(crate) mod blocking;
 mod count;
@@ -27,6 +27,7 @@ mod find_work;
 pub(crate) mod handoff;
 mod idle;
 mod machine;
+mod machines;
 mod netwait;
 mod pace;
 mod processor;

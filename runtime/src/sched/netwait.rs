@@ -9,7 +9,7 @@
 //!                                                                        └─ none is: what is ready → injector
 //! ```
 //!
-//! One machine at most is here at a time (M3 of [`machine`](super::machine)). It holds no processor, so what
+//! One machine at most is here at a time (M3 of [`machines`](super::machines)). It holds no processor, so what
 //! it finds ready lies in its own batch until it has one, or is sure that none is idle: a waker that is woken
 //! without a processor goes to the injector, and every such push may wake another machine. How long it may
 //! sleep, and who cuts the sleep short for an earlier deadline, stands in [`timers`](super::timers).

@@ -7,7 +7,7 @@ use super::blocking::BlockingJobs;
 use super::count::Count;
 use super::current::{self, Context};
 use super::idle::Idle;
-use super::machine::Machines;
+use super::machines::Machines;
 use super::processor::{Processor, Remote};
 use super::resize::Spares;
 use super::roster::Roster;

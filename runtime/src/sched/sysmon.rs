@@ -53,7 +53,8 @@
 
 use super::crowd::{Crowd, Sample};
 use super::current::{self, Context};
-use super::machine::{Assignment, Refused};
+use super::machine::Assignment;
+use super::machines::Refused;
 use super::processor::{Glimpse, Remote};
 use super::shared::Shared;
 use super::stuck::Replaced;

@@ -1,4 +1,4 @@
-//! The machines that wait, and what found none of them: the data under the lock of [`machine`](super::machine).
+//! The machines that wait, and what found none of them: the data under the lock of [`machines`](super::machines).
 //!
 //! ```text
 //!   who has something to do                     a machine with nothing to do, or about to end

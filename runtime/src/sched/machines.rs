@@ -1,0 +1,316 @@
+//! All machines of one runtime: when one is started, which one is given what, and when one ends.
+//!
+//! The first two are started with the runtime, the others as they are needed; they are reused, last in first out. What one
+//! of them does with what it is given stands in [`machine`](super::machine).
+//!
+//! # Which machines end
+//! One for each processor and one for the netpoller are kept for ever, and when idle sleep without a timeout.
+//! While there are more, each of those that park sleeps for ten seconds at most, and then ends if there are
+//! still more. None of the surplus is forgotten: a machine is started only while none is parked, so every one
+//! that parks afterwards sees how many there are; and who makes fewer of them enough wakes those that sleep.
+//!
+//! # When no thread is to be had
+//! At the limit, or when the system refuses, an assignment fails. What it was for stays where it was (a task
+//! in a queue, a processor in the idle list, a job in its queue), and the next machine that would wait takes
+//! it up instead: [`waiting`](super::waiting) says why none comes to nothing.
+//!
+//! # Invariants
+//! - M1. A machine is in `parked` or in `poller` exactly while it waits and has no assignment; whoever takes
+//!   it out, under the lock, gives it one before the lock is released.
+//! - M2. A parked machine is preferred to the poller, which would leave the network unattended, unless no
+//!   processor stays idle: then the workers look at the network, and the poller is as good as any.
+//! - M3. One machine at most waits in the netpoller, and one that was given an assignment there counts until
+//!   it has left: a second one would eat the wake-up that is meant for the first.
+
+use super::machine::{Assignment, Machine, Next, live};
+use super::processor::Processor;
+use super::shared::Shared;
+use super::waiting::{AtHand, Place, Waiting};
+use crate::task::Owned;
+use crate::thread;
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Instant;
+use std::{io, mem};
+
+/// All machines of one runtime.
+#[derive(Debug)]
+pub(crate) struct Machines {
+    lists: Mutex<Lists>,
+    /// Signalled when a machine ends, and when the last task of a closing runtime has.
+    changed: Condvar,
+    closing: AtomicBool,
+    /// A thread was started that waits for the last task and ends the machines.
+    finishing: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Lists {
+    waiting: Waiting<Arc<Machine>>,
+    /// Ever started: the number in a thread's name.
+    started: usize,
+    /// To be joined at the end.
+    handles: Vec<JoinHandle<()>>,
+}
+
+/// Why nobody takes an assignment.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// The machines have been told to end.
+    Ended,
+    /// None is free and none can be started.
+    NoThread,
+}
+
+impl Machines {
+    pub(super) fn new() -> Self {
+        Self {
+            lists: Mutex::new(Lists { waiting: Waiting::new(), started: 0, handles: Vec::new() }),
+            changed: Condvar::new(),
+            closing: AtomicBool::new(false),
+            finishing: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        self.lists.lock().waiting.threads()
+    }
+
+    /// Whether a machine waits in the netpoller.
+    pub(super) fn is_polling(&self) -> bool {
+        self.lists.lock().waiting.is_polling()
+    }
+
+    /// True for the first who wants to end the machines in the background.
+    pub(super) fn begin_finish(&self) -> bool {
+        !self.finishing.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether the runtime shuts down.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// The machine in the netpoller is back. True if nobody has given it anything to do meanwhile (M1, M3).
+    pub(super) fn leave_netpoller(&self) -> bool {
+        self.lists.lock().waiting.leave_netpoller()
+    }
+
+    /// A machine's thread ends, which has been counted until now or [has left](Self::leave).
+    pub(super) fn ended(&self, counted: bool) {
+        let mut lists = self.lists.lock();
+        if counted {
+            lists.waiting.thread_ended();
+        }
+        self.changed.notify_all();
+    }
+
+    /// Ends `machine`, on its own thread, if there are more than `enough`. True if so: it is counted no more, and
+    /// nobody will join it.
+    pub(super) fn leave(&self, machine: &Arc<Machine>, enough: usize) -> bool {
+        let mut lists = self.lists.lock();
+        let leaves = lists.waiting.leave_if_surplus(enough, |parked| Arc::ptr_eq(parked, machine));
+        if leaves {
+            let own = std::thread::current().id();
+            lists.handles.retain(|handle| handle.thread().id() != own);
+        }
+        leaves
+    }
+
+    /// Fewer machines are needed from now on: those that sleep for ever look again.
+    pub(super) fn fewer_are_enough(&self) {
+        self.lists.lock().waiting.parked().iter().for_each(|machine| machine.unpark());
+    }
+
+    /// A task has ended: a shutdown that waits for the last one hears of it.
+    #[inline]
+    pub(super) fn task_ended(&self, owned: &Owned) {
+        if self.closing.load(Ordering::Acquire) && owned.is_empty() {
+            let _lists = self.lists.lock();
+            self.changed.notify_all();
+        }
+    }
+
+    /// From now on the end of the last task is announced.
+    pub(super) fn announce_last_task(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    /// Waits until `done`, or the deadline; looks again whenever a machine or the last task ends.
+    pub(super) fn wait_until(&self, deadline: Option<Instant>, done: impl Fn(usize) -> bool) -> bool {
+        let mut lists = self.lists.lock();
+        while !done(lists.waiting.threads()) {
+            match deadline {
+                None => self.changed.wait(&mut lists),
+                Some(deadline) => {
+                    if self.changed.wait_until(&mut lists, deadline).timed_out() {
+                        return done(lists.waiting.threads());
+                    }
+                }
+            }
+        }
+        true
+    }
+}
+
+impl Shared {
+    /// How many machines are kept though nobody needs them: one for each processor, and one in the netpoller.
+    pub(super) fn enough_threads(&self) -> usize {
+        self.procs() + 1
+    }
+
+    /// Gives `processor` to a machine: a parked one, the poller, or a new one. If none is to be had it is idle.
+    pub(super) fn start_machine(
+        self: &Arc<Self>,
+        processor: Box<Processor>,
+        searching: bool,
+    ) -> Result<(), Refused> {
+        // Time has passed since anybody looked at the clock.
+        self.now();
+        self.sysmon.wake();
+        let started = self.assign(Assignment::Work { processor, searching });
+        if let Err(Refused::Ended) = started {
+            self.cancel_injected();
+        }
+        started
+    }
+
+    /// Starts a machine, so that a runtime that exists can run, and if it can have two, another one: while one waits in
+    /// the netpoller the other is parked, which is where a machine is woken soonest.
+    pub(super) fn start_first_machines(self: &Arc<Self>) -> io::Result<()> {
+        let lists = &mut self.machines.lists.lock();
+        let mut start = |processor| {
+            let mut first = Some(Assignment::Work { processor, searching: true });
+            let started = self.start_thread(lists, &mut first);
+            if let Some(Assignment::Work { processor, searching }) = first {
+                let _nobody_comes = self.idle.release(processor, searching);
+            }
+            started
+        };
+        start(self.idle.acquire(true).expect("a new runtime has at least one idle processor"))?;
+        if let Some(processor) = self.idle.acquire(true) {
+            // Without it everything works, and some wakes take longer.
+            let _refused = start(processor);
+        }
+        Ok(())
+    }
+
+    /// Gives a machine something to do. What nobody takes lies where the next that would wait finds it.
+    pub(super) fn assign(self: &Arc<Self>, assignment: Assignment) -> Result<(), Refused> {
+        let mut assignment = Some(assignment);
+        let mut lists = self.machines.lists.lock();
+        let waiting = &mut lists.waiting;
+        if waiting.is_closed() {
+            if let Some(Assignment::Work { processor, searching }) = assignment {
+                let _nobody_comes = self.idle.release(processor, searching);
+            }
+            return Err(Refused::Ended);
+        }
+        let taken = match assignment {
+            Some(Assignment::Work { .. }) => waiting.take_for_work(!self.idle.any()),
+            _ => waiting.take_parked(),
+        };
+        let Some((machine, place)) = taken else {
+            if self.start_thread(&mut lists, &mut assignment).is_ok() {
+                return Ok(());
+            }
+            let wake_poller = match assignment {
+                Some(Assignment::Work { processor, searching }) => {
+                    lists.waiting.refuse_work(&self.idle, processor, searching)
+                }
+                Some(Assignment::Jobs) => lists.waiting.refuse_jobs(&self.blocking.jobs),
+                // Who sent for a look knows what else to do.
+                _ => false,
+            };
+            drop(lists);
+            if wake_poller {
+                self.netpoll.wake();
+            }
+            return Err(Refused::NoThread);
+        };
+        assignment.into_iter().for_each(|assignment| machine.assign(assignment));
+        drop(lists);
+        match place {
+            Place::Netpoller => self.netpoll.wake(),
+            Place::Parked => machine.unpark(),
+        }
+        Ok(())
+    }
+
+    /// A machine has nothing to do: it finds something that was refused, or stands in the lists from now on (M1).
+    pub(super) fn let_wait(&self, machine: &Arc<Machine>) -> Next {
+        let waiting = &mut self.machines.lists.lock().waiting;
+        if waiting.is_closed() {
+            return Next::Do(Assignment::Exit);
+        }
+        match waiting.at_hand(&self.idle, &self.blocking.jobs, self.jobs_limit()) {
+            Some(AtHand::Processor(processor)) => Next::Do(Assignment::Work { processor, searching: true }),
+            Some(AtHand::Jobs) => Next::Do(Assignment::Jobs),
+            None if waiting.wait(machine.clone(), self.idle.any()) => Next::Poll,
+            None => Next::Park,
+        }
+    }
+
+    fn start_thread(self: &Arc<Self>, lists: &mut Lists, first: &mut Option<Assignment>) -> io::Result<()> {
+        if lists.waiting.threads() >= self.config.max_threads {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        let name = format!("{}-{}", self.config.thread_name, lists.started);
+        let handed_over = Arc::new(Mutex::new(first.take()));
+        let (shared, to_do) = (self.clone(), handed_over.clone());
+        let started = thread::start(name, self.config.thread_stack_size, move || {
+            if let Some(first) = to_do.lock().take() {
+                live(&shared, first);
+            }
+        });
+        let handle = started.inspect_err(|_| *first = handed_over.lock().take())?;
+        lists.handles.retain(|handle| !handle.is_finished());
+        lists.handles.push(handle);
+        lists.waiting.thread_started();
+        lists.started += 1;
+        Ok(())
+    }
+
+    /// A task that was queued after the last machine was told to end is cancelled by who queued it.
+    pub(super) fn cancel_injected(&self) {
+        while let Some(task) = self.injector.take() {
+            task.cancel();
+        }
+    }
+
+    /// Waits for the ends of the threads that have nothing more to do.
+    pub(super) fn join_machines(&self) {
+        let (handles, all_end) = {
+            let mut lists = self.machines.lists.lock();
+            (mem::take(&mut lists.handles), lists.waiting.threads() == 0)
+        };
+        for handle in handles.into_iter().filter(|handle| all_end || handle.is_finished()) {
+            // Their panics are reported where they happen.
+            let _ = handle.join();
+        }
+    }
+
+    /// Whether the machines have been told to end.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.machines.lists.lock().waiting.is_closed()
+    }
+
+    /// Tells every machine to end as soon as it has nothing more to do.
+    pub(super) fn exit_machines(&self) {
+        let woken = {
+            let mut lists = self.machines.lists.lock();
+            let woken = lists.waiting.close();
+            for machine in &woken {
+                machine.assign(Assignment::Exit);
+            }
+            woken
+        };
+        for machine in woken {
+            machine.unpark();
+        }
+        self.netpoll.wake();
+        self.sysmon.stop();
+    }
+}
