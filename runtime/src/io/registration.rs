@@ -44,7 +44,7 @@ impl Registration {
     /// Registers `fd`, which must be non-blocking, with the current runtime, else with the global one.
     pub(crate) fn new(fd: BorrowedFd<'_>) -> io::Result<Self> {
         let netpoll = global::current_or_global().netpoll.clone();
-        let descriptor = netpoll.open(fd, current::processor())?;
+        let descriptor = netpoll.open(fd, current::home())?;
         Ok(Self { netpoll, descriptor })
     }
 
@@ -99,7 +99,7 @@ impl Registration {
         };
         if poll.is_pending() {
             host::waiting_on(WaitKind::Io, at);
-            if let Some(processor) = current::processor() {
+            if let Some(processor) = current::home() {
                 self.netpoll.waited_at(processor, &self.descriptor);
             }
         }

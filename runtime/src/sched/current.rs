@@ -171,6 +171,12 @@ pub(crate) fn shared() -> Option<Count> {
 
 /// The number of the processor that this thread holds.
 #[inline]
-pub(crate) fn processor() -> Option<usize> {
+pub(super) fn processor() -> Option<usize> {
     with(|context| context?.with_processor(|processor| processor.remote.index))
+}
+
+/// The same for the network, which is another one after the processor has stood in for one that was stuck.
+#[inline]
+pub(crate) fn home() -> Option<usize> {
+    with(|context| context?.with_processor(|processor| processor.remote.home()))
 }

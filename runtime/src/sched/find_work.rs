@@ -116,7 +116,7 @@ impl Context {
         if netpoll.is_empty() {
             return;
         }
-        let Some(own) = self.with_processor(|processor| processor.remote.index) else { return };
+        let Some(own) = self.with_processor(|processor| processor.remote.home()) else { return };
         let mut due = self.due.borrow_mut();
         match scope {
             Scope::Own => netpoll.look_at(own, &mut due),

@@ -23,6 +23,7 @@
 //! | [`Remote::rob_next`]: exchange | Acquire | `push_next` | as above | the same |
 //! | [`Remote::take_next`]: exchange | Relaxed | – | the owner takes what it put there itself, or what came with the box, through a lock (P1) | – |
 //! | `next`, first look | Relaxed | – | only tells whether to exchange | – |
+//! | `home` | Relaxed, written by sysmon alone | – | whoever reads the one before looks at another set once more | – |
 //! | `polls` and the other counters | Relaxed, written by the owner alone | – | sysmon, metrics, visitors and thieves read them as advice | – |
 
 use super::pace::Pace;
@@ -33,7 +34,7 @@ use crate::queue::injector::Injector;
 use crate::queue::local::{Local, Thief};
 use crate::task::Runnable;
 use crate::timer::{Epoch, TimerHome};
-use pirn_sync::primitive::atomic::{AtomicPtr, AtomicU64, Ordering};
+use pirn_sync::primitive::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use pirn_sync::random::{self, Random};
 use std::cell::{Cell, RefCell, RefMut};
 use std::ptr::{self, NonNull};
@@ -75,6 +76,8 @@ pub(super) struct Glimpse {
 #[derive(Debug)]
 pub(crate) struct Remote {
     pub(super) index: usize,
+    /// Its number for the network, which says whose descriptors it hears of first ([`netpoll`](crate::netpoll)).
+    home: AtomicUsize,
     next: AtomicPtr<()>,
     pub(super) thief: Thief,
     pub(super) timers: Arc<TimerHome>,
@@ -176,6 +179,7 @@ impl Processor {
         let queue = Local::new();
         let remote = Arc::new(Remote {
             index,
+            home: AtomicUsize::new(index),
             next: AtomicPtr::new(ptr::null_mut()),
             thief: queue.thief(),
             timers: Arc::new(TimerHome::new(epoch)),
@@ -287,6 +291,18 @@ impl Remote {
             .ok()?;
         // SAFETY: P2: the exchange took it out.
         Some(unsafe { Runnable::from_ptr(next) })
+    }
+
+    /// Its number for the network.
+    pub(super) fn home(&self) -> usize {
+        self.home.load(Ordering::Relaxed)
+    }
+
+    /// Stands in for `stuck`: its number for the network is this one's now, and the other way round. For sysmon alone, so
+    /// that no two have the same.
+    pub(super) fn change_homes(&self, stuck: &Self) {
+        let own = self.home();
+        self.home.store(stuck.home.swap(own, Ordering::Relaxed), Ordering::Relaxed);
     }
 
     pub(crate) fn counters(&self) -> &Counters {

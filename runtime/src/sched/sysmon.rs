@@ -8,8 +8,8 @@
 //!    core). If it computes, after a time slice of 10 ms, one above `procs` at most, and only if no other processor gets
 //!    on either: who gets on visits those that do not ([`visit`](super::visit)), and a core more is not to be had.
 //!    The stuck machine keeps its own processor, so no push of its races with anything; what is parked there
-//!    is reachable: run queue and timers by everybody, the next slot by duty 4. When it comes back it retires
-//!    its processor ([`stuck`](super::stuck)).
+//!    is reachable: run queue and timers by everybody, the next slot by duty 4. Only its set of the network is the
+//!    spare's from now on. When it comes back it retires its processor ([`stuck`](super::stuck)).
 //! 2. *Please yield.* A poll, or a chain of tasks that hand the next slot to each other, has used up its time
 //!    slice: raise the flag that every leaf future honours. (Counting operations instead, as tokio does,
 //!    yields where nobody waits, and livelocks code that polls twice.)
@@ -288,7 +288,9 @@ impl Shared {
         }
         self.idle.lend_searching();
         // Refused: it is idle, and the next machine that would wait takes it up.
-        let _refused = self.start_machine(self.spare(), true);
+        let spare = self.spare();
+        spare.remote.change_homes(remote);
+        let _refused = self.start_machine(spare, true);
     }
 
     /// Whether a task, a timer or the network waits for a machine.

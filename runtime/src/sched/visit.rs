@@ -95,7 +95,7 @@ impl Context {
             let queued = is_other && last.finds_as_it_was(other) && take(own, other);
             if is_other {
                 let (line, due) = (own.queue.len(), &mut self.due.borrow_mut());
-                self.shared.netpoll.visit(own.remote.index, line, other.index, &mut last.looks, due);
+                self.shared.netpoll.visit(own.remote.home(), line, other.home(), &mut last.looks, due);
             }
             if turn == 0 {
                 let [last, this] = *seen_at;
@@ -121,7 +121,7 @@ impl Context {
         if !stands_still || Arc::ptr_eq(other, &own.remote) {
             return false;
         }
-        self.shared.netpoll.look_for_other(own.remote.index, other.index, &mut self.due.borrow_mut());
+        self.shared.netpoll.look_for_other(own.remote.home(), other.home(), &mut self.due.borrow_mut());
         take(own, other)
     }
 }

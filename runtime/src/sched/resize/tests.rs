@@ -1,8 +1,10 @@
-//! Tests of withholding; that of changing the number on request is in `tests/resize.rs`.
+//! Tests of withholding, and of which processors are left after some stood in for others; that of changing the number on
+//! request is in `tests/resize.rs`.
 
 use super::*;
 use crate::common::{eventually, within};
 use crate::{Builder, Runtime, spawn, yield_now};
+use parking_lot::RwLock;
 use std::sync::atomic::AtomicBool;
 
 fn two() -> (Runtime, Arc<Shared>) {
@@ -68,6 +70,35 @@ fn who_asks_for_another_number_gets_it_whatever_is_withheld() {
             assert_eq!(shared.withheld(), 0);
             runtime.block_on(rounds(20));
             eventually(|| shared.idle.len() == procs);
+        }
+    });
+}
+
+#[test]
+fn who_stands_in_for_another_has_its_set_of_the_network() {
+    within(60, || {
+        let runtime = Builder::new().procs(2).build().unwrap();
+        let shared = runtime.handle().shared().clone();
+        for round in 1..=3 {
+            let (door, inside) = (Arc::new(RwLock::new(())), Arc::new(AtomicUsize::new(0)));
+            let closed = door.write();
+            // Both get stuck, and then those that stand in for them.
+            for stuck in 1..=4 {
+                let (opens, enters) = (door.clone(), inside.clone());
+                runtime.spawn(async move {
+                    enters.fetch_add(1, Ordering::Relaxed);
+                    drop(opens.read());
+                });
+                eventually(|| inside.load(Ordering::Relaxed) == stuck);
+            }
+            drop(closed);
+            let list = shared.roster.list();
+            eventually(|| shared.spares.list.lock().len() == list.len() - 2 && shared.idle_procs() == 2);
+            let unused: Vec<_> = shared.spares.list.lock().iter().map(|spare| spare.remote.index).collect();
+            let used = list.iter().filter(|remote| !unused.contains(&remote.index));
+            let mut homes: Vec<_> = used.map(|remote| remote.home()).collect();
+            homes.sort_unstable();
+            assert_eq!(homes, [0, 1], "round {round}: {unused:?} are not in use");
         }
     });
 }
