@@ -239,6 +239,19 @@ fn a_deadline_set_later_ends_a_read_that_waits_already() {
 }
 
 #[test]
+fn a_deadline_outlives_the_runtime_that_it_was_set_in() {
+    support::within_a_minute(|| {
+        let own = pirn::Builder::new().procs(1).build().unwrap();
+        let other = pirn::Builder::new().procs(1).build().unwrap();
+        let (client, _stuck) = own.block_on(pair()).unwrap();
+        other.block_on(async { client.set_read_deadline(Instant::now() + Duration::from_millis(200)) });
+        drop(other);
+        let error = own.block_on(client.read(&mut [0; 8])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+    });
+}
+
+#[test]
 fn a_deadline_that_has_passed_beats_bytes_that_are_there() {
     run(async {
         let (client, server) = pair().await?;

@@ -7,8 +7,8 @@
 //! ```text
 //!   set(deadline)                     timer                        operation
 //!   S1  store the moment              T1  it fires: nudge          O1  take a stamp
-//!   S2  arm the timer                     READY, tick + 1,         O2  past the moment? TimedOut
-//!   S3  nudge: look again                 waiters woken            O3  try; would block: clear the stamp
+//!   S2  nudge: set the timer,             READY, tick + 1,         O2  past the moment? TimedOut
+//!       look again                        waiters woken            O3  try; would block: clear the stamp
 //!                                                                  O4  wait
 //! ```
 //!
@@ -17,7 +17,9 @@
 //!     O4 changes the word, so O3 clears nothing and O4 finds the descriptor ready: it looks again.
 //! L2. A timer that fires late, for a moment that was moved, is a nudge too many and nothing worse.
 //! L3. The timer's waker belongs to no task: it nudges the direction, which wakes whoever waits. A task that
-//!     goes away takes nobody's deadline with it.
+//!     goes away takes nobody's deadline with it. Nor does a runtime: one that shuts down wakes the timers it has left,
+//!     and a nudge that comes too early sets the timer again, on a runtime that lives.
+//! L4. The nudge knows the deadline weakly: its socket, and the timer with it, goes when nobody holds it.
 //!
 //! # Orderings
 //! | # | access                                            | order   | with | why |
@@ -30,7 +32,7 @@
 //! tries too early, and is told again.
 
 use std::io;
-use std::sync::{Arc as PlainArc, LazyLock};
+use std::sync::{Arc as PlainArc, LazyLock, Weak};
 use std::task::{Context, Wake, Waker};
 use std::time::Instant;
 
@@ -77,33 +79,45 @@ impl Moment {
 }
 
 /// One direction's deadline.
-pub(super) struct Deadline {
+pub(super) struct Deadline(PlainArc<Alarm>);
+
+/// The deadline, and the timer that nudges when it has come.
+struct Alarm {
     moment: Moment,
     timer: Mutex<TimerSlot>,
 }
 
+impl Alarm {
+    /// Sets the timer to wake `waker`, if the moment is still to come.
+    fn set(&self, waker: &Waker) {
+        let mut timer = self.timer.lock();
+        if let Some(moment) = self.moment.pending() {
+            let _ = timer.poll_until(moment, &mut Context::from_waker(waker));
+        }
+    }
+}
+
 impl Deadline {
     pub(super) fn new() -> Self {
-        Self { moment: Moment::none(), timer: Mutex::new(TimerSlot::new()) }
+        Self(PlainArc::new(Alarm { moment: Moment::none(), timer: Mutex::new(TimerSlot::new()) }))
     }
 
     /// Moves the deadline, or takes it away.
     pub(super) fn set(&self, moment: Option<Instant>, descriptor: &Arc<Descriptor>, direction: Direction) {
-        let waker = Waker::from(PlainArc::new(Nudge { descriptor: Arc::clone(descriptor), direction }));
+        let alarm = PlainArc::downgrade(&self.0);
+        let waker =
+            Waker::from(PlainArc::new(Nudge { descriptor: Arc::clone(descriptor), direction, alarm }));
         {
-            let mut timer = self.timer.lock();
-            self.moment.set(moment);
+            let mut timer = self.0.timer.lock();
+            self.0.moment.set(moment);
             timer.cancel();
-            if let Some(moment) = moment {
-                let _ = timer.poll_until(moment, &mut Context::from_waker(&waker));
-            }
         }
         waker.wake();
     }
 
     /// `TimedOut` once the moment has passed.
     pub(super) fn check(&self) -> io::Result<()> {
-        if self.moment.has_passed() {
+        if self.0.moment.has_passed() {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "the socket's deadline has passed"));
         }
         Ok(())
@@ -112,7 +126,7 @@ impl Deadline {
 
 impl std::fmt::Debug for Deadline {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Deadline").field(&self.moment).finish()
+        f.debug_tuple("Deadline").field(&self.0.moment).finish()
     }
 }
 
@@ -120,6 +134,8 @@ impl std::fmt::Debug for Deadline {
 struct Nudge {
     descriptor: Arc<Descriptor>,
     direction: Direction,
+    /// L4.
+    alarm: Weak<Alarm>,
 }
 
 impl Wake for Nudge {
@@ -128,6 +144,9 @@ impl Wake for Nudge {
     }
 
     fn wake_by_ref(self: &PlainArc<Self>) {
+        if let Some(alarm) = self.alarm.upgrade() {
+            alarm.set(&Waker::from(PlainArc::clone(self)));
+        }
         let mut ready = Vec::new();
         self.descriptor.nudge(self.direction, &mut ready);
         ready.into_iter().for_each(Waker::wake);
