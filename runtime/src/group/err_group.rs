@@ -13,8 +13,9 @@
 //!
 //! # Invariants
 //! W1. The first error is written once, under the lock, and before the context is cancelled.
-//! W2. `panicked` is set before a task ends by panicking. While it is unset, members that have ended did so
-//!     without, and `go` may join and forget them: a group that runs for ever does not grow.
+//! W2. `panicked` is set before a task ends by panicking, whose panic is kept for `wait` to resume, and reported if nobody
+//!     does. While it is unset, `go` may join the members that have ended: a group that runs for ever does not grow.
+//!     Those that a runtime's shutdown has cancelled are noted.
 //! W3. A slot is held by exactly the futures that were started, until they are dropped; a `go` that waits for
 //!     one holds its future unstarted, and takes it along when it is dropped.
 //!
@@ -72,6 +73,18 @@ struct Shared<E> {
 struct Outcome<E> {
     first_error: Option<E>,
     panicked: bool,
+    /// The first task that has no output; one that panicked before those that were cancelled.
+    failed: Option<JoinError>,
+}
+
+impl<E> Outcome<E> {
+    /// A task has no output. What need not be kept comes back, to be dropped without the lock.
+    fn note(&mut self, error: JoinError) -> Option<JoinError> {
+        match &self.failed {
+            Some(before) if error.is_cancelled() || before.is_panic() => Some(error),
+            _ => self.failed.replace(error),
+        }
+    }
 }
 
 /// The group's own end of it: the context does not outlive the owner, although tasks may for a moment.
@@ -116,7 +129,7 @@ impl<E> ErrGroup<E> {
     }
 
     fn with_cancel(cancel: Option<CancelFunc>) -> Self {
-        let outcome = Mutex::new(Outcome { first_error: None, panicked: false });
+        let outcome = Mutex::new(Outcome { first_error: None, panicked: false, failed: None });
         let owner = Owner(Arc::new(Shared { outcome, cancel }));
         Self { members: Mutex::new(JoinSet::new()), owner, slots: None }
     }
@@ -184,7 +197,7 @@ impl<E> ErrGroup<E> {
     #[track_caller]
     pub fn wait(self) -> Wait<E> {
         let members = std::mem::take(&mut *self.members.lock());
-        Wait { members, owner: self.owner, failed: None, at: Location::caller() }
+        Wait { members, owner: self.owner, at: Location::caller() }
     }
 
     fn start<F>(&self, future: F, slot: Option<OwnedSemaphorePermit>, at: &'static Location<'static>)
@@ -197,8 +210,17 @@ impl<E> ErrGroup<E> {
         let handle = crate::global::spawn(task, None, at);
         let mut members = self.members.lock();
         members.adopt(handle);
-        // W2: only who has ended without a panic is forgotten.
-        while !self.owner.0.outcome.lock().panicked && members.try_join_next().is_some() {}
+        // W2.
+        let panicked = || self.owner.0.outcome.lock().panicked;
+        while !panicked() {
+            match members.try_join_next() {
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    let _dropped_without_the_lock = self.owner.0.outcome.lock().note(error);
+                }
+                None => break,
+            }
+        }
     }
 }
 
@@ -302,8 +324,6 @@ impl<E, F> fmt::Debug for Go<'_, E, F> {
 pub struct Wait<E> {
     members: JoinSet<()>,
     owner: Owner<E>,
-    /// The first task that has no output.
-    failed: Option<JoinError>,
     at: &'static Location<'static>,
 }
 
@@ -318,16 +338,15 @@ impl<E> Future for Wait<E> {
             if let Err(error) = ended {
                 // The destructor of an aborted future may have panicked, which nobody has told the others.
                 this.owner.0.cancel();
-                if error.is_panic() && this.failed.as_ref().is_none_or(JoinError::is_cancelled) {
-                    this.failed = Some(error);
-                } else {
-                    this.failed.get_or_insert(error);
-                }
+                let _dropped_without_the_lock = this.owner.0.outcome.lock().note(error);
             }
         }
         this.owner.0.cancel();
-        let first_error = this.owner.0.outcome.lock().first_error.take();
-        match (this.failed.take().map(JoinError::try_into_panic), first_error) {
+        let (failed, first_error) = {
+            let mut outcome = this.owner.0.outcome.lock();
+            (outcome.failed.take(), outcome.first_error.take())
+        };
+        match (failed.map(JoinError::try_into_panic), first_error) {
             (Some(Ok(panic)), _) => resume_unwind(panic),
             (_, Some(error)) => Poll::Ready(Err(error)),
             (Some(Err(cancelled)), None) => {

@@ -4,6 +4,7 @@ use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::task::{Context as Cx, Waker};
 
 use pirn::{Context, ContextError, ErrGroup};
@@ -253,6 +254,32 @@ fn wait_says_so_when_the_runtime_was_shut_down_under_it() {
         }));
         let panic = result.expect_err("neither Ok nor an error");
         assert!(message(&*panic).contains("shutdown"), "{}", message(&*panic));
+    });
+}
+
+/// What `go` spawns is cancelled at once, and no later `go` forgets that.
+#[test]
+fn wait_says_so_when_the_runtime_had_shut_down_before() {
+    in_time(|| {
+        let (begins, begun) = channel();
+        let (goes_on, go_on) = channel();
+        let runtime = runtime();
+        let job = runtime.spawn_blocking(move || {
+            begins.send(()).unwrap();
+            go_on.recv().unwrap();
+            futures_lite::future::block_on(async {
+                let group = ErrGroup::<()>::new();
+                for _ in 0..3 {
+                    group.go(async { Ok(()) }).await;
+                }
+                group.wait().await
+            })
+        });
+        begun.recv().unwrap();
+        runtime.shutdown_background();
+        goes_on.send(()).unwrap();
+        let ended = futures_lite::future::block_on(job).expect_err("neither Ok nor an error");
+        assert!(message(&*ended.into_panic()).contains("shutdown"));
     });
 }
 
