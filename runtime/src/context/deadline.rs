@@ -95,7 +95,8 @@ impl Alarm {
     fn arm(self: Arc<Self>) -> Timer {
         let mut slot = TimerSlot::new();
         slot.arm(self.at, Waker::from(self));
-        Timer::Set(slot)
+        // Too far off: nothing will ever come of it, and nobody may count on it.
+        if slot.is_armed() { Timer::Set(slot) } else { Timer::None }
     }
 }
 

@@ -135,6 +135,18 @@ fn a_function_that_nothing_can_run_any_more_is_dropped() {
 }
 
 #[test]
+fn a_deadline_in_centuries_keeps_no_function() {
+    in_time(|| {
+        let (ctx, cancel) = Context::background().with_timeout(Duration::from_millis(u64::MAX));
+        let (sender, receiver) = channel();
+        drop(ctx.after_func(move || sender.send(()).expect("the test waits")));
+        cancel.detach();
+        drop(ctx);
+        assert!(!ran(&receiver));
+    });
+}
+
+#[test]
 fn a_function_of_the_background_never_runs_and_stop_says_so() {
     let (sender, receiver) = channel();
     let func = Context::background().after_func(move || sender.send(()).expect("the test waits"));
