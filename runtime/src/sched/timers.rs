@@ -161,6 +161,9 @@ impl TimerSlot {
     /// timer is only put off.
     ///
     /// The timer is set where it is polled; if its runtime goes away it moves to the one that polls it next.
+    ///
+    /// # Panics
+    /// If that has shut down, and so has the global runtime.
     pub(crate) fn poll_until(&mut self, deadline: Instant, cx: &mut std::task::Context<'_>) -> Poll<()> {
         if let Some(armed) = &self.0 {
             match armed.home.update(armed.key, armed.home.epoch.ticks(deadline), cx.waker()) {
@@ -183,13 +186,21 @@ impl TimerSlot {
     }
 
     /// Sets it, in place of an earlier setting, to wake `waker` of whatever kind; it is woken on a worker
-    /// with no lock held.
+    /// with no lock held. A deadline too far off to represent is never reached, and the waker is dropped.
+    ///
+    /// # Panics
+    /// As [`poll_until`](Self::poll_until).
     pub(crate) fn arm(&mut self, deadline: Instant, waker: Waker) {
         self.cancel();
         self.0 = current::with(|context| match context {
             Some(context) => register(&context.shared, Some(context), deadline, waker),
             None => register(&crate::global::shared(), None, deadline, waker),
         });
+    }
+
+    /// Whether it was set, and has not been taken back.
+    pub(crate) fn is_armed(&self) -> bool {
+        self.0.is_some()
     }
 
     /// Takes it back; true when it was pending.
@@ -225,6 +236,14 @@ fn register(
             Some(Armed { home, key })
         }
         // Its runtime is shutting down: the global one serves whoever still waits.
-        Err(waker) => register(&crate::global::shared(), None, deadline, waker),
+        Err(waker) => {
+            let global = crate::global::shared();
+            assert!(
+                !Arc::ptr_eq(shared, &global),
+                "a timer was set after the global runtime had shut down (UnhandledPanic::Shutdown), and nobody is left to \
+                 wake it; use a runtime of your own, or another UnhandledPanic"
+            );
+            register(&global, None, deadline, waker)
+        }
     }
 }

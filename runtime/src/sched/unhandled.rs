@@ -37,7 +37,8 @@ pub enum UnhandledPanic {
     /// Go on.
     #[default]
     Report,
-    /// Shut the runtime down, without waiting.
+    /// Shut the runtime down, without waiting. After the global runtime, which nothing replaces, tasks are cancelled at
+    /// once, input and output fail, and whoever waits for time outside of every other runtime panics.
     Shutdown,
     /// Abort the process.
     Abort,
