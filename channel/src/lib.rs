@@ -97,7 +97,8 @@ use chan::Chan;
 
 /// A channel with room for `cap` values; 0 is an unbuffered one, on which sender and receiver meet.
 ///
-/// The buffer is allocated as it is used, so a huge capacity costs nothing by itself.
+/// The buffer is allocated as it is used, so a huge capacity costs nothing by itself. `usize::MAX` is no bound: the channel
+/// is an [`unbounded`] one, and says so.
 ///
 /// ```
 /// let (tx, rx) = pirn_channel::bounded(2);

@@ -22,6 +22,20 @@ fn a_signal_ends_the_context_with_a_cause_that_names_it() {
 }
 
 #[test]
+fn a_context_hears_of_a_signal_after_its_runtime_has_gone() {
+    in_time(|| {
+        let runtime = pirn::Builder::new().procs(1).build().expect("a runtime");
+        let (ctx, _cancel) =
+            runtime.block_on(async { Context::notify(&Context::background(), &[Signal::WINCH]) });
+        drop(runtime);
+        Signal::WINCH.raise();
+        pirn::block_on(ctx.done());
+        let cause = ctx.cause().expect("ended");
+        assert_eq!(cause.downcast_ref(), Some(&SignalReceived(Signal::WINCH)));
+    });
+}
+
+#[test]
 fn a_context_that_ends_otherwise_stops_listening_and_leaves_no_task() {
     in_time(|| {
         let runtime = pirn::Builder::new().procs(1).build().expect("a runtime");
