@@ -105,6 +105,36 @@ fn a_panic_is_unhandled_only_if_nobody_joins_it() {
     });
 }
 
+struct PanicsWhenDropped;
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("an output's destructor");
+    }
+}
+
+#[test]
+fn the_destructor_of_an_output_that_nobody_takes_panics_unhandled() {
+    within(60, || {
+        let (tells, told) = std::sync::mpsc::channel();
+        let tells = Mutex::new(tells);
+        let runtime = Builder::new()
+            .procs(1)
+            .on_unhandled_panic(UnhandledPanic::Callback(Arc::new(move |info| {
+                tells.lock().unwrap().send(info.error().to_string()).unwrap();
+            })))
+            .build()
+            .unwrap();
+        drop(runtime.spawn(async { PanicsWhenDropped }));
+        assert!(told.recv().unwrap().ends_with("panicked: an output's destructor"));
+        // Dropped by whoever lets go of the handle, who goes on.
+        let ended = runtime.spawn(async { PanicsWhenDropped });
+        eventually(|| ended.is_finished());
+        drop(ended);
+        assert!(told.recv().unwrap().ends_with("panicked: an output's destructor"));
+    });
+}
+
 /// A future of `N` bytes that are really used.
 async fn big<const N: usize>() -> usize {
     let bytes = [1_u8; N];

@@ -17,7 +17,7 @@
 //!
 //! User code runs here in five places: `poll`, the future's drop, the output's drop, the joiner's waker, that
 //! waker's drop. Each is caught: a future whose destructor panics makes the task a panicked one, like a panic
-//! in `poll`; the others concern nobody here.
+//! in `poll`; an output's that nobody takes is a panic that nobody joins; those of wakers concern nobody here.
 
 use super::error::JoinError;
 use super::id::TaskId;
@@ -249,12 +249,16 @@ impl<F: Future, S: Schedule> Cell<F, S> {
         let cell = unsafe { Self::of(task) };
         // SAFETY: as in `take_output`.
         let output = cell.stage.with_mut(|stage| unsafe { ManuallyDrop::take(&mut (*stage).output) });
-        match output {
-            Err(error) if error.is_panic() => {
-                let spawned_at = cell.header.spawned_at;
-                cell.scheduler.unhandled_panic(UnhandledTaskPanic { spawned_at, error });
+        let unhandled = match output {
+            Err(error) if error.is_panic() => Some(error),
+            output => {
+                let dropped = catch_unwind(AssertUnwindSafe(|| drop(output)));
+                dropped.err().map(|payload| JoinError::panicked(cell.header.id, payload))
             }
-            output => drop_caught(output),
+        };
+        if let Some(error) = unhandled {
+            let spawned_at = cell.header.spawned_at;
+            cell.scheduler.unhandled_panic(UnhandledTaskPanic { spawned_at, error });
         }
     }
 
