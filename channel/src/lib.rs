@@ -2,7 +2,8 @@
 //!
 //! Go's channels in Rust's terms: bounded, unbuffered and unbounded ones, a `select!` over sends, receives and any other
 //! futures, and three relatives for special needs. No value is ever lost, doubled or reordered: not when a future is dropped
-//! at any await, not when a select goes elsewhere, not when a waker or a value panics.
+//! at any await, not when a select goes elsewhere, not when a value's destructor panics. (A waker that panics goes on through
+//! whoever woke it, and takes along what he was just receiving, as any panic does: see [`Receiver::recv`].)
 //!
 //! ```
 //! use pirn_channel::{bounded, select};

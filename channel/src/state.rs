@@ -311,10 +311,16 @@ impl<T> State<T> {
         self.refill(wakes);
     }
 
-    /// Sends into a slot held before.
+    /// Sends into a slot held before. A value that has come back since may lie in it: then the buffer has one more than
+    /// slots for a while (S5).
     pub(crate) fn put_reserved(&mut self, value: T, wakes: &mut WakeList) -> Result<(), T> {
         self.reserved -= 1;
-        let sent = self.put(value, None, wakes).map_err(TrySendError::into_inner);
+        let sent = if self.closed {
+            Err(value)
+        } else {
+            self.hand_over(value, None, wakes).into_iter().for_each(|value| self.store(value));
+            Ok(())
+        };
         // It went to a receiver directly: the slot is free again.
         self.refill(wakes);
         sent

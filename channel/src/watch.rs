@@ -104,7 +104,8 @@ impl<T> Sender<T> {
         self.shared.announce();
     }
 
-    /// A look at the value.
+    /// A look at the value. Whoever sends waits, on its thread, until the look is dropped: so does the one who looks if it
+    /// sends meanwhile, for ever, and perhaps if it looks twice at once. Keep it short, and not across an `.await`.
     pub fn borrow(&self) -> Ref<'_, T> {
         Ref { guard: self.shared.value.read() }
     }
@@ -155,12 +156,12 @@ impl<T> Drop for Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    /// A look at the value. It does not count as having seen it.
+    /// A look at the value, as short as [`Sender::borrow`]'s. It does not count as having seen it.
     pub fn borrow(&self) -> Ref<'_, T> {
         Ref { guard: self.shared.value.read() }
     }
 
-    /// A look at the value, which counts as having seen it.
+    /// A look at the value, as short as [`Sender::borrow`]'s, which counts as having seen it.
     pub fn borrow_and_update(&mut self) -> Ref<'_, T> {
         // The version first: a change between the two is then reported once too often, never missed.
         self.seen = self.shared.crowd.with(|state| state.version);

@@ -405,6 +405,20 @@ fn a_permit_holds_a_slot() {
 }
 
 #[test]
+fn a_permit_sends_though_a_value_came_back_into_its_slot() {
+    let (tx, rx) = bounded(1);
+    let mut recv = Box::pin(rx.recv());
+    assert!(poll(recv.as_mut()).is_pending());
+    tx.try_send(1).unwrap();
+    let Poll::Ready(Ok(permit)) = poll(pin!(tx.reserve())) else { panic!("the value was handed over") };
+    drop(recv);
+    assert!(tx.is_full());
+    permit.send(2).unwrap();
+    assert_eq!((tx.len(), tx.is_full()), (1, true));
+    assert_eq!((rx.try_recv(), rx.try_recv()), (Ok(1), Ok(2)));
+}
+
+#[test]
 fn a_granted_reserve_that_is_dropped_passes_its_slot_on() {
     let (tx, rx) = bounded(1);
     tx.try_send(1).unwrap();

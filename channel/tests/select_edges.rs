@@ -201,6 +201,19 @@ fn r17_cases_decided_at_run_time() {
 }
 
 #[test]
+fn try_ready_has_an_answer_also_while_the_executor_asks_for_a_yield() {
+    static PLEASE_YIELD: AtomicBool = AtomicBool::new(true);
+    let (tx, rx) = bounded(1);
+    tx.try_send(1).unwrap();
+    let mut list = Select::new();
+    list.recv(&rx);
+    let before = pirn_sync::host::install(Some(&PLEASE_YIELD));
+    let selected = list.try_ready();
+    pirn_sync::host::install(before);
+    assert_eq!(selected, Some(Selected::Recv(0, Ok(1))));
+}
+
+#[test]
 #[should_panic(expected = "a Select without cases")]
 fn r17_an_empty_select_panics() {
     Select::<()>::new().try_ready();

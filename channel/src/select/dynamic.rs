@@ -98,7 +98,12 @@ impl<'a, T> Select<'a, T> {
     pub fn try_ready(&mut self) -> Option<Selected<T>> {
         assert!(self.live() > 0, "a Select without cases would wait for ever");
         let ready = pin!(self.start(true, Location::caller()));
-        match ready.poll_ready(&mut Context::from_waker(std::task::Waker::noop())) {
+        let (cases, frame) = ready.parts();
+        let cx = &mut Context::from_waker(std::task::Waker::noop());
+        let step = |number, pass: Pass<'_>, cx: &mut Context<'_>| {
+            step(&mut cases[number as usize], number, pass, cx)
+        };
+        match frame.poll_unyielding(cx, step) {
             Poll::Ready(selected) => selected,
             Poll::Pending => None,
         }

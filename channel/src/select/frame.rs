@@ -130,11 +130,21 @@ impl<'o> Frame<'o> {
     pub fn poll<O>(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        mut step: impl FnMut(u32, Pass<'_>, &mut Context<'_>) -> Step<O>,
+        step: impl FnMut(u32, Pass<'_>, &mut Context<'_>) -> Step<O>,
     ) -> Poll<Option<O>> {
         if host::poll_yield(cx).is_pending() {
             return Poll::Pending;
         }
+        self.poll_unyielding(cx, step)
+    }
+
+    /// As [`poll`][Self::poll], but for who must have an answer: the host is not asked for a yield.
+    #[inline]
+    pub(crate) fn poll_unyielding<O>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut step: impl FnMut(u32, Pass<'_>, &mut Context<'_>) -> Step<O>,
+    ) -> Poll<Option<O>> {
         // SAFETY: the frame is not moved, nor the claim out of it.
         let this = unsafe { self.get_unchecked_mut() };
         let resumed = if this.waiting { this.resume(cx, &mut step) } else { None };
