@@ -104,7 +104,7 @@ impl Cond {
 
     /// Waits for as long as `condition` is true of the value, which it may change.
     ///
-    /// The condition is evaluated at once, and then with the mutex locked after every notice.
+    /// The condition is evaluated at the first poll, and then with the mutex locked after every notice.
     ///
     /// # Cancel safety
     /// As [`wait`](Self::wait).

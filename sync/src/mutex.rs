@@ -41,7 +41,8 @@ const THE_PERMIT: Want = Want::new(1, WaitKind::Mutex);
 ///
 /// Whoever runs may take a free lock, which keeps it fast when many want it; whoever has waited for about a
 /// millisecond goes first, which keeps it fair. A waiting future that nobody polls any more delays the
-/// others by about a millisecond, once, and hangs nobody.
+/// others by about a millisecond, once. Two of them, one behind the other, may hold back the third until somebody else
+/// comes to the lock: drop the futures that you do not poll.
 ///
 /// There is no poisoning: a panic while the lock is held releases it.
 ///

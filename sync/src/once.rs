@@ -3,7 +3,7 @@
 //! The turn to do it is one permit of [`Permits`](crate::permits): whoever gets it runs. Having done it
 //! closes the permits, and "closed" is what everybody else reads as "done", for ever after with one load.
 //! Giving up (an error, a dropped future) is giving the permit back: the next in the queue gets the turn.
-//! So the queue's rules hold here too, a waiter that nobody polls hangs nobody, and there is no second
+//! So the queue's rules hold here too, a waiter that nobody polls delays the others, and there is no second
 //! algorithm to check. [`OnceCell`](crate::OnceCell) and [`SingleFlight`](crate::SingleFlight) stand on the
 //! same [`Gate`].
 //!

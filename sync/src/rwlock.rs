@@ -25,6 +25,8 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use guard::GiveBack;
+
 pub use acquire::{Read, UpgradableRead, Upgrade, Write};
 pub use guard::{
     Holder, OwnedRwLockReadGuard, OwnedRwLockUpgradableReadGuard, OwnedRwLockWriteGuard, ReadGuard,
@@ -46,7 +48,7 @@ const WRITING: Want = Want::new(ALL, WaitKind::RwLockWrite).past_called();
 ///
 /// First come, first served, to within a millisecond: a waiting writer holds back the readers that come after it,
 /// and writers cannot starve readers. A waiting future that nobody polls any more delays the others by about a
-/// millisecond and hangs nobody. A task that holds a read lock and asks for another may wait for a writer that
+/// millisecond; two of them may hold back the third until somebody else comes to the lock. A task that holds a read lock and asks for another may wait for a writer that
 /// waits for it: hold one lock at a time.
 ///
 /// There is no poisoning: a panic while the lock is held releases it.
@@ -249,9 +251,10 @@ impl<T: ?Sized> RwLock<T> {
         if !matches!(self.slot.try_acquire(1), Ok(true)) {
             return false;
         }
+        let slot = GiveBack(&self.slot);
         let taken = self.try_take(1);
-        if !taken {
-            self.slot.release(1);
+        if taken {
+            std::mem::forget(slot);
         }
         taken
     }

@@ -11,7 +11,8 @@
 //! J2. The last one to leave a flight without a value takes it out of the map. "Last" is read off the
 //!     `Arc`'s count under the map's lock, where no new one can join.
 //! J3. Values are cloned, keys and flights dropped with no lock held. (Keys are hashed and compared under
-//!     it: that is what a map does. A hasher that panics harms nobody else.)
+//!     it: that is what a map does. A hasher that panics keeps nobody waiting; but if it does so when a value has come,
+//!     the value stays, and who asks for the key later gets it.)
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -89,6 +90,8 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
 
     /// The value is there: whoever comes from now on begins a new flight (J1).
     fn land(&self, key: &Arc<K>, flight: &Arc<Flight<V>>) {
+        // Its end is announced whatever the key's hasher or destructor does, or the others would wait for ever.
+        let _announced = Announce(&flight.gate);
         let mut flights = self.flights.lock();
         let landed = match flights.entry(Arc::clone(key)) {
             Entry::Occupied(entry) if Arc::ptr_eq(entry.get(), flight) => Some(entry.remove_entry()),
@@ -100,18 +103,28 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
 
     /// Gives up one's part in a flight, and the flight if nobody else has one (J2).
     fn leave(&self, key: &Arc<K>, flight: Arc<Flight<V>>) {
+        let (mut kept, mut gone) = (None, None);
         let mut flights = self.flights.lock();
-        let gone = match flights.entry(Arc::clone(key)) {
+        match flights.entry(Arc::clone(key)) {
             Entry::Occupied(entry) if Arc::ptr_eq(entry.get(), &flight) => {
                 let last = Arc::strong_count(&flight) == 2;
                 // Under the lock, so that the next one to leave counts right. The map's own keeps it alive.
                 drop(flight);
-                last.then(|| entry.remove()).ok_or(())
+                gone = last.then(|| entry.remove_entry());
             }
-            _ => Ok(flight),
-        };
+            _ => kept = Some(flight),
+        }
         drop(flights);
-        drop(gone);
+        drop((kept, gone));
+    }
+}
+
+/// Ends the turn with the value when it is dropped.
+struct Announce<'a>(&'a Gate);
+
+impl Drop for Announce<'_> {
+    fn drop(&mut self) {
+        self.0.finish();
     }
 }
 
@@ -154,7 +167,6 @@ where
             let set = flight.value.set(value);
             debug_assert!(set.is_ok(), "only the one who has the turn sets the value");
             this.group.land(&this.key, flight);
-            flight.gate.finish();
         }
         Poll::Ready(flight.value.get().expect("the gate is finished after the value is set").clone())
     }
@@ -163,8 +175,24 @@ where
 impl<K: Hash + Eq, V: Clone, F, Fut> Drop for Run<'_, K, V, F, Fut> {
     fn drop(&mut self) {
         if let Some(flight) = self.flight.take() {
+            let leaving = Leaving { group: self.group, key: &self.key, flight: Some(flight) };
+            let flight = leaving.flight.as_ref().expect("it leaves when this is dropped");
             self.attempt.abandon(&flight.gate, false);
-            self.group.leave(&self.key, flight);
+        }
+    }
+}
+
+/// Leaves a flight when it is dropped: also if the destructor of the leader's own future panics.
+struct Leaving<'a, K: Hash + Eq, V: Clone> {
+    group: &'a SingleFlight<K, V>,
+    key: &'a Arc<K>,
+    flight: Option<Arc<Flight<V>>>,
+}
+
+impl<K: Hash + Eq, V: Clone> Drop for Leaving<'_, K, V> {
+    fn drop(&mut self) {
+        if let Some(flight) = self.flight.take() {
+            self.group.leave(self.key, flight);
         }
     }
 }

@@ -39,6 +39,7 @@
 //! an ordinary event.
 
 use std::num::NonZeroU32;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 /// The number that stands for "no place".
@@ -254,7 +255,7 @@ impl Drop for Wakers {
     }
 }
 
-/// Wakes what its iterator yields, also when one of the wakers panics.
+/// Wakes what its iterator yields, also when some of the wakers panic: the first panic is the one that goes on.
 struct WakeEach<I: Iterator<Item = Waker>>(I);
 
 impl<I: Iterator<Item = Waker>> WakeEach<I> {
@@ -267,7 +268,12 @@ impl<I: Iterator<Item = Waker>> WakeEach<I> {
 
 impl<I: Iterator<Item = Waker>> Drop for WakeEach<I> {
     fn drop(&mut self) {
-        self.run();
+        for waker in self.0.by_ref() {
+            if let Err(another) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+                // Its destructor might panic as well.
+                std::mem::forget(another);
+            }
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::{ALL, RwLock, Upgrade};
+use crate::permits::Permits;
 
 /// What a guard holds the lock by: a reference or an `Arc`.
 pub trait Holder: Deref<Target = RwLock<Self::Value>> + Unpin + sealed::Sealed {
@@ -100,10 +101,20 @@ impl<H: Holder> Held<H> {
 impl<H: Holder> Drop for Held<H> {
     #[inline]
     fn drop(&mut self) {
+        let _slot = self.slot.then(|| GiveBack(&self.lock.slot));
         if self.permits > 0 {
             self.lock.permits.release(self.permits);
         }
-        self.give_back_slot();
+    }
+}
+
+/// Gives the slot back when it is dropped: also if a waker panics that was called before.
+pub(super) struct GiveBack<'a>(pub(super) &'a Permits<false>);
+
+impl Drop for GiveBack<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.release(1);
     }
 }
 

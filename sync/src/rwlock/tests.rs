@@ -242,3 +242,22 @@ fn guards_are_send_where_the_content_is_and_sync_where_it_is() {
     send::<Read<&'static RwLock<u8>>>();
     sync::<RwLock<u8>>();
 }
+
+#[test]
+fn a_waker_that_panics_keeps_no_slot() {
+    struct Panics;
+    impl std::task::Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("this waker panics");
+        }
+    }
+    let lock = RwLock::new(());
+    let reader = lock.try_upgradable_read().unwrap();
+    let mut writer = Box::pin(lock.write());
+    let waker = std::task::Waker::from(Arc::new(Panics));
+    assert!(writer.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+    let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(reader)));
+    assert!(dropped.is_err());
+    drop(writer);
+    assert!(lock.try_upgradable_read().is_some());
+}

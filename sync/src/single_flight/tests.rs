@@ -2,7 +2,7 @@
 
 use std::future::{pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
 use crate::testing::{Task, within_limit};
@@ -111,4 +111,96 @@ fn a_storm_of_callers_leaves_nothing_behind() {
         assert!(group.is_empty());
         assert!(flights.into_inner() <= 8000);
     });
+}
+
+/// A key that can be told to panic when it is hashed.
+#[derive(PartialEq, Eq)]
+struct Touchy<'a>(Ignored<'a>);
+
+struct Ignored<'a>(&'a AtomicBool);
+
+impl PartialEq for Ignored<'_> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Ignored<'_> {}
+
+impl Hash for Touchy<'_> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        assert!(!self.0.0.load(Ordering::Relaxed), "this key cannot be hashed now");
+        1.hash(state);
+    }
+}
+
+#[test]
+fn a_hasher_that_panics_when_the_value_comes_keeps_nobody_waiting() {
+    let (touchy, go) = (AtomicBool::new(false), Notify::new());
+    let group = SingleFlight::new();
+    let key = || Touchy(Ignored(&touchy));
+    let mut leader = Task::waiting(group.run(key(), || async {
+        go.notified().await;
+        1
+    }));
+    let mut other = Task::waiting(group.run(key(), || ready(2)));
+    go.notify_one();
+    touchy.store(true, Ordering::Relaxed);
+    assert!(catch_unwind(AssertUnwindSafe(|| leader.poll())).is_err());
+    touchy.store(false, Ordering::Relaxed);
+    assert_eq!(other.run(), Some(1));
+}
+
+/// A key whose destructor asks the group for something.
+struct Asks(std::sync::Weak<SingleFlight<Asks, u8>>);
+
+impl PartialEq for Asks {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Asks {}
+
+impl Hash for Asks {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        1.hash(state);
+    }
+}
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        self.0.upgrade().map(|group| group.len());
+    }
+}
+
+#[test]
+fn keys_are_dropped_without_the_lock() {
+    within_limit(|| {
+        let group = Arc::new(SingleFlight::new());
+        let key = || Asks(Arc::downgrade(&group));
+        let all = [(); 2].map(|()| Task::waiting(group.run(key(), pending)));
+        // The first one's key is the map's.
+        all.into_iter().for_each(drop);
+        assert!(group.is_empty());
+    });
+}
+
+struct PanicsWhenDropped;
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("a destructor");
+    }
+}
+
+#[test]
+fn a_leader_whose_future_panics_when_it_is_dropped_leaves_nothing_behind() {
+    let group = SingleFlight::new();
+    let leader = Task::waiting(group.run(1, || async {
+        let _held = PanicsWhenDropped;
+        pending::<u8>().await
+    }));
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(leader))).is_err());
+    assert!(group.is_empty());
 }

@@ -139,6 +139,15 @@ fn a_waker_that_panics_keeps_no_other_from_being_woken() {
     assert_eq!((calm.0.load(Ordering::Relaxed), angry.0.load(Ordering::Relaxed)), (20, 5));
 }
 
+#[test]
+fn wakers_that_panic_one_after_the_other_end_no_process() {
+    let angry = Arc::new(Counting(AtomicUsize::new(0), true));
+    let mut wakers = Wakers::new();
+    (0..5).for_each(|_| wakers.push(Some(Waker::from(Arc::clone(&angry)))));
+    assert!(catch_unwind(AssertUnwindSafe(|| wakers.wake())).is_err());
+    assert_eq!(angry.0.load(Ordering::Relaxed), 5);
+}
+
 struct Numbered(usize, Arc<std::sync::Mutex<Vec<usize>>>);
 
 impl Wake for Numbered {
