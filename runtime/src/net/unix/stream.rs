@@ -67,7 +67,7 @@ impl UnixStream {
         Ok((Self::from_std(a)?, Self::from_std(b)?))
     }
 
-    /// Reads what is there, waiting until something is; 0 is the end. Cancel-safe.
+    /// Reads what is there, waiting until something is; 0 is the end (or `buf` is empty). Cancel-safe.
     ///
     /// # Errors
     /// `ConnectionReset`; `TimedOut` after the [read deadline](Self::set_read_deadline).
