@@ -103,6 +103,32 @@ fn a_unix_connect_waits_for_a_full_queue() {
 }
 
 #[test]
+fn unix_connects_that_were_dropped_hold_no_thread() {
+    support::within_a_minute(|| {
+        let path = path("dropped");
+        let listener = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        let address = SockAddr::unix(&path).unwrap();
+        listener.bind(&address).unwrap();
+        listener.listen(0).unwrap();
+        let mut queue = Vec::new();
+        loop {
+            let client = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None).unwrap();
+            match client.connect(&address) {
+                Ok(()) => queue.push(client),
+                Err(error) => break assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+        let runtime = pirn::Builder::new().procs(1).max_threads(6).build().unwrap();
+        runtime.block_on(async {
+            for _ in 0..8 {
+                assert_pending(UnixStream::connect(&path));
+            }
+            pirn::fs::remove_file(&path).await.unwrap();
+        });
+    });
+}
+
+#[test]
 fn a_client_with_an_abstract_name_is_known_by_it() {
     run(async {
         let path = path("named");
