@@ -112,6 +112,31 @@ fn a_cancelled_file_read_loses_no_byte() {
 }
 
 #[test]
+fn a_seek_that_fails_moves_nothing() {
+    run(async {
+        let scratch = Scratch::new("seek");
+        let path = scratch.join("file");
+        let bytes: Vec<u8> = (0..200).collect();
+        std::fs::write(&path, &bytes)?;
+        let mut file = fs::File::open(&path).await?;
+        // The file's own position is now ahead of ours, unless the job was done at the first poll.
+        let mut position = poll_once(file.read(&mut [0; 100])).transpose()?.unwrap_or(0);
+        for by in [-1_000, i64::MIN] {
+            let mut buf = [0; 10];
+            file.read_exact(&mut buf).await?;
+            position += 10;
+            assert_eq!(buf, bytes[position - 10..position]);
+            let error = file.seek(SeekFrom::Current(by)).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert_eq!(file.read(&mut buf[..1]).await?, 1);
+            position += 1;
+            assert_eq!(buf[0], bytes[position - 1]);
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn an_error_of_a_write_is_told_by_the_next_operation() {
     run(async {
         let mut full = fs::OpenOptions::new().write(true).open("/dev/full").await?;

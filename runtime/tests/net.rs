@@ -3,14 +3,16 @@
 #[path = "net/support.rs"]
 mod support;
 
-use std::io::{self, ErrorKind};
+use std::future::poll_fn;
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::net::Shutdown;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pirn::io::{AsyncReadExt, AsyncWriteExt};
-use pirn::net::{TcpListener, TcpStream};
-use support::{assert_pending, run};
+use pirn::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use pirn::net::{TcpListener, TcpStream, UnixStream};
+use support::{assert_pending, poll_once, run};
 
 async fn pair() -> io::Result<(TcpStream, TcpStream)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -51,7 +53,7 @@ fn a_cancelled_write_writes_nothing() {
         let chunk = vec![7; 64 * 1024];
         let mut sent = 0;
         // Until the peer's window and our buffer are full; the last write is dropped while it waits.
-        while let Some(count) = support::poll_once(client.write(&chunk)) {
+        while let Some(count) = poll_once(client.write(&chunk)) {
             sent += count?;
         }
         client.shutdown(Shutdown::Write)?;
@@ -78,6 +80,56 @@ fn peek_leaves_the_bytes() {
         assert_eq!(client.read(&mut buf).await?, 4);
         assert_eq!(&buf[..4], b"look");
         Ok(())
+    });
+}
+
+#[test]
+fn an_empty_buffer_waits_for_nothing() {
+    run(async {
+        let (client, _silent) = pair().await?;
+        let (local, _silent_too) = UnixStream::pair()?;
+        // Until a read has waited nobody knows that there is nothing.
+        assert_pending(client.read(&mut [0; 1]));
+        assert_pending(local.read(&mut [0; 1]));
+        assert_eq!(poll_once(client.read(&mut [])).transpose()?, Some(0));
+        assert_eq!(poll_once(local.read(&mut [])).transpose()?, Some(0));
+        assert_eq!(poll_once(client.peek(&mut [])).transpose()?, Some(0));
+        assert_eq!(poll_once(AsyncReadExt::read(&mut &client, &mut [])).transpose()?, Some(0));
+        let mut none = [IoSliceMut::new(&mut []), IoSliceMut::new(&mut [])];
+        assert_eq!(poll_once((&client).read_vectored(&mut none)).transpose()?, Some(0));
+        Ok(())
+    });
+}
+
+/// One more slice than one system call takes.
+const TOO_MANY: usize = 1025;
+
+async fn exchange_too_many_slices<S>(from: &S, to: &S) -> io::Result<()>
+where
+    for<'a> &'a S: AsyncRead + AsyncWrite + Unpin,
+{
+    let sent = [7; TOO_MANY];
+    let slices: Vec<_> = sent.chunks(1).map(IoSlice::new).collect();
+    let count = poll_fn(|cx| Pin::new(&mut &*from).poll_write_vectored(cx, &slices)).await?;
+    assert_eq!(count, TOO_MANY - 1);
+    (&*from).write_all(&[8]).await?;
+    let mut received = [0; TOO_MANY];
+    let mut slices: Vec<_> = received.chunks_mut(1).map(IoSliceMut::new).collect();
+    let count = poll_fn(|cx| Pin::new(&mut &*to).poll_read_vectored(cx, &mut slices)).await?;
+    assert_eq!(count, TOO_MANY - 1);
+    (&*to).read_exact(&mut received[TOO_MANY - 1..]).await?;
+    assert_eq!(received[..TOO_MANY - 1], sent[1..]);
+    assert_eq!(received[TOO_MANY - 1], 8, "what did not fit is not taken for drained");
+    Ok(())
+}
+
+#[test]
+fn of_more_slices_than_the_system_takes_the_first_are_used() {
+    run(async {
+        let (client, server) = pair().await?;
+        exchange_too_many_slices(&client, &server).await?;
+        let (a, b) = UnixStream::pair()?;
+        exchange_too_many_slices(&a, &b).await
     });
 }
 

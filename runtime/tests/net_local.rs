@@ -4,11 +4,13 @@
 mod support;
 
 use std::io::ErrorKind;
+use std::os::linux::net::SocketAddrExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use pirn::io::{AsyncReadExt, AsyncWriteExt};
 use pirn::net::{UdpSocket, UnixDatagram, UnixListener, UnixStream};
+use socket2::{Domain, SockAddr, Type};
 use support::{assert_pending, run};
 
 fn path(name: &str) -> PathBuf {
@@ -96,6 +98,50 @@ fn a_unix_connect_waits_for_a_full_queue() {
         for connect in waiting {
             connect.await.unwrap()?;
         }
+        std::fs::remove_file(&path)
+    });
+}
+
+#[test]
+fn unix_connects_that_were_dropped_hold_no_thread() {
+    support::within_a_minute(|| {
+        let path = path("dropped");
+        let listener = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        let address = SockAddr::unix(&path).unwrap();
+        listener.bind(&address).unwrap();
+        listener.listen(0).unwrap();
+        let mut queue = Vec::new();
+        loop {
+            let client = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None).unwrap();
+            match client.connect(&address) {
+                Ok(()) => queue.push(client),
+                Err(error) => break assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+        let runtime = pirn::Builder::new().procs(1).max_threads(6).build().unwrap();
+        runtime.block_on(async {
+            for _ in 0..8 {
+                assert_pending(UnixStream::connect(&path));
+            }
+            pirn::fs::remove_file(&path).await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_client_with_an_abstract_name_is_known_by_it() {
+    run(async {
+        let path = path("named");
+        let listener = UnixListener::bind(&path)?;
+        let name = format!("pirn-net-{}", std::process::id());
+        let client = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        client.bind(&SockAddr::unix(format!("\0{name}"))?)?;
+        client.connect(&SockAddr::unix(&path)?)?;
+        let (stream, address) = listener.accept().await?;
+        assert_eq!(address.as_abstract_name(), Some(name.as_bytes()));
+        assert_eq!(stream.peer_addr()?.as_abstract_name(), Some(name.as_bytes()));
+        let _unnamed = UnixStream::connect(&path).await?;
+        assert!(listener.accept().await?.1.is_unnamed());
         std::fs::remove_file(&path)
     });
 }

@@ -1,6 +1,6 @@
 //! [`File`]: an open file as an async stream, over blocking jobs.
 //!
-//! One job is under way at a time, and it owns a buffer of its own, so that a future which is dropped in the
+//! One job is under way at a time (F4), and it owns a buffer of its own, so that a future which is dropped in the
 //! middle takes no buffer away from the thread that fills it.
 //!
 //! ```text
@@ -16,7 +16,10 @@
 //!     loses nothing, the next one takes them.
 //! F2. The file's own position is ahead of the user's by `unread.len()`. Whatever depends on the position
 //!     (a write, a seek from the current place) first steps back by that much, inside its job.
+//!     A seek gives the bytes up when it has succeeded: one that fails moves nothing.
 //! F3. An error of a write that has been reported as done is told once, by the next operation.
+//! F4. A job that has been started is in `state` until it has ended, whatever becomes of the future that asked for it.
+//!     So operations take effect one after the other, in the order in which their jobs were started.
 
 use std::fs::{Metadata, Permissions};
 use std::future::Future;
@@ -28,6 +31,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
+use pirn_sync::primitive::Mutex;
 
 use super::{Job, OpenOptions};
 
@@ -41,7 +45,8 @@ const LARGEST_JOB: usize = 2 * 1024 * 1024;
 /// last write, and its error is lost then: flush first. For many small reads or writes put it into a
 /// [`BufReader`](crate::io::BufReader) or [`BufWriter`](crate::io::BufWriter): each costs a job.
 ///
-/// Reads and writes are cancel-safe.
+/// Reads and writes are cancel-safe. Operations take effect one after the other, in the order in which they were first
+/// polled, also when their futures are dropped: the next one waits for what goes on.
 ///
 /// ```
 /// use pirn::fs::{self, File};
@@ -76,6 +81,8 @@ enum State {
     Reading(Job<Vec<u8>>),
     Writing(Job<()>),
     Seeking(SeekFrom, Job<u64>),
+    /// What the call returned is for its [`Settled`], if that is still there.
+    Calling(Job<()>),
 }
 
 impl File {
@@ -154,8 +161,8 @@ impl File {
         let result = match &mut self.state {
             State::Idle => return Poll::Ready(Ok(())),
             State::Reading(job) => ready!(Pin::new(job).poll(cx)).map(|bytes| self.keep(bytes)),
-            State::Writing(job) => ready!(Pin::new(job).poll(cx)),
-            State::Seeking(_, job) => ready!(Pin::new(job).poll(cx)).map(drop),
+            State::Writing(job) | State::Calling(job) => ready!(Pin::new(job).poll(cx)),
+            State::Seeking(_, job) => ready!(Pin::new(job).poll(cx)).map(|_| self.keep(Vec::new())),
         };
         self.state = State::Idle;
         Poll::Ready(result)
@@ -165,11 +172,9 @@ impl File {
         (self.unread, self.taken) = (bytes, 0);
     }
 
-    /// Takes back what was read ahead (F2): how far the file's position is in front of the user's.
-    fn give_back_unread(&mut self) -> i64 {
-        let ahead = (self.unread.len() - self.taken) as i64;
-        self.keep(Vec::new());
-        ahead
+    /// How far the file's position is in front of the user's (F2).
+    fn ahead(&self) -> i64 {
+        (self.unread.len() - self.taken) as i64
     }
 
     fn take_unread(&mut self, buf: &mut [u8]) -> usize {
@@ -208,7 +213,8 @@ impl AsyncWrite for File {
         let this = self.get_mut();
         ready!(this.poll_settle(cx))?;
         let bytes = buf[..buf.len().min(LARGEST_JOB)].to_vec();
-        let (file, count, ahead) = (Arc::clone(&this.std), bytes.len(), this.give_back_unread());
+        let (file, count, ahead) = (Arc::clone(&this.std), bytes.len(), this.ahead());
+        this.keep(Vec::new());
         let mut job = Job::called_at(this.at, move || {
             if ahead > 0 {
                 (&*file).seek(SeekFrom::Current(-ahead))?;
@@ -243,19 +249,28 @@ impl AsyncSeek for File {
             {
                 let result = ready!(Pin::new(job).poll(cx));
                 this.state = State::Idle;
+                if result.is_ok() {
+                    this.keep(Vec::new());
+                }
                 return Poll::Ready(result);
             }
             ready!(this.poll_settle(cx))?;
-            let (file, ahead) = (Arc::clone(&this.std), this.give_back_unread());
+            let (file, ahead) = (Arc::clone(&this.std), this.ahead());
             let job = Job::called_at(this.at, move || {
                 (&*file).seek(match to {
-                    SeekFrom::Current(by) => SeekFrom::Current(by - ahead),
+                    // What is too small for a number lies before the beginning.
+                    SeekFrom::Current(by) => SeekFrom::Current(by.checked_sub(ahead).ok_or_else(invalid)?),
                     other => other,
                 })
             });
             this.state = State::Seeking(to, job);
         }
     }
+}
+
+/// What the system says to a seek before the beginning.
+fn invalid() -> io::Error {
+    io::Error::from_raw_os_error(libc::EINVAL)
 }
 
 /// A read that a signal handler does not end.
@@ -269,11 +284,16 @@ fn read_once(mut file: &std::fs::File, bytes: &mut [u8]) -> io::Result<usize> {
 }
 
 /// A call on a file after everything before it has been done.
+///
+/// Dropping it before the call has begun leaves the file alone; afterwards the call runs to its end unseen, and what is
+/// done next with the file waits for it.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Settled<'a, T> {
     file: &'a mut File,
-    job: Job<T>,
-    settled: bool,
+    /// Until its turn has come; then it is the file's (F4).
+    job: Option<Job<()>>,
+    /// Where the job leaves what the call has returned.
+    answer: Arc<Mutex<Option<io::Result<T>>>>,
 }
 
 impl<'a, T: Send + 'static> Settled<'a, T> {
@@ -282,8 +302,14 @@ impl<'a, T: Send + 'static> Settled<'a, T> {
         file: &'a mut File,
         call: impl FnOnce(&std::fs::File) -> io::Result<T> + Send + Sync + 'static,
     ) -> Self {
-        let std = Arc::clone(&file.std);
-        Self { file, job: Job::new(move || call(&std)), settled: false }
+        let (std, answer) = (Arc::clone(&file.std), Arc::new(Mutex::new(None)));
+        let place = Arc::clone(&answer);
+        let job = Job::new(move || {
+            let result = call(&std);
+            *place.lock() = Some(result);
+            Ok(())
+        });
+        Self { file, job: Some(job), answer }
     }
 }
 
@@ -292,16 +318,23 @@ impl<T: Send + 'static> Future for Settled<'_, T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if !this.settled {
+        if this.job.is_some() {
             ready!(this.file.poll_settle(cx))?;
-            this.settled = true;
         }
-        Pin::new(&mut this.job).poll(cx)
+        if let Some(job) = this.job.take() {
+            this.file.state = State::Calling(job);
+        }
+        ready!(this.file.poll_settle(cx))?;
+        let answer = this.answer.lock().take();
+        Poll::Ready(answer.expect("a file operation was polled after it returned"))
     }
 }
 
 impl<T> std::fmt::Debug for Settled<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settled").field("file", &self.file).field("job", &self.job).finish()
+        f.debug_struct("Settled").field("file", &self.file).field("job", &self.job).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

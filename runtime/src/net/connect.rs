@@ -2,7 +2,7 @@
 //!
 //! A host often has an IPv6 and an IPv4 address of which only one works from here, and finding out that the
 //! other does not can take minutes. So the addresses are sorted into alternating families, and an attempt
-//! that has not answered for 250 ms gets company; a failed one is replaced at once.
+//! that has not answered for 250 ms gets company; a failed one is replaced at once, whoever else is still trying.
 //!
 //! ```text
 //!   0 ms      connect [2001:db8::1] ────────────────────────────► (never answers; dropped)
@@ -51,7 +51,7 @@ enum Step {
 struct Race {
     untried: VecDeque<SocketAddr>,
     attempts: Vec<Socket<std::net::TcpStream>>,
-    /// When the next address joins.
+    /// When the next address joins: after the head start of the latest attempt, or at once when one has failed.
     next: Instant,
     timer: TimerSlot,
     last_error: io::Error,
@@ -117,12 +117,14 @@ impl Race {
                 ready!(self.timer.poll_until(self.next, cx));
             }
             if let Some(address) = self.untried.pop_front() {
-                match begin(address, at) {
-                    Ok(socket) => self.attempts.push(socket),
-                    Err(error) => self.last_error = error,
-                }
-                self.next = clock::now() + HEAD_START;
                 self.timer.cancel();
+                match begin(address, at) {
+                    Ok(socket) => {
+                        self.attempts.push(socket);
+                        self.next = clock::now() + HEAD_START;
+                    }
+                    Err(error) => self.fail(error),
+                }
             }
         }
     }
@@ -140,11 +142,17 @@ impl Race {
                 }
                 Poll::Ready(Err(error)) => {
                     self.attempts.swap_remove(number);
-                    self.last_error = error;
+                    self.fail(error);
                 }
             }
         }
         Poll::Pending
+    }
+
+    /// An attempt has failed with `error`: the next one need not wait any longer.
+    fn fail(&mut self, error: io::Error) {
+        self.last_error = error;
+        self.next = clock::now();
     }
 }
 

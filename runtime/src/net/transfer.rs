@@ -4,6 +4,9 @@
 //! has filled it: both spare the next operation a system call that would only say "would block". Reads of
 //! Unix streams are the exception that [`ByteStream`] tells of.
 //!
+//! A read into no room asks for nothing: it returns 0 and waits for nobody. Of a list of slices the system takes so many
+//! at once and no more; the first ones are used, as std does.
+//!
 //! Writes pass `MSG_NOSIGNAL`: a peer that is gone is an error (`BrokenPipe`), never a SIGPIPE.
 
 use std::future::Future;
@@ -17,6 +20,9 @@ use socket2::SockRef;
 
 use super::socket::{Leaf, Socket};
 use crate::netpoll::Direction;
+
+/// How many slices one system call takes.
+const MOST_SLICES: usize = libc::UIO_MAXIOV as usize;
 
 /// The streams of std.
 pub trait ByteStream: AsFd {
@@ -84,6 +90,9 @@ impl<S: ByteStream> Future for Read<'_, S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { leaf, buf } = self.get_mut();
         let room = buf.len();
+        if room == 0 {
+            return Poll::Ready(Ok(0));
+        }
         leaf.poll(cx, |socket| receive(socket, buf), |&count| has_emptied::<S>(count, room))
     }
 }
@@ -93,6 +102,9 @@ impl<S: AsFd> Future for Peek<'_, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { leaf, buf } = self.get_mut();
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         leaf.poll(cx, |socket| peek(socket, buf), |_| false)
     }
 }
@@ -113,6 +125,9 @@ pub(super) fn poll_read<S: ByteStream>(
     buf: &mut [u8],
 ) -> Poll<io::Result<usize>> {
     let room = buf.len();
+    if room == 0 {
+        return Poll::Ready(Ok(0));
+    }
     let attempt = |socket: &S| receive(socket, buf);
     socket.poll_shared(Direction::Read, cx, attempt, |&count| has_emptied::<S>(count, room))
 }
@@ -125,6 +140,9 @@ pub(super) fn poll_read_uninit<S: ByteStream>(
     buf: &mut [MaybeUninit<u8>],
 ) -> Poll<io::Result<usize>> {
     let room = buf.len();
+    if room == 0 {
+        return Poll::Ready(Ok(0));
+    }
     let attempt = |socket: &S| SockRef::from(socket).recv(buf);
     socket.poll_shared(Direction::Read, cx, attempt, |&count| has_emptied::<S>(count, room))
 }
@@ -135,7 +153,12 @@ pub(super) fn poll_read_vectored<S: ByteStream>(
     cx: &mut Context<'_>,
     bufs: &mut [IoSliceMut<'_>],
 ) -> Poll<io::Result<usize>> {
+    let most = bufs.len().min(MOST_SLICES);
+    let bufs = &mut bufs[..most];
     let room = bufs.iter().map(|buf| buf.len()).sum();
+    if room == 0 {
+        return Poll::Ready(Ok(0));
+    }
     let attempt = |socket: &S| (&*SockRef::from(socket)).read_vectored(bufs);
     socket.poll_shared(Direction::Read, cx, attempt, |&count| has_emptied::<S>(count, room))
 }
@@ -156,6 +179,7 @@ pub(super) fn poll_write_vectored<S: AsFd>(
     cx: &mut Context<'_>,
     bufs: &[IoSlice<'_>],
 ) -> Poll<io::Result<usize>> {
+    let bufs = &bufs[..bufs.len().min(MOST_SLICES)];
     let length = bufs.iter().map(|buf| buf.len()).sum();
     let attempt = |socket: &S| SockRef::from(socket).send_vectored_with_flags(bufs, libc::MSG_NOSIGNAL);
     socket.poll_shared(Direction::Write, cx, attempt, |&count| is_short(count, length))

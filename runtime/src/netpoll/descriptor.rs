@@ -36,6 +36,11 @@
 //! the list when it is dropped. The `poll_*` functions of `futures_io` have no future to keep one in: they
 //! wait as [`Waiting::SHARED`], one entry per task, which the next event takes out.
 //!
+//! On a silent descriptor that event may never come, while tasks do come and go. So before the list grows, whoever joins
+//! takes out those whose tasks have ended: it is at most twice as long as the most that ever waited there at once. That
+//! much can be asked of a task of ours. The waker of another executor, or of a future that polls others with wakers of its
+//! own, does not tell whether anybody is left to hear it, and stays until the next event.
+//!
 //! # Short reads
 //! A stream that gave fewer bytes than there was room for is drained, so its READY may be cleared at once and the call
 //! that would only say "would block" is saved. Not so where one edge tells of two things that a single read does not
@@ -77,6 +82,7 @@ use pirn_sync::primitive::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::epoll::Readiness;
 use super::home::Home;
 use super::table::Token;
+use crate::task::is_over;
 
 const READY: u64 = 1;
 const PARTIAL: u64 = 1 << 1;
@@ -226,6 +232,9 @@ struct Waiters {
     last_key: u64,
 }
 
+/// Wakers that are not needed, to be dropped once the lock is free (D5).
+type Surplus = SmallVec<[Waker; 1]>;
+
 #[derive(Debug)]
 struct Waiter {
     key: u64,
@@ -254,10 +263,11 @@ impl Side {
             drop(waiters);
             return Poll::Ready(result);
         }
-        let surplus = match waiting {
-            Some(waiting) => waiters.join(&mut waiting.0, waker),
-            None => waiters.join_shared(waker),
-        };
+        let mut surplus = SmallVec::new();
+        match waiting {
+            Some(waiting) => waiters.join(&mut waiting.0, waker, &mut surplus),
+            None => waiters.join_shared(waker, &mut surplus),
+        }
         drop(waiters);
         drop(surplus);
         Poll::Pending
@@ -287,29 +297,39 @@ impl Side {
 }
 
 impl Waiters {
-    /// Puts `waker` in the place of `key`, a new one if it has none. Gives back the waker that is not needed.
-    fn join(&mut self, key: &mut u64, waker: Waker) -> Option<Waker> {
+    /// Puts `waker` in the place of `key`, a new one if it has none.
+    fn join(&mut self, key: &mut u64, waker: Waker, surplus: &mut Surplus) {
         if *key == Waiting::SHARED {
             self.last_key += 1;
             *key = self.last_key;
         }
         match self.list.iter_mut().find(|waiter| waiter.key == *key) {
-            Some(waiter) => Some(std::mem::replace(&mut waiter.waker, waker)),
-            None => {
-                self.list.push(Waiter { key: *key, waker });
-                None
-            }
+            Some(waiter) => surplus.push(std::mem::replace(&mut waiter.waker, waker)),
+            None => self.push(Waiter { key: *key, waker }, surplus),
         }
     }
 
     /// Adds `waker` unless its task stands in the list without a place already.
-    fn join_shared(&mut self, waker: Waker) -> Option<Waker> {
+    fn join_shared(&mut self, waker: Waker, surplus: &mut Surplus) {
         let mut shared = self.list.iter().filter(|waiter| waiter.key == Waiting::SHARED);
         if shared.any(|waiter| waiter.waker.will_wake(&waker)) {
-            return Some(waker);
+            return surplus.push(waker);
         }
-        self.list.push(Waiter { key: Waiting::SHARED, waker });
-        None
+        self.push(Waiter { key: Waiting::SHARED, waker }, surplus);
+    }
+
+    /// Adds `waiter`. Where the list would have to grow for it, those go first whose tasks have ended.
+    fn push(&mut self, waiter: Waiter, surplus: &mut Surplus) {
+        if self.list.len() == self.list.capacity() {
+            self.list.retain(|waiter| {
+                let over = is_over(&waiter.waker);
+                if over {
+                    surplus.push(std::mem::replace(&mut waiter.waker, Waker::noop().clone()));
+                }
+                !over
+            });
+        }
+        self.list.push(waiter);
     }
 }
 

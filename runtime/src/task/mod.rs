@@ -51,3 +51,4 @@ pub(crate) use current::outside;
 pub(crate) use owned::{Owned, OwnedKey, TaskView};
 pub(crate) use runnable::{Outcome, Runnable};
 pub(crate) use schedule::{Schedule, UnhandledTaskPanic};
+pub(crate) use waker::is_over;

@@ -16,6 +16,13 @@ pub(super) fn borrowed(task: RawTask) -> impl Deref<Target = Waker> {
     ManuallyDrop::new(unsafe { Waker::from_raw(raw(task)) })
 }
 
+/// Whether `waker` is that of a task which has ended: to wake it does nothing any more. False for all other wakers.
+pub(crate) fn is_over(waker: &Waker) -> bool {
+    // SAFETY: the table is ours, so the pointer is that of a task to which `waker` holds a reference.
+    std::ptr::eq(waker.vtable(), &VTABLE)
+        && unsafe { task(waker.data()).header().state.snapshot().is_complete() }
+}
+
 fn raw(task: RawTask) -> RawWaker {
     RawWaker::new(task.0.as_ptr().cast_const().cast(), &VTABLE)
 }

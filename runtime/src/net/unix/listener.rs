@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::SocketAddr;
 use std::panic::Location;
 use std::path::Path;
@@ -119,8 +120,12 @@ impl Accepted for UnixStream {
         address: &SockAddr,
         at: &'static Location<'static>,
     ) -> io::Result<(Self, SocketAddr)> {
-        // A client without a path of its own has no address: the empty path stands for that.
-        let address = address.as_unix().map_or_else(|| SocketAddr::from_pathname(""), Ok)?;
+        let address = match (address.as_pathname(), address.as_abstract_namespace()) {
+            (Some(path), _) => SocketAddr::from_pathname(path),
+            (None, Some(name)) => SocketAddr::from_abstract_name(name),
+            // A client that is bound to nothing has no address: the empty path stands for that.
+            (None, None) => SocketAddr::from_pathname(""),
+        }?;
         Ok((Self::from_socket(Socket::new(socket.into(), at)?), address))
     }
 }

@@ -3,7 +3,8 @@
 //! # Connecting
 //! A Unix connect is done at once or not at all: there is no handshake to wait for. The one thing that can
 //! take time is a listener whose queue is full; the kernel then says "would block" and offers nothing to wait
-//! for. A blocking connect does wait, so that is what a blocking job makes in this rare case.
+//! for. A blocking connect does wait, but it cannot be called off: a thread would be held until the listener accepts,
+//! long after whoever wanted the connection has given up. So the future looks again, after pauses that grow.
 
 use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -14,18 +15,26 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use futures_io::{AsyncRead, AsyncWrite};
+use pirn_sync::clock;
+use pirn_sync::host::{self, WaitKind};
 use socket2::{Domain, SockAddr, Type};
 
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use crate::fs::Job;
 use crate::net::forward::{forward_read, forward_write};
 use crate::net::socket::Socket;
 use crate::net::transfer::{self, Peek, Read, Write};
 use crate::netpoll::Direction;
+use crate::sched::timers::TimerSlot;
+
+/// The first pause before another look at a listener whose queue is full. Each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// A connection between two processes of this machine, or within one. Used like a
 /// [`TcpStream`](crate::net::TcpStream).
@@ -48,13 +57,23 @@ pub struct UnixStream {
 }
 
 impl UnixStream {
-    /// Connects to the listener at `path`.
+    /// Connects to the listener at `path`, waiting while its queue is full.
+    ///
+    /// The kernel does not say when there is room again, so this looks after 1 ms, 2 ms, and so on, and every 50 ms in
+    /// the end: those who wait at one listener are not served in the order in which they came. Dropping the future
+    /// leaves nothing behind. Bound the wait with [`timeout`](crate::time::timeout).
     ///
     /// # Errors
     /// `NotFound`, `ConnectionRefused` when nobody listens there any more; the system's.
     #[track_caller]
     pub fn connect(path: impl AsRef<Path>) -> ConnectPath {
-        ConnectPath { path: path.as_ref().to_owned(), queue: None, at: Location::caller() }
+        ConnectPath {
+            path: path.as_ref().to_owned(),
+            timer: TimerSlot::new(),
+            next_look: None,
+            pause: FIRST_PAUSE,
+            at: Location::caller(),
+        }
     }
 
     /// Two connected streams.
@@ -67,7 +86,7 @@ impl UnixStream {
         Ok((Self::from_std(a)?, Self::from_std(b)?))
     }
 
-    /// Reads what is there, waiting until something is; 0 is the end. Cancel-safe.
+    /// Reads what is there, waiting until something is; 0 is the end (or `buf` is empty). Cancel-safe.
     ///
     /// # Errors
     /// `ConnectionReset`; `TimedOut` after the [read deadline](Self::set_read_deadline).
@@ -217,12 +236,12 @@ forward_read!(UnixStream => |this| &*this);
 forward_write!(UnixStream => |this| &*this);
 
 /// The future of [`UnixStream::connect`].
-#[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct ConnectPath {
     path: PathBuf,
-    /// The blocking connect, when the listener's queue is full.
-    queue: Option<Job<std::os::unix::net::UnixStream>>,
+    timer: TimerSlot,
+    next_look: Option<Instant>,
+    pause: Duration,
     at: &'static Location<'static>,
 }
 
@@ -230,23 +249,38 @@ impl Future for ConnectPath {
     type Output = io::Result<UnixStream>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { path, queue, at } = self.get_mut();
-        if queue.is_none() {
-            let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
-            match socket.connect(&SockAddr::unix(&*path)?) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        let this = self.get_mut();
+        loop {
+            if let Some(next) = this.next_look {
+                if this.timer.poll_until(next, cx).is_pending() {
+                    host::waiting_on(WaitKind::Io, this.at);
+                    return Poll::Pending;
+                }
+                this.next_look = None;
+            }
+            match connect(&this.path) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    this.next_look = Some(clock::now() + this.pause);
+                    this.pause = (this.pause * 2).min(LONGEST_PAUSE);
+                }
                 result => {
-                    result?;
-                    return Poll::Ready(Socket::new(socket.into(), at).map(UnixStream::from_socket));
+                    let socket = Socket::new(result?.into(), this.at)?;
+                    return Poll::Ready(Ok(UnixStream::from_socket(socket)));
                 }
             }
         }
-        let path = &*path;
-        let job = queue.get_or_insert_with(|| {
-            let path = path.clone();
-            Job::called_at(at, move || std::os::unix::net::UnixStream::connect(path))
-        });
-        let stream = ready!(Pin::new(job).poll(cx))?;
-        Poll::Ready(Socket::from_std(stream, at).map(UnixStream::from_socket))
     }
+}
+
+impl std::fmt::Debug for ConnectPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnectPath").field("path", &self.path).field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+/// A non-blocking socket, connected; `WouldBlock` if the listener's queue is full.
+fn connect(path: &Path) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(socket)
 }

@@ -1,5 +1,6 @@
 //! Tests of one descriptor's readiness and its waiters, with events that the test makes itself.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
@@ -96,6 +97,43 @@ fn a_task_that_polls_again_keeps_one_place() {
     }
     assert_eq!(dispatch(&descriptor, readable()), 2, "one keyed place and one shared one");
     assert_eq!(second.0.load(Ordering::Relaxed), 2, "the waker polled last is the one that is called");
+}
+
+#[test]
+fn tasks_that_have_ended_leave_the_list_and_others_stay() {
+    let descriptor = Arc::new(descriptor());
+    drained(&descriptor);
+    let wait = |cx: &mut Context<'_>, descriptor: &Descriptor| {
+        assert!(descriptor.poll_ready_shared(Direction::Read, cx).is_pending());
+    };
+    crate::block_on(async {
+        let waiting = [(); 10].map(|()| {
+            let (descriptor, mut waits) = (Arc::clone(&descriptor), false);
+            crate::spawn(poll_fn(move |cx| {
+                if std::mem::replace(&mut waits, true) {
+                    return Poll::Ready(());
+                }
+                wait(cx, &descriptor);
+                Poll::Pending
+            }))
+        });
+        while descriptor.read.waiters.lock().list.len() < 10 {
+            crate::yield_now().await;
+        }
+        for _ in 0..1_000 {
+            let descriptor = Arc::clone(&descriptor);
+            let ends = poll_fn(move |cx| {
+                wait(cx, &descriptor);
+                Poll::Ready(())
+            });
+            crate::spawn(ends).await.unwrap();
+        }
+        let woken = dispatch(&descriptor, readable());
+        assert!(woken <= 20, "{woken} entries for ten tasks");
+        for task in waiting {
+            task.await.unwrap();
+        }
+    });
 }
 
 #[test]
