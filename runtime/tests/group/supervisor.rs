@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -183,6 +184,36 @@ fn dropping_run_aborts_the_task() {
     on_runtime(|| async {
         let mut run = Box::pin(quick("dropped").run(Context::background(), pending::<Result<(), &str>>));
         assert!(run.as_mut().poll(&mut Cx::from_waker(Waker::noop())).is_pending());
+    });
+}
+
+#[test]
+fn dropping_it_aborts_every_child_though_wakers_panic() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker panics");
+        }
+    }
+    // `on_runtime` sees that no task is left.
+    on_runtime(|| async {
+        let waiting = Arc::new(Mutex::new(Vec::new()));
+        let deaf = |name| {
+            let waiting = Arc::clone(&waiting);
+            Child::new(name, move |own: Context| {
+                let mut done = Box::pin(own.done());
+                let waker = Waker::from(Arc::new(Panics));
+                assert!(done.as_mut().poll(&mut Cx::from_waker(&waker)).is_pending());
+                waiting.lock().expect("no panic").push(done);
+                pending::<Result<(), &str>>()
+            })
+        };
+        let children = [deaf("a"), deaf("b")];
+        let mut run = Box::pin(quick("dropped").run_children(Context::background(), children));
+        assert!(run.as_mut().poll(&mut Cx::from_waker(Waker::noop())).is_pending());
+        assert_eq!(waiting.lock().expect("no panic").len(), 2);
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(run)));
+        assert!(dropped.is_err(), "the first panic goes on");
     });
 }
 
