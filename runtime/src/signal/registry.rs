@@ -16,6 +16,8 @@
 //! G3. Only the dispatcher sends. So a listener's `sent` list, cut to the channel's length, names what lies
 //!     unread, and a signal in it is not sent again. The channel is unbounded and its content is bounded by
 //!     this rule: nothing is ever crowded out.
+//! G4. The dispatcher does not end. What it runs of the user's, wakers, is caught: a panic of theirs costs no
+//!     other listener a signal.
 //!
 //! A receive that was handed a signal and is dropped unpolled puts it back, unknown to G3: then that signal
 //! can lie there twice, which is a merge too few and not one too many.
@@ -34,6 +36,7 @@ use pirn_channel::{Receiver, Sender, never, unbounded};
 use super::Signal;
 use super::handler::{self, Arrivals, Disposition};
 use crate::thread;
+use crate::unwind::{AllSteps, caught, drop_caught};
 
 static REGISTRY: Mutex<Registry> = Mutex::new(Registry { heard: BTreeMap::new(), started: false });
 
@@ -90,7 +93,11 @@ pub(super) fn settle(signals: &[Signal], disposition: Disposition) {
         let _ = handler::set(signal, disposition);
     }
     drop(registry);
-    drop(forgotten);
+    let mut steps = AllSteps::default();
+    for listener in forgotten.into_iter().flat_map(|heard| heard.listeners) {
+        steps.take(|| drop(listener));
+    }
+    steps.finish();
 }
 
 #[track_caller]
@@ -99,13 +106,12 @@ fn check(signal: Signal) {
 }
 
 impl Registry {
-    /// Starts the dispatcher, once (H2 of `handler`).
+    /// Starts the dispatcher, once.
     fn start(&mut self) -> io::Result<()> {
         if self.started {
             return Ok(());
         }
-        let arrivals = Arrivals::new()?;
-        arrivals.publish();
+        let arrivals = Arrivals::open()?;
         thread::start("pirn-signals".to_owned(), None, move || dispatch(&arrivals))?;
         self.started = true;
         Ok(())
@@ -142,7 +148,7 @@ fn leave(address: *const Listener) {
     drop(gone);
 }
 
-/// The dispatcher's thread: passes on what comes, for as long as the process lives.
+/// The dispatcher's thread: passes on what comes, for as long as the process lives (G4).
 fn dispatch(arrivals: &Arrivals) {
     loop {
         for signal in arrivals.wait() {
@@ -150,7 +156,11 @@ fn dispatch(arrivals: &Arrivals) {
                 let registry = REGISTRY.lock();
                 registry.heard.get(&signal).map(|heard| heard.listeners.clone()).unwrap_or_default()
             };
-            listeners.iter().for_each(|listener| listener.tell(signal));
+            for listener in listeners {
+                caught(|| listener.tell(signal));
+                // It was taken out meanwhile if this is the last of it: then its channel closes now.
+                drop_caught(listener);
+            }
         }
     }
 }
