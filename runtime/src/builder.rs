@@ -83,6 +83,10 @@ impl Builder {
     /// Whether SIGQUIT prints every live task and what it waits on, on standard error; the process goes on.
     /// `PIRN_DUMP=1` in the environment asks for it too.
     ///
+    /// SIGQUIT has its former effect again when the runtime has been shut down. After
+    /// [`signal::ignore`](crate::signal::ignore) or [`signal::reset`](crate::signal::reset) of it, the runtime
+    /// prints no more: it has the effect that was asked for then.
+    ///
     /// ```
     /// let runtime = pirn::Builder::new().dump_on_sigquit(true).build()?;
     /// pirn::signal::Signal::QUIT.raise();

@@ -8,7 +8,7 @@ mod support;
 use std::future::Future;
 use std::mem::MaybeUninit;
 use std::pin::pin;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::task::{Context, Wake, Waker};
 
 use pirn::signal::{self, Signal};
@@ -195,5 +195,52 @@ fn taking_signals_away_closes_every_channel_whatever_panics() {
         let taken = std::panic::catch_unwind(|| signal::reset(&[Signal::IO]));
         assert!(taken.is_err(), "the first panic goes on");
         assert!(pirn::block_on(of_one).is_err() && pirn::block_on(of_two).is_err());
+    });
+}
+
+/// Held by a test of what happens at SIGQUIT, and of the thread that listens to it.
+static SIGQUIT: Mutex<()> = Mutex::new(());
+
+/// A runtime that dumps its tasks at SIGQUIT.
+fn dumping() -> pirn::Runtime {
+    pirn::Builder::new().procs(1).dump_on_sigquit(true).build().unwrap()
+}
+
+#[test]
+fn a_runtime_that_dumps_has_given_sigquit_back_when_it_has_ended() {
+    within_a_minute(|| {
+        let _alone = SIGQUIT.lock().unwrap_or_else(PoisonError::into_inner);
+        let former = disposition(Signal::QUIT);
+        let runtime = dumping();
+        assert_ne!(disposition(Signal::QUIT), former);
+        drop(runtime);
+        assert_eq!(disposition(Signal::QUIT), former);
+    });
+}
+
+#[test]
+fn a_runtime_does_not_dump_any_more_when_sigquit_was_taken_away() {
+    fn listens() -> bool {
+        let threads = std::fs::read_dir("/proc/self/task").unwrap();
+        let mut names =
+            threads.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.any(|name| name.trim() == "pirn-quit")
+    }
+    within_a_minute(|| {
+        let _alone = SIGQUIT.lock().unwrap_or_else(PoisonError::into_inner);
+        for take_away in [signal::ignore, signal::reset] {
+            let runtime = dumping();
+            // A thread has its name a moment after it was started.
+            while !listens() {
+                std::thread::yield_now();
+            }
+            take_away(&[Signal::QUIT]);
+            while listens() {
+                std::thread::yield_now();
+            }
+            let left = disposition(Signal::QUIT);
+            drop(runtime);
+            assert_eq!(disposition(Signal::QUIT), left, "the runtime's end changes nothing any more");
+        }
     });
 }

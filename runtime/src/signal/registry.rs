@@ -11,8 +11,9 @@
 //! # Invariants
 //! G1. Our handler is installed for exactly the signals that have listeners, and the former disposition of
 //!     each is kept beside them.
-//! G2. The last receiver of a listener's channel takes the listener out as it is dropped; a signal without
-//!     listeners gets its former disposition back, unless somebody else has set another since.
+//! G2. The last receiver of a listener's channel takes the listener out as it is dropped, or [`Listening::end`]
+//!     does before; a signal without listeners gets its former disposition back, unless somebody else has set
+//!     another since.
 //! G3. Only the dispatcher sends. So a listener's `sent` list, cut to the channel's length, names what lies
 //!     unread, and a signal in it is not sent again. The channel is unbounded and its content is bounded by
 //!     this rule: nothing is ever crowded out.
@@ -28,7 +29,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use pirn_channel::{Receiver, Sender, never, unbounded};
@@ -59,6 +60,19 @@ struct Listener {
     sent: Mutex<VecDeque<Signal>>,
 }
 
+/// A right to end a listener before its receivers do. Dropping it has no effect.
+///
+/// The weak pointer keeps the listener's address from being used again.
+#[derive(Debug)]
+pub(crate) struct Listening(Weak<Listener>);
+
+impl Listening {
+    /// Takes the listener out, which closes its channel (G2). Without effect on one that is out already.
+    pub(crate) fn end(self) {
+        leave(self.0.as_ptr());
+    }
+}
+
 /// Listens to `signals`, in a channel of its own.
 #[track_caller]
 pub(super) fn subscribe(signals: &[Signal]) -> io::Result<Receiver<Signal>> {
@@ -66,11 +80,15 @@ pub(super) fn subscribe(signals: &[Signal]) -> io::Result<Receiver<Signal>> {
     if signals.is_empty() {
         return Ok(never());
     }
+    listen(signals).map(|(receiver, _)| receiver)
+}
+
+/// Listens to `signals`, all of which can be heard, until the receivers are dropped or the listening is ended.
+pub(super) fn listen(signals: &[Signal]) -> io::Result<(Receiver<Signal>, Listening)> {
     let (channel, receiver) = unbounded();
     let listener = Arc::new(Listener { channel, sent: Mutex::new(VecDeque::new()) });
-    // The weak pointer keeps the address from being used again.
-    let leaving = Arc::downgrade(&listener);
-    listener.channel.on_orphaned(move || leave(leaving.as_ptr()));
+    let leaving = Listening(Arc::downgrade(&listener));
+    listener.channel.on_orphaned(move || leaving.end());
     let mut registry = REGISTRY.lock();
     registry.start()?;
     for &signal in signals {
@@ -78,7 +96,7 @@ pub(super) fn subscribe(signals: &[Signal]) -> io::Result<Receiver<Signal>> {
         registry.listen(signal, &listener)?;
     }
     drop(registry);
-    Ok(receiver)
+    Ok((receiver, Listening(Arc::downgrade(&listener))))
 }
 
 /// Makes `disposition` what happens at `signals`, and forgets who listened to them.
