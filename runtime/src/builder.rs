@@ -135,7 +135,7 @@ impl Builder {
     ///
     /// # Errors
     /// `InvalidInput` for 0 processors, and for a `PIRN_PROCS` that is no positive number; else what the
-    /// system says when it refuses a descriptor or the first thread.
+    /// system says when it refuses a descriptor, the first thread, or one that is to print. Nothing is left running.
     pub fn build(self) -> io::Result<Runtime> {
         Ok(Runtime::from_handle(Handle::new(self.build_shared()?)))
     }
@@ -167,14 +167,24 @@ impl Builder {
             sysmon: self.sysmon,
             keep_alive: self.keep_alive,
         })?;
-        if let Some(interval) = trace {
-            trace::start(&shared, interval)?;
-        }
-        if self.dump_on_sigquit || quit::is_asked_for() {
-            quit::start(&shared)?;
-        }
+        let dumps = self.dump_on_sigquit || quit::is_asked_for();
+        start_printing(&shared, trace, dumps).inspect_err(|_| {
+            // Nothing has run yet, so nothing can be left.
+            let _report = shared.shut_down(None, Duration::ZERO);
+        })?;
         Ok(shared)
     }
+}
+
+/// Starts the threads that print what goes on inside a runtime, as far as they are asked for.
+fn start_printing(shared: &Arc<Shared>, trace: Option<Duration>, dumps: bool) -> io::Result<()> {
+    if let Some(interval) = trace {
+        trace::start(shared, interval)?;
+    }
+    if dumps {
+        quit::start(shared)?;
+    }
+    Ok(())
 }
 
 impl Default for Builder {
