@@ -382,6 +382,34 @@ fn a_permanent_child_is_restarted_after_ok_a_transient_one_is_not() {
 }
 
 #[test]
+fn a_transient_child_that_has_ended_runs_again_when_it_is_restarted_with_others() {
+    on_runtime(|| async {
+        let log = Log::default();
+        let (inner, mut runs) = (log.clone(), 0);
+        let failing = move |ctx: Context| {
+            runs += 1;
+            let (inside, fails) = (inner.enter("b"), runs == 1);
+            async move {
+                let _inside = inside;
+                if !fails {
+                    ctx.done().await;
+                    return Ok(());
+                }
+                // Until this is the only task: the other child is over.
+                while pirn::Handle::current().metrics().live_tasks > 1 {
+                    pirn::yield_now().await;
+                }
+                Err("boom")
+            }
+        };
+        let children = vec![scripted(&log, "a", END_ONCE), Child::new("b", failing)];
+        let supervisor = quick("app").strategy(Strategy::OneForAll);
+        let (before, stop) = observe(supervisor, log, children, 6).await;
+        assert_eq!((before.as_str(), stop.as_str()), ("+a +b -a -b +a +b", "-b -a"));
+    });
+}
+
+#[test]
 fn a_temporary_child_is_never_restarted_not_even_with_others() {
     on_runtime(|| async {
         let log = Log::default();
