@@ -83,6 +83,10 @@ impl Builder {
     /// Whether SIGQUIT prints every live task and what it waits on, on standard error; the process goes on.
     /// `PIRN_DUMP=1` in the environment asks for it too.
     ///
+    /// SIGQUIT has its former effect again when the runtime has been shut down. After
+    /// [`signal::ignore`](crate::signal::ignore) or [`signal::reset`](crate::signal::reset) of it, the runtime
+    /// prints no more: it has the effect that was asked for then.
+    ///
     /// ```
     /// let runtime = pirn::Builder::new().dump_on_sigquit(true).build()?;
     /// pirn::signal::Signal::QUIT.raise();
@@ -131,7 +135,7 @@ impl Builder {
     ///
     /// # Errors
     /// `InvalidInput` for 0 processors, and for a `PIRN_PROCS` that is no positive number; else what the
-    /// system says when it refuses a descriptor or the first thread.
+    /// system says when it refuses a descriptor, the first thread, or one that is to print. Nothing is left running.
     pub fn build(self) -> io::Result<Runtime> {
         Ok(Runtime::from_handle(Handle::new(self.build_shared()?)))
     }
@@ -163,14 +167,24 @@ impl Builder {
             sysmon: self.sysmon,
             keep_alive: self.keep_alive,
         })?;
-        if let Some(interval) = trace {
-            trace::start(&shared, interval)?;
-        }
-        if self.dump_on_sigquit || quit::is_asked_for() {
-            quit::start(&shared)?;
-        }
+        let dumps = self.dump_on_sigquit || quit::is_asked_for();
+        start_printing(&shared, trace, dumps).inspect_err(|_| {
+            // Nothing has run yet, so nothing can be left.
+            let _report = shared.shut_down(None, Duration::ZERO);
+        })?;
         Ok(shared)
     }
+}
+
+/// Starts the threads that print what goes on inside a runtime, as far as they are asked for.
+fn start_printing(shared: &Arc<Shared>, trace: Option<Duration>, dumps: bool) -> io::Result<()> {
+    if let Some(interval) = trace {
+        trace::start(shared, interval)?;
+    }
+    if dumps {
+        quit::start(shared)?;
+    }
+    Ok(())
 }
 
 impl Default for Builder {

@@ -5,14 +5,18 @@ mod support;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use pirn::io::{
-    AsyncBufReadExt, AsyncFd, AsyncReadExt, AsyncWriteExt, BufReader, StreamExt, copy, copy_bidirectional,
-    duplex, stdin,
+    AsyncBufReadExt, AsyncFd, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, StreamExt, copy,
+    copy_bidirectional, duplex, stdin,
 };
-use support::{assert_pending, run, within_a_minute};
+use support::{assert_pending, poll_once, run, within_a_minute};
 
 #[test]
 fn readiness_between_the_try_and_the_wait_is_not_lost() {
@@ -100,6 +104,27 @@ fn a_duplex_pipe_holds_its_capacity_and_no_more() {
         assert_eq!(b.write(b"x").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
         Ok(())
     });
+}
+
+#[test]
+fn a_dropped_duplex_end_closes_both_pipes_though_a_waker_panics() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker panics");
+        }
+    }
+    let (a, mut b) = duplex(1);
+    assert_eq!(poll_once(b.write(b"full")).expect("there is room").unwrap(), 1);
+    let waker = Waker::from(Arc::new(Panics));
+    let cx = &mut Context::from_waker(&waker);
+    assert!(Pin::new(&mut b).poll_write(cx, b"x").is_pending());
+    assert!(Pin::new(&mut b).poll_read(cx, &mut [0; 1]).is_pending());
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(a)));
+    assert!(dropped.is_err(), "the first panic goes on");
+    assert_eq!(poll_once(b.read(&mut [0; 1])).expect("the end of the stream").unwrap(), 0);
+    let broken = poll_once(b.write(b"x")).expect("nobody reads");
+    assert_eq!(broken.unwrap_err().kind(), ErrorKind::BrokenPipe);
 }
 
 #[test]

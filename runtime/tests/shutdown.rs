@@ -445,3 +445,36 @@ fn runtimes_by_the_hundred_leak_no_thread_no_descriptor_and_no_memory() {
         assert!(said.contains("1 passed"), "{said}");
     });
 }
+
+#[test]
+#[ignore = "runs in processes of its own, which the next test starts"]
+fn child_of_a_runtime_that_fails_to_start() {
+    // No address space has room for a stack of the default size here: the machines start, the thread that
+    // prints does not.
+    let (threads, ..) = resources();
+    let error = Builder::new().procs(2).sysmon(false).thread_stack_size(1 << 18).build().unwrap_err();
+    let limit = Instant::now() + Duration::from_secs(20);
+    while resources().0 > threads {
+        assert!(Instant::now() < limit, "threads are left after {error}");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_runtime_that_fails_to_start_leaves_no_thread() {
+    within(120, || {
+        for (name, value) in [("PIRN_TRACE", "sched=1000"), ("PIRN_DUMP", "1")] {
+            let child = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "child_of_a_runtime_that_fails_to_start", "--ignored", "--nocapture"])
+                // On the main thread, since no other can be had.
+                .arg("--test-threads=1")
+                .env("RUST_MIN_STACK", (1_u64 << 60).to_string())
+                .env(name, value)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&child.stdout);
+            assert!(child.status.success(), "{name}: {said}{}", String::from_utf8_lossy(&child.stderr));
+            assert!(said.contains("1 passed"), "{said}");
+        }
+    });
+}

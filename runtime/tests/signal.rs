@@ -5,10 +5,14 @@
 #[path = "net/support.rs"]
 mod support;
 
+use std::future::Future;
 use std::mem::MaybeUninit;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::task::{Context, Wake, Waker};
 
 use pirn::signal::{self, Signal};
-use support::run;
+use support::{run, within_a_minute};
 
 /// What happens at `signal` now: the address of a handler, or `SIG_DFL`, `SIG_IGN`.
 fn disposition(signal: Signal) -> usize {
@@ -117,9 +121,126 @@ fn a_signal_that_cannot_be_handled_panics() {
 
 #[test]
 fn signals_reach_a_plain_thread() {
-    support::within_a_minute(|| {
+    within_a_minute(|| {
         let signals = signal::notify(&[Signal::ALRM]);
         Signal::ALRM.raise();
         assert_eq!(signals.recv_blocking(), Ok(Signal::ALRM));
+    });
+}
+
+/// A waker that panics.
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker panics");
+    }
+}
+
+/// Polls a future that waits, with `waker`.
+#[track_caller]
+fn wait_with<F: Future>(future: std::pin::Pin<&mut F>, waker: impl Wake + Send + Sync + 'static) {
+    let waker = Waker::from(Arc::new(waker));
+    assert!(future.poll(&mut Context::from_waker(&waker)).is_pending());
+}
+
+#[test]
+fn a_waker_that_panics_costs_nobody_else_a_signal() {
+    within_a_minute(|| {
+        // Who listens first is told first: the other one after the panic.
+        let (unlucky, other) = (signal::notify(&[Signal::WINCH]), signal::notify(&[Signal::WINCH]));
+        let mut received = pin!(unlucky.recv());
+        wait_with(received.as_mut(), Panics);
+        for _ in 0..2 {
+            Signal::WINCH.raise();
+            assert_eq!(other.recv_blocking(), Ok(Signal::WINCH));
+        }
+        assert_eq!(pirn::block_on(received), Ok(Signal::WINCH));
+    });
+}
+
+#[test]
+fn a_waker_that_panics_because_its_channel_closes_costs_nobody_else_a_signal() {
+    /// Has the listener dropped by who has just told it of the signal.
+    struct Ignores(mpsc::Sender<()>);
+    impl Wake for Ignores {
+        fn wake(self: Arc<Self>) {
+            signal::ignore(&[Signal::HUP]);
+            self.0.send(()).unwrap();
+        }
+    }
+    within_a_minute(|| {
+        let other = signal::notify(&[Signal::CONT]);
+        let signals = signal::notify(&[Signal::HUP]);
+        let (mut first, mut second) = (pin!(signals.recv()), pin!(signals.recv()));
+        let (ignored, wait_ignored) = mpsc::channel();
+        wait_with(first.as_mut(), Ignores(ignored));
+        wait_with(second.as_mut(), Panics);
+        Signal::HUP.raise();
+        wait_ignored.recv().unwrap();
+        Signal::CONT.raise();
+        assert_eq!(other.recv_blocking(), Ok(Signal::CONT));
+        assert_eq!(pirn::block_on(first), Ok(Signal::HUP));
+        assert!(pirn::block_on(second).is_err(), "its channel is closed");
+    });
+}
+
+#[test]
+fn taking_signals_away_closes_every_channel_whatever_panics() {
+    within_a_minute(|| {
+        let (one, two) = (signal::notify(&[Signal::IO]), signal::notify(&[Signal::IO]));
+        let (mut of_one, mut of_two) = (pin!(one.recv()), pin!(two.recv()));
+        wait_with(of_one.as_mut(), Panics);
+        wait_with(of_two.as_mut(), Panics);
+        let taken = std::panic::catch_unwind(|| signal::reset(&[Signal::IO]));
+        assert!(taken.is_err(), "the first panic goes on");
+        assert!(pirn::block_on(of_one).is_err() && pirn::block_on(of_two).is_err());
+    });
+}
+
+/// Held by a test of what happens at SIGQUIT, and of the thread that listens to it.
+static SIGQUIT: Mutex<()> = Mutex::new(());
+
+/// A runtime that dumps its tasks at SIGQUIT.
+fn dumping() -> pirn::Runtime {
+    pirn::Builder::new().procs(1).dump_on_sigquit(true).build().unwrap()
+}
+
+#[test]
+fn a_runtime_that_dumps_has_given_sigquit_back_when_it_has_ended() {
+    within_a_minute(|| {
+        let _alone = SIGQUIT.lock().unwrap_or_else(PoisonError::into_inner);
+        let former = disposition(Signal::QUIT);
+        let runtime = dumping();
+        assert_ne!(disposition(Signal::QUIT), former);
+        drop(runtime);
+        assert_eq!(disposition(Signal::QUIT), former);
+    });
+}
+
+#[test]
+fn a_runtime_does_not_dump_any_more_when_sigquit_was_taken_away() {
+    fn listens() -> bool {
+        let threads = std::fs::read_dir("/proc/self/task").unwrap();
+        let mut names =
+            threads.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.any(|name| name.trim() == "pirn-quit")
+    }
+    within_a_minute(|| {
+        let _alone = SIGQUIT.lock().unwrap_or_else(PoisonError::into_inner);
+        for take_away in [signal::ignore, signal::reset] {
+            let runtime = dumping();
+            // A thread has its name a moment after it was started.
+            while !listens() {
+                std::thread::yield_now();
+            }
+            take_away(&[Signal::QUIT]);
+            while listens() {
+                std::thread::yield_now();
+            }
+            let left = disposition(Signal::QUIT);
+            drop(runtime);
+            assert_eq!(disposition(Signal::QUIT), left, "the runtime's end changes nothing any more");
+        }
     });
 }

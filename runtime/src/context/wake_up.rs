@@ -6,14 +6,13 @@
 //!
 //! Most walks end one context with one deadline and at most one waiter, so those lie here and not behind a pointer.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 
 use smallvec::SmallVec;
 
 use super::after_func::Func;
 use super::deadline::Timer;
+use crate::unwind::AllSteps;
 
 /// The things that have been waiting for contexts that a walk has just ended.
 #[derive(Default)]
@@ -27,28 +26,16 @@ impl WakeUp {
     /// Starts the functions, wakes the waiters and disarms the timers, which drops the causes that were theirs. Panics
     /// as the first of them did that did.
     pub(super) fn run(self) {
-        let mut first = Ok(());
+        let mut steps = AllSteps::default();
         for func in self.funcs {
-            keep_first(&mut first, || func.start());
+            steps.take(|| func.start());
         }
         for waker in self.wakers {
-            keep_first(&mut first, || waker.wake());
+            steps.take(|| waker.wake());
         }
         for timer in self.timers {
-            keep_first(&mut first, || drop(timer));
+            steps.take(|| drop(timer));
         }
-        if let Err(panic) = first
-            // A second panic while this thread unwinds would abort the process.
-            && !std::thread::panicking()
-        {
-            resume_unwind(panic);
-        }
-    }
-}
-
-fn keep_first(first: &mut Result<(), Box<dyn Any + Send>>, act: impl FnOnce()) {
-    let result = catch_unwind(AssertUnwindSafe(act));
-    if first.is_ok() {
-        *first = result;
+        steps.finish();
     }
 }

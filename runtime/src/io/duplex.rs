@@ -12,6 +12,7 @@
 //! X1. A pipe holds at most `capacity` bytes; a writer that finds it full waits for the reader.
 //! X2. Who changes what the other side waits for takes the other's waker under the lock and calls it after.
 //! X3. A closed pipe stays closed: its reader drains it and then sees the end, its writer gets `BrokenPipe`.
+//! X4. A waker that panics keeps nobody asleep and no pipe open; its panic goes on to the caller afterwards.
 
 use std::collections::VecDeque;
 use std::io;
@@ -22,6 +23,8 @@ use std::task::{Context, Poll, Waker, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 use pirn_sync::host::{self, WaitKind};
 use pirn_sync::primitive::{Arc, Mutex};
+
+use crate::unwind::AllSteps;
 
 /// Two ends of a connection in memory; each direction holds at most `capacity` bytes.
 ///
@@ -120,10 +123,13 @@ impl Pipe {
     fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
-        let wakers = (state.reader.take(), state.writer.take());
+        let wakers = [state.reader.take(), state.writer.take()];
         drop(state);
-        wake(wakers.0);
-        wake(wakers.1);
+        let mut steps = AllSteps::default();
+        for waker in wakers {
+            steps.take(|| wake(waker));
+        }
+        steps.finish();
     }
 }
 
@@ -166,7 +172,10 @@ impl AsyncWrite for DuplexStream {
 
 impl Drop for DuplexStream {
     fn drop(&mut self) {
-        self.incoming.close();
-        self.outgoing.close();
+        let mut steps = AllSteps::default();
+        for pipe in [&self.incoming, &self.outgoing] {
+            steps.take(|| pipe.close());
+        }
+        steps.finish();
     }
 }

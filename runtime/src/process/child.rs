@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //! C1. `running` is `Some` until the child has been reaped. A child that was not reaped keeps its process
-//!     number, so no signal of ours can hit a stranger.
+//!     number, so no signal of ours can hit a stranger. (Where SIGCHLD is ignored the kernel reaps it, and the
+//!     number is free from the child's end on.)
 //! C2. A child that is dropped unreaped goes to the reaper, together with its pidfd.
 //! C3. The pidfd becomes readable when the child ends and stays so; `try_wait` then reaps without waiting.
 
@@ -84,7 +85,8 @@ impl Child {
     /// would this.
     ///
     /// # Errors
-    /// After the shutdown of the runtime in which the child was started.
+    /// After the shutdown of the runtime in which the child was started. `ECHILD` where SIGCHLD is ignored: the
+    /// child has ended then, and nobody knows how.
     #[track_caller]
     pub fn wait(&mut self) -> Wait<'_> {
         self.stdin = None;
@@ -94,7 +96,7 @@ impl Child {
     /// The status, if the child has ended.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `ECHILD` as for [`wait`](Self::wait).
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         if let Some(running) = &mut self.running
             && let Some(status) = running.process.try_wait()?

@@ -115,7 +115,8 @@ impl Command {
         &self.std
     }
 
-    /// Std's command, for what has no method here.
+    /// Std's command, for what has no method here. Streams are better set here: std does not tell which it has
+    /// been given, so [`output`](Self::output) replaces those.
     pub fn as_std_mut(&mut self) -> &mut std::process::Command {
         &mut self.std
     }
@@ -142,6 +143,10 @@ impl Command {
 
     /// Starts the process, at once, waits for its end and collects what it writes. Its input is empty, unless
     /// set otherwise. However much it writes, it never waits for us: both streams are read as they fill.
+    ///
+    /// Streams count as set if [`stdin`](Self::stdin), [`stdout`](Self::stdout) or [`stderr`](Self::stderr) set
+    /// them. Whatever was set through [`as_std_mut`](Self::as_std_mut), or before the conversion from std's
+    /// command, is replaced for this process, and inherited by those that are started after it.
     ///
     /// # Errors
     /// Those of [`spawn`](Self::spawn), of reading, and of [`Child::wait`].

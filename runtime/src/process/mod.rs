@@ -10,6 +10,10 @@
 //! handler that would clash with others', no thread per child, and no number that might be somebody else's
 //! by now. (Linux 5.3.)
 //!
+//! The status is then asked for in the ordinary way, so the kernel must have kept it: where SIGCHLD is ignored
+//! (by [`signal::ignore`](crate::signal::ignore), or by whoever started this program and left it so), it reaps
+//! every child itself, and whoever waits for one gets the error `ECHILD`, as with [`std::process`].
+//!
 //! ```
 //! # fn main() -> std::io::Result<()> {
 //! pirn::block_on(async {

@@ -312,5 +312,6 @@ impl Shared {
         }
         self.netpoll.wake();
         self.sysmon.stop();
+        self.forget_quit();
     }
 }

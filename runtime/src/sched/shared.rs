@@ -16,10 +16,12 @@ use super::timers::Deadlines;
 use super::unhandled::UnhandledPanic;
 use crate::netpoll::Netpoll;
 use crate::queue::injector::Injector;
+use crate::signal::Listening;
 use crate::task::{
     JoinHandle, Owned, OwnedKey, Runnable, Schedule, TaskId, TaskView, UnhandledTaskPanic, new_task,
 };
 use crate::timer::Epoch;
+use parking_lot::Mutex;
 use pirn_sync::clock;
 use std::io;
 use std::panic::Location;
@@ -64,6 +66,8 @@ pub(crate) struct Shared {
     coarse: AtomicU64,
     /// When all of the network was looked at, in the same unit.
     network_seen: AtomicU64,
+    /// Ended with the machines, if SIGQUIT is listened to for a dump.
+    quit: Mutex<Option<Listening>>,
 }
 
 /// A task's way back to its runtime.
@@ -90,6 +94,7 @@ impl Shared {
             epoch,
             coarse: AtomicU64::new(0),
             network_seen: AtomicU64::new(0),
+            quit: Mutex::new(None),
             config,
         };
         for processor in processors.into_iter().rev() {
@@ -99,6 +104,19 @@ impl Shared {
         shared.start_first_machines()?;
         shared.start_sysmon().inspect_err(|_| shared.exit_machines())?;
         Ok(shared)
+    }
+
+    /// `listening` is to end with this runtime.
+    pub(crate) fn listens_to_quit(&self, listening: Listening) {
+        *self.quit.lock() = Some(listening);
+    }
+
+    /// Gives SIGQUIT its former disposition back, if it was listened to.
+    pub(super) fn forget_quit(&self) {
+        let listening = self.quit.lock().take();
+        if let Some(listening) = listening {
+            listening.end();
+        }
     }
 
     /// Spawns a task.

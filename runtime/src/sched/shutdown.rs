@@ -6,7 +6,7 @@
 //!    that have not started are cancelled; those that run are waited for a while.
 //! 3. Timers and descriptors close: whoever still waits for one (a `block_on` in progress) is woken.
 //! 4. The machines end. One that still runs a blocking job ends when the job does, and keeps the runtime's
-//!    memory alive until then.
+//!    memory alive until then. SIGQUIT, if it asked for a dump, has its former effect again.
 //!
 //! On one of the runtime's own machines (inside a task or a blocking job, maybe in a `block_on` of yet another
 //! runtime) nobody may wait for step 2, since that task is among those waited for: a thread does the rest.

@@ -2,18 +2,20 @@
 //!
 //! # Invariants
 //! H1. The handler calls nothing but atomic operations and `write`, and leaves `errno` as it found it.
-//! H2. [`EVENTFD`] is set before the handler is installed for the first time, and never changes or closes: the
-//!     dispatcher's thread, which owns it, does not end.
+//! H2. [`EVENTFD`] is set before the handler is installed for the first time, and never changes or closes:
+//!     nobody owns it, so whatever becomes of the dispatcher, the handler writes into no file that has come by
+//!     its number since.
 //! H3. A bit is set before the eventfd is written, and the dispatcher reads the eventfd before it takes the
 //!     bits: whichever bit it misses has a write still to come.
 //!
 //! # Orderings
 //! The bits are set `Release` and taken `Acquire`. They carry no data, and the eventfd's write and read order
-//! them anyway; a stale look would be followed by another (H3).
+//! them anyway; a stale look would be followed by another (H3). `EVENTFD` is `Relaxed`: it is set under the
+//! registry's lock, and the handler, which that lock's holder installs, runs after the system call that does it.
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use super::Signal;
@@ -91,24 +93,24 @@ pub(super) fn is_ours(signal: Signal) -> bool {
     now.sa_sigaction == on_signal as extern "C" fn(libc::c_int) as usize
 }
 
-/// The dispatcher's end of the eventfd.
-pub(super) struct Arrivals(OwnedFd);
+/// The dispatcher's end of the eventfd, which stays open for as long as the process lives (H2).
+pub(super) struct Arrivals(RawFd);
 
 impl Arrivals {
-    /// Makes the eventfd. Only the registry calls it, once, before any handler is installed (H2).
-    pub(super) fn new() -> io::Result<Self> {
-        // SAFETY: the call takes plain numbers and returns a descriptor that nobody else owns.
-        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
+    /// Has the handler write to an eventfd from now on. Only the registry calls it, under its lock and before
+    /// any handler is installed (H2).
+    pub(super) fn open() -> io::Result<Self> {
+        let mut fd = EVENTFD.load(Ordering::Relaxed);
+        // A call before this one has made it, if there was no thread for the dispatcher then.
         if fd < 0 {
-            return Err(io::Error::last_os_error());
+            // SAFETY: the call takes plain numbers and returns a descriptor that nobody else owns.
+            fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
+            if fd < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            EVENTFD.store(fd, Ordering::Relaxed);
         }
-        // SAFETY: `fd` is open and ours.
-        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
-    }
-
-    /// Has the handler write here from now on.
-    pub(super) fn publish(&self) {
-        EVENTFD.store(self.0.as_raw_fd(), Ordering::Relaxed);
+        Ok(Self(fd))
     }
 
     /// Blocks until signals have come, and takes them.
@@ -116,7 +118,7 @@ impl Arrivals {
         let mut count = 0_u64;
         // An interrupted read takes what has come: nothing, or what the interruption brought.
         // SAFETY: `count` is 8 bytes of room that live through the call.
-        unsafe { libc::read(self.0.as_raw_fd(), (&raw mut count).cast(), 8) };
+        unsafe { libc::read(self.0, (&raw mut count).cast(), 8) };
         let bits = ARRIVED.swap(0, Ordering::Acquire);
         (1..=Signal::MAX).filter(move |number| bits >> (number - 1) & 1 == 1).filter_map(Signal::from_raw)
     }

@@ -49,6 +49,7 @@ use pirn_channel::Receiver;
 use pirn_sync::host::{self, WaitKind};
 
 pub use number::Signal;
+pub(crate) use registry::Listening;
 
 /// Listens to `signals`. Each that arrives from now on can be received, merged with what is still unread.
 ///
@@ -73,6 +74,11 @@ pub fn notify(signals: &[Signal]) -> Receiver<Signal> {
         Ok(receiver) => receiver,
         Err(error) => panic!("the system has no room to listen for signals: {error}"),
     }
+}
+
+/// Listens to `SIGQUIT`, for the dump, until the receiver is dropped or the listening is ended.
+pub(crate) fn listen_to_quit() -> io::Result<(Receiver<Signal>, Listening)> {
+    registry::listen(&[Signal::QUIT])
 }
 
 /// Waits for Ctrl-C (`SIGINT`), from the call on.

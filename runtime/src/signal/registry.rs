@@ -11,11 +11,14 @@
 //! # Invariants
 //! G1. Our handler is installed for exactly the signals that have listeners, and the former disposition of
 //!     each is kept beside them.
-//! G2. The last receiver of a listener's channel takes the listener out as it is dropped; a signal without
-//!     listeners gets its former disposition back, unless somebody else has set another since.
+//! G2. The last receiver of a listener's channel takes the listener out as it is dropped, or [`Listening::end`]
+//!     does before; a signal without listeners gets its former disposition back, unless somebody else has set
+//!     another since.
 //! G3. Only the dispatcher sends. So a listener's `sent` list, cut to the channel's length, names what lies
 //!     unread, and a signal in it is not sent again. The channel is unbounded and its content is bounded by
 //!     this rule: nothing is ever crowded out.
+//! G4. The dispatcher does not end. What it runs of the user's, wakers, is caught: a panic of theirs costs no
+//!     other listener a signal.
 //!
 //! A receive that was handed a signal and is dropped unpolled puts it back, unknown to G3: then that signal
 //! can lie there twice, which is a merge too few and not one too many.
@@ -26,7 +29,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use pirn_channel::{Receiver, Sender, never, unbounded};
@@ -34,6 +37,7 @@ use pirn_channel::{Receiver, Sender, never, unbounded};
 use super::Signal;
 use super::handler::{self, Arrivals, Disposition};
 use crate::thread;
+use crate::unwind::{AllSteps, caught, drop_caught};
 
 static REGISTRY: Mutex<Registry> = Mutex::new(Registry { heard: BTreeMap::new(), started: false });
 
@@ -56,6 +60,19 @@ struct Listener {
     sent: Mutex<VecDeque<Signal>>,
 }
 
+/// A right to end a listener before its receivers do. Dropping it has no effect.
+///
+/// The weak pointer keeps the listener's address from being used again.
+#[derive(Debug)]
+pub(crate) struct Listening(Weak<Listener>);
+
+impl Listening {
+    /// Takes the listener out, which closes its channel (G2). Without effect on one that is out already.
+    pub(crate) fn end(self) {
+        leave(self.0.as_ptr());
+    }
+}
+
 /// Listens to `signals`, in a channel of its own.
 #[track_caller]
 pub(super) fn subscribe(signals: &[Signal]) -> io::Result<Receiver<Signal>> {
@@ -63,11 +80,15 @@ pub(super) fn subscribe(signals: &[Signal]) -> io::Result<Receiver<Signal>> {
     if signals.is_empty() {
         return Ok(never());
     }
+    listen(signals).map(|(receiver, _)| receiver)
+}
+
+/// Listens to `signals`, all of which can be heard, until the receivers are dropped or the listening is ended.
+pub(super) fn listen(signals: &[Signal]) -> io::Result<(Receiver<Signal>, Listening)> {
     let (channel, receiver) = unbounded();
     let listener = Arc::new(Listener { channel, sent: Mutex::new(VecDeque::new()) });
-    // The weak pointer keeps the address from being used again.
-    let leaving = Arc::downgrade(&listener);
-    listener.channel.on_orphaned(move || leave(leaving.as_ptr()));
+    let leaving = Listening(Arc::downgrade(&listener));
+    listener.channel.on_orphaned(move || leaving.end());
     let mut registry = REGISTRY.lock();
     registry.start()?;
     for &signal in signals {
@@ -75,7 +96,7 @@ pub(super) fn subscribe(signals: &[Signal]) -> io::Result<Receiver<Signal>> {
         registry.listen(signal, &listener)?;
     }
     drop(registry);
-    Ok(receiver)
+    Ok((receiver, Listening(Arc::downgrade(&listener))))
 }
 
 /// Makes `disposition` what happens at `signals`, and forgets who listened to them.
@@ -90,7 +111,11 @@ pub(super) fn settle(signals: &[Signal], disposition: Disposition) {
         let _ = handler::set(signal, disposition);
     }
     drop(registry);
-    drop(forgotten);
+    let mut steps = AllSteps::default();
+    for listener in forgotten.into_iter().flat_map(|heard| heard.listeners) {
+        steps.take(|| drop(listener));
+    }
+    steps.finish();
 }
 
 #[track_caller]
@@ -99,13 +124,12 @@ fn check(signal: Signal) {
 }
 
 impl Registry {
-    /// Starts the dispatcher, once (H2 of `handler`).
+    /// Starts the dispatcher, once.
     fn start(&mut self) -> io::Result<()> {
         if self.started {
             return Ok(());
         }
-        let arrivals = Arrivals::new()?;
-        arrivals.publish();
+        let arrivals = Arrivals::open()?;
         thread::start("pirn-signals".to_owned(), None, move || dispatch(&arrivals))?;
         self.started = true;
         Ok(())
@@ -142,7 +166,7 @@ fn leave(address: *const Listener) {
     drop(gone);
 }
 
-/// The dispatcher's thread: passes on what comes, for as long as the process lives.
+/// The dispatcher's thread: passes on what comes, for as long as the process lives (G4).
 fn dispatch(arrivals: &Arrivals) {
     loop {
         for signal in arrivals.wait() {
@@ -150,7 +174,11 @@ fn dispatch(arrivals: &Arrivals) {
                 let registry = REGISTRY.lock();
                 registry.heard.get(&signal).map(|heard| heard.listeners.clone()).unwrap_or_default()
             };
-            listeners.iter().for_each(|listener| listener.tell(signal));
+            for listener in listeners {
+                caught(|| listener.tell(signal));
+                // It was taken out meanwhile if this is the last of it: then its channel closes now.
+                drop_caught(listener);
+            }
         }
     }
 }

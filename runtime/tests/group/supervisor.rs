@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -187,6 +188,36 @@ fn dropping_run_aborts_the_task() {
 }
 
 #[test]
+fn dropping_it_aborts_every_child_though_wakers_panic() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker panics");
+        }
+    }
+    // `on_runtime` sees that no task is left.
+    on_runtime(|| async {
+        let waiting = Arc::new(Mutex::new(Vec::new()));
+        let deaf = |name| {
+            let waiting = Arc::clone(&waiting);
+            Child::new(name, move |own: Context| {
+                let mut done = Box::pin(own.done());
+                let waker = Waker::from(Arc::new(Panics));
+                assert!(done.as_mut().poll(&mut Cx::from_waker(&waker)).is_pending());
+                waiting.lock().expect("no panic").push(done);
+                pending::<Result<(), &str>>()
+            })
+        };
+        let children = [deaf("a"), deaf("b")];
+        let mut run = Box::pin(quick("dropped").run_children(Context::background(), children));
+        assert!(run.as_mut().poll(&mut Cx::from_waker(Waker::noop())).is_pending());
+        assert_eq!(waiting.lock().expect("no panic").len(), 2);
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(run)));
+        assert!(dropped.is_err(), "the first panic goes on");
+    });
+}
+
+#[test]
 fn a_factory_that_panics_is_a_failure_like_others() {
     on_runtime(|| async {
         let runs = Cell::new(0);
@@ -347,6 +378,34 @@ fn a_permanent_child_is_restarted_after_ok_a_transient_one_is_not() {
         assert_eq!(before.matches("+permanent").count(), 2, "{before}");
         assert_eq!(before.matches("+transient").count(), 1, "{before}");
         assert_eq!(stop, "-permanent");
+    });
+}
+
+#[test]
+fn a_transient_child_that_has_ended_runs_again_when_it_is_restarted_with_others() {
+    on_runtime(|| async {
+        let log = Log::default();
+        let (inner, mut runs) = (log.clone(), 0);
+        let failing = move |ctx: Context| {
+            runs += 1;
+            let (inside, fails) = (inner.enter("b"), runs == 1);
+            async move {
+                let _inside = inside;
+                if !fails {
+                    ctx.done().await;
+                    return Ok(());
+                }
+                // Until this is the only task: the other child is over.
+                while pirn::Handle::current().metrics().live_tasks > 1 {
+                    pirn::yield_now().await;
+                }
+                Err("boom")
+            }
+        };
+        let children = vec![scripted(&log, "a", END_ONCE), Child::new("b", failing)];
+        let supervisor = quick("app").strategy(Strategy::OneForAll);
+        let (before, stop) = observe(supervisor, log, children, 6).await;
+        assert_eq!((before.as_str(), stop.as_str()), ("+a +b -a -b +a +b", "-b -a"));
     });
 }
 

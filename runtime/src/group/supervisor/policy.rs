@@ -19,14 +19,18 @@ use pirn_sync::random;
 pub enum Restart {
     /// It is always restarted, also after `Ok`: it is never meant to end.
     Permanent,
-    /// It is restarted after an error or a panic. `Ok` ends it for good.
+    /// It is restarted after an error or a panic, not after `Ok`. One that has ended so is started again when a
+    /// [`Strategy`] restarts it along with another, as Erlang's supervisors do it.
     #[default]
     Transient,
-    /// It is never restarted, whatever its end.
+    /// It is never restarted, whatever its end, nor along with another.
     Temporary,
 }
 
 /// Which other children are restarted along with one that failed.
+///
+/// Those of them that run are stopped first. Those that have ended are started with the rest, so that a step
+/// which must precede the others, and is over by now, is taken again; all but the [`Restart::Temporary`] ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Strategy {
     /// None: the children do not depend on each other.

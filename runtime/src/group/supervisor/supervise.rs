@@ -15,7 +15,8 @@
 //!
 //! # Invariants
 //! U1. A child has at most one task; the next is started only when the handle of the last one has resolved.
-//! U2. The result is returned only when no child has a task. Dropping the supervisor aborts those there are.
+//! U2. The result is returned only when no child has a task. Dropping the supervisor aborts those there are,
+//!     all of them, also when a waker panics that the end of a child's context calls.
 //! U3. While children are being stopped none is started, and the ends of others wait to be looked at.
 //! U4. The end of the context overrules every plan to restart.
 
@@ -38,6 +39,7 @@ use super::report::{Failure, LastFailure, SupervisorError};
 use crate::context::{CancelFunc, Context, Done};
 use crate::sched::timers::TimerSlot;
 use crate::task::{JoinError, JoinHandle};
+use crate::unwind::AllSteps;
 
 /// How long "for ever" is: a pause or a patience that no clock can express ends then.
 const FOR_EVER: Duration = Duration::from_secs(30 * 365 * 24 * 3_600);
@@ -304,10 +306,16 @@ impl<C: Family> Future for Supervise<C> {
 
 impl<C> Drop for Supervise<C> {
     fn drop(&mut self) {
-        for running in self.slots.iter_mut().rev().filter_map(|slot| slot.running.take()) {
-            running.cancel.cancel();
-            running.task.abort();
+        let mut steps = AllSteps::default();
+        for Running { task, cancel, .. } in self.slots.iter_mut().rev().filter_map(|slot| slot.running.take())
+        {
+            steps.take(|| drop(cancel));
+            steps.take(|| {
+                task.abort();
+                drop(task);
+            });
         }
+        steps.finish();
     }
 }
 
