@@ -124,6 +124,17 @@ fn the_backends_are_asked_at_once_and_under_one_deadline() {
 }
 
 #[test]
+fn one_connection_is_enough_to_ask_all_backends() {
+    let (server, address) = serve("http_service", &["--max-connections", "1"]);
+    let client = client();
+    for _ in 0..2 {
+        assert_eq!(get(&client, &address, "/fanout?ms=1").unwrap().0, 200);
+    }
+    drop(client);
+    stop(server);
+}
+
+#[test]
 fn the_metrics_count_requests_but_not_who_asks_for_them() {
     let (server, address) = serve("http_service", &[]);
     assert_eq!(metric(&address, "requests_total"), 0);
