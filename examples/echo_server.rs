@@ -74,11 +74,14 @@ async fn main() -> ExitCode {
 async fn run(args: Args) -> Outcome {
     server::log();
     let stop = Stop::on_signals(args.grace);
+    let all = args.max_connections as usize;
+    // The load's ends of its connections are descriptors too.
+    let load_ends = if args.serve { 0 } else { args.connections as usize };
+    server::raise_descriptors(all + load_ends);
     let listener = server::listen(&args.listen).await?;
     let address = listener.local_addr().map_err(|error| Failure::Wrong(error.to_string()))?;
 
     // A task, since what is spawned runs on the workers; the main future is polled by this thread alone.
-    let all = args.max_connections as usize;
     let server = pirn::spawn(serve(listener, stop.clone(), all, args.write_timeout));
     if args.serve {
         return server.await.unwrap_or_else(|panic| Err(Failure::Wrong(panic.to_string())));

@@ -27,6 +27,10 @@ use tracing::{info, warn};
 
 use crate::{Failure, Outcome};
 
+mod descriptors;
+
+pub use descriptors::raise_descriptors;
+
 /// Writes the log to standard error; `RUST_LOG=debug` shows more of it, `RUST_LOG=off` nothing.
 pub fn log() {
     let level = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok());

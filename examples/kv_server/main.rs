@@ -33,7 +33,6 @@ mod error;
 mod expiry;
 mod frame;
 mod integer;
-mod limits;
 mod memory;
 mod options;
 mod pubsub;
@@ -68,7 +67,7 @@ async fn run(options: Options) -> Outcome {
     };
     let listener = TcpListener::bind(options.listen.as_str()).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
-    limits::raise_descriptors(options.max_clients);
+    pirn_examples::server::raise_descriptors(options.max_clients);
     let server = Arc::new(Server::new(&options, address));
     let (procs, maxmemory) = (pirn::procs(), server.maxmemory);
     tracing::info!(%address, procs, maxmemory, max_clients = options.max_clients, "serving");

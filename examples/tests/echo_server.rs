@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use support::{program, run, serve};
+use support::{limited, program, run, serve, serve_as};
 
 #[test]
 fn it_measures_itself() {
@@ -87,6 +87,19 @@ fn a_port_that_is_taken_is_named_and_ends_with_2() {
     let (server, address) = serve("echo_server", &["--serve"]);
     let ended = run(program("echo_server").args(["--serve", "--listen", &address])).expect(2);
     assert!(ended.stderr.contains(&format!("cannot listen on {address}: ")), "{}", ended.stderr);
+    server.signal("TERM");
+    server.end().expect(0);
+}
+
+#[test]
+fn it_serves_more_clients_than_it_was_started_with_descriptors() {
+    let (server, address) = serve_as(limited("echo_server", "-S -n 64"), &["--serve"]);
+    let mut streams: Vec<_> = (0..100).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    for stream in &mut streams {
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.write_all(b"x").unwrap();
+        stream.read_exact(&mut [0]).unwrap();
+    }
     server.signal("TERM");
     server.end().expect(0);
 }

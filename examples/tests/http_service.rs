@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{Running, program, run, serve};
+use support::{Running, limited, program, run, serve, serve_as};
 use ureq::Agent;
 
 /// How long something that must happen may take on a loaded machine.
@@ -131,6 +131,20 @@ fn one_connection_is_enough_to_ask_all_backends() {
         assert_eq!(get(&client, &address, "/fanout?ms=1").unwrap().0, 200);
     }
     drop(client);
+    stop(server);
+}
+
+#[test]
+fn a_fan_out_uses_more_descriptors_than_it_was_started_with() {
+    let (server, address) = serve_as(limited("http_service", "-S -n 64"), &["--fanout-budget", "30s"]);
+    // Each of them is seven descriptors: its own connection, and both ends of three to the backends.
+    let streams: Vec<_> = (0..40)
+        .map(|_| ask(&address, "GET /fanout?ms=500 HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"))
+        .collect();
+    for stream in streams {
+        let answer = rest(stream);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
     stop(server);
 }
 
