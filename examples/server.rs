@@ -28,8 +28,10 @@ use tracing::{info, warn};
 use crate::{Failure, Outcome};
 
 mod descriptors;
+mod refusals;
 
 pub use descriptors::raise_descriptors;
+pub use refusals::Refusals;
 
 /// Writes the log to standard error; `RUST_LOG=debug` shows more of it, `RUST_LOG=off` nothing.
 pub fn log() {
@@ -99,11 +101,12 @@ pub async fn accept(
         let place = places.clone().acquire_owned().await.expect("nobody closes this semaphore");
         (listener.accept().await, place)
     };
+    let mut refusals = Refusals::default();
     while let Ok((accepted, place)) = draining.run(next()).await {
         match accepted {
             Ok((stream, peer)) => serve(stream, peer, place),
             // Out of descriptors, most likely. The listener rests before it tries again.
-            Err(error) => warn!(%error, "cannot accept"),
+            Err(error) => refusals.note(&error),
         }
     }
     // Whoever is in the queue has been told that it is connected. Std's listener does not wait for more.

@@ -8,7 +8,6 @@
 //!                                   `--drain` is over, or a second signal: exit 1
 //! ```
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,7 +15,7 @@ use std::time::Instant;
 use pirn::net::{TcpListener, TcpStream};
 use pirn::sync::WaitGroup;
 use pirn::sync::atomic::Counter;
-use pirn_examples::server::Stop;
+use pirn_examples::server::{Refusals, Stop};
 use pirn_examples::{Failure, Outcome};
 
 use crate::buffers::Buffers;
@@ -80,13 +79,20 @@ pub(crate) async fn run(server: Arc<Server>, listener: TcpListener, stop: Stop) 
         async move { server.pulse.keep_awake().await }
     });
     let connections = WaitGroup::new();
+    let mut refusals = Refusals::default();
     while let Ok(accepted) = stop.draining.run(listener.accept()).await {
-        admit(&server, &connections, accepted);
+        match accepted {
+            Ok((stream, address)) => admit(&server, &connections, stream, address),
+            // Out of descriptors, most likely. The listener rests before it tries again.
+            Err(error) => refusals.note(&error),
+        }
     }
     // The system's own call, which knows of connections that the netpoller has not told of yet.
     let listener = listener.into_std();
     while let Ok((stream, address)) = listener.accept() {
-        admit(&server, &connections, TcpStream::from_std(stream).map(|stream| (stream, address)));
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            admit(&server, &connections, stream, address);
+        }
     }
     drop(listener);
     server.clients.hang_up();
@@ -100,12 +106,7 @@ pub(crate) async fn run(server: Arc<Server>, listener: TcpListener, stop: Stop) 
 }
 
 /// Starts serving a new connection, or refuses it.
-fn admit(server: &Arc<Server>, connections: &WaitGroup, accepted: io::Result<(TcpStream, SocketAddr)>) {
-    let (stream, address) = match accepted {
-        Ok(accepted) => accepted,
-        // Out of descriptors, most likely. The listener rests before it tries again.
-        Err(error) => return tracing::warn!(%error, "cannot accept"),
-    };
+fn admit(server: &Arc<Server>, connections: &WaitGroup, stream: TcpStream, address: SocketAddr) {
     // Replies are written whole; waiting to gather more would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         return tracing::debug!(%error, "a client was gone at once");

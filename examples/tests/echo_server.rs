@@ -5,7 +5,7 @@ mod support;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::{limited, program, run, serve, serve_as};
 
@@ -102,4 +102,19 @@ fn it_serves_more_clients_than_it_was_started_with_descriptors() {
     }
     server.signal("TERM");
     server.end().expect(0);
+}
+
+#[test]
+fn a_lack_of_descriptors_is_said_once_a_second_and_what_helps() {
+    let begun = Instant::now();
+    let (server, address) = serve_as(limited("echo_server", "-n 24"), &["--serve"]);
+    let streams: Vec<_> = (0..40).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    // What the second time says: how often it was kept to itself meanwhile.
+    server.wait_for("unsaid=");
+    server.signal("TERM");
+    let ended = server.end();
+    let said: Vec<_> = ended.stderr.lines().filter(|line| line.contains("cannot accept")).collect();
+    assert!(said.iter().all(|line| line.contains("ulimit -n")), "{}", ended.stderr);
+    assert!((2..=1 + begun.elapsed().as_secs()).contains(&(said.len() as u64)), "{}", ended.stderr);
+    drop(streams);
 }
