@@ -54,6 +54,22 @@ pub async fn listen(address: &str) -> Outcome<TcpListener> {
     Ok(listener)
 }
 
+/// Reads from the command line how many connections there may be at once: one at least, and no more than a
+/// semaphore can count.
+///
+/// # Errors
+/// What is wrong with the number.
+pub fn connections(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("there must be room for one".to_owned()),
+        Ok(number) if number > Semaphore::MAX_PERMITS => {
+            Err(format!("no more than {} can be counted", Semaphore::MAX_PERMITS))
+        }
+        Ok(number) => Ok(number),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// How a server is told to stop.
 #[derive(Clone, Debug)]
 pub struct Stop {

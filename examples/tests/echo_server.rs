@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{limited, program, run, serve, serve_as};
+use support::{Running, limited, program, run, serve, serve_as};
 
 #[test]
 fn it_measures_itself() {
@@ -117,4 +117,18 @@ fn a_lack_of_descriptors_is_said_once_a_second_and_what_helps() {
     assert!(said.iter().all(|line| line.contains("ulimit -n")), "{}", ended.stderr);
     assert!((2..=1 + begun.elapsed().as_secs()).contains(&(said.len() as u64)), "{}", ended.stderr);
     drop(streams);
+}
+
+#[test]
+fn a_load_that_lasts_longer_than_the_clock_can_tell_ends_with_a_signal() {
+    let arguments = ["--listen", "127.0.0.1:0", "--time", "18000000000000000000s"];
+    let program = Running::start(program("echo_server").args(arguments));
+    let address = program.output_after("listening on ");
+    // The load has begun by the time that somebody else is served.
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"x").unwrap();
+    stream.read_exact(&mut [0]).unwrap();
+    program.signal("INT");
+    let ended = program.end().expect(1);
+    assert!(ended.stderr.contains("stopped before the load was done"), "{}", ended.stderr);
 }

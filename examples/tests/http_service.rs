@@ -315,6 +315,14 @@ fn one_connection_too_many_waits_for_its_place() {
 }
 
 #[test]
+fn more_connections_than_can_be_counted_are_refused_on_the_command_line() {
+    for number in ["0", "18446744073709551615"] {
+        let ended = run(program("http_service").args(["--max-connections", number])).expect(2);
+        assert!(ended.stderr.contains("--max-connections"), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_port_that_is_taken_is_named_and_ends_with_2() {
     let (server, address) = serve("http_service", &[]);
     let ended = run(program("http_service").args(["--listen", &address])).expect(2);

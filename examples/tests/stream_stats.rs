@@ -103,6 +103,14 @@ fn addresses_that_cannot_be_used_end_with_2() {
 }
 
 #[test]
+fn more_connections_than_can_be_counted_are_refused_on_the_command_line() {
+    for number in ["0", "18446744073709551615"] {
+        let ended = run(program("stream_stats").args(["--max-connections", number])).expect(2);
+        assert!(ended.stderr.contains("--max-connections"), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn it_reads_more_connections_than_it_was_started_with_descriptors() {
     let (server, address) = serve_as(limited("stream_stats", "-S -n 64"), &["--every", "20ms"]);
     let mut streams: Vec<_> = (0..100).map(|_| TcpStream::connect(&address).unwrap()).collect();
