@@ -1,4 +1,5 @@
-//! What the servers among the programs share: how one listens, how it stops, how it keeps a log.
+//! What the servers among the programs share: how one listens, how it stops, how it keeps a log, and how it gets by
+//! with its descriptors.
 //!
 //! ```text
 //!              first signal                 nobody left, or          the end

@@ -45,6 +45,7 @@ use options::Options;
 use server::Server;
 
 fn main() -> ExitCode {
+    memory::give_back_large_blocks();
     let options = Options::parse();
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()

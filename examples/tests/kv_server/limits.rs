@@ -89,6 +89,27 @@ fn clients_that_do_not_read_cannot_use_up_the_memory() {
 }
 
 #[test]
+fn memory_that_replies_have_used_goes_back_to_the_kernel() {
+    let server = Server::start(&["--maxmemory", "50mb", "--procs", "2"]);
+    let mut client = server.client();
+    client.say(&format!("set b {}", "x".repeat(1_000_000)));
+    for _ in 0..12 {
+        let mut deaf: Vec<_> = (0..50).map(|_| server.raw()).collect();
+        for raw in &mut deaf {
+            raw.send(format!("MGET{}\r\n", " b".repeat(30)));
+        }
+        for raw in &mut deaf {
+            raw.0.read_exact(&mut [0]).unwrap();
+        }
+        drop(deaf);
+        // The connections are gone, and their buffers with them.
+        while client.info("connected_clients") > 1 {}
+    }
+    let resident = client.info("used_memory_rss");
+    assert!(resident < 150 << 20, "{resident} bytes are resident");
+}
+
+#[test]
 fn a_lack_of_descriptors_is_said_once_a_second_and_what_helps() {
     let begun = Instant::now();
     let server = Server::start_as(limited("kv_server", "-n 24"), &[]);
