@@ -74,11 +74,14 @@ async fn main() -> ExitCode {
 async fn run(args: Args) -> Outcome {
     server::log();
     let stop = Stop::on_signals(args.grace);
+    let all = args.max_connections as usize;
+    // The load's ends of its connections are descriptors too.
+    let load_ends = if args.serve { 0 } else { args.connections as usize };
+    server::raise_descriptors(all + load_ends);
     let listener = server::listen(&args.listen).await?;
     let address = listener.local_addr().map_err(|error| Failure::Wrong(error.to_string()))?;
 
     // A task, since what is spawned runs on the workers; the main future is polled by this thread alone.
-    let all = args.max_connections as usize;
     let server = pirn::spawn(serve(listener, stop.clone(), all, args.write_timeout));
     if args.serve {
         return server.await.unwrap_or_else(|panic| Err(Failure::Wrong(panic.to_string())));
@@ -142,8 +145,10 @@ async fn echo(mut stream: &TcpStream, write_timeout: Duration) -> io::Result<()>
 /// Runs the clients and reports.
 async fn load(address: SocketAddr, args: Args) -> Outcome {
     let begin = Instant::now();
+    // None if the clock cannot tell it: then only a signal ends the load.
+    let end = begin.checked_add(args.time);
     let clients: Vec<_> = (0..args.connections)
-        .map(|number| pirn::spawn(client(address, number, args.size as usize, begin + args.time)))
+        .map(|number| pirn::spawn(client(address, number, args.size as usize, end)))
         .collect();
     let mut trips = Vec::new();
     for client in clients {
@@ -161,15 +166,20 @@ async fn load(address: SocketAddr, args: Args) -> Outcome {
     Ok(())
 }
 
-/// Sends and checks until `end`; returns how long each round trip took.
-async fn client(address: SocketAddr, number: u32, size: usize, end: Instant) -> io::Result<Vec<Duration>> {
+/// Sends and checks until `end`, if there is one; returns how long each round trip took.
+async fn client(
+    address: SocketAddr,
+    number: u32,
+    size: usize,
+    end: Option<Instant>,
+) -> io::Result<Vec<Duration>> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let mut message = vec![number as u8; size];
     let (mut answer, mut trips) = (vec![0; size], Vec::new());
     loop {
         let sent = Instant::now();
-        if sent >= end && !trips.is_empty() {
+        if end.is_some_and(|end| sent >= end) && !trips.is_empty() {
             return Ok(trips);
         }
         message[0] = message[0].wrapping_add(1);

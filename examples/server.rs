@@ -1,4 +1,5 @@
-//! What the servers among the programs share: how one listens, how it stops, how it keeps a log.
+//! What the servers among the programs share: how one listens, how it stops, how it keeps a log, and how it gets by
+//! with its descriptors.
 //!
 //! ```text
 //!              first signal                 nobody left, or          the end
@@ -27,6 +28,12 @@ use tracing::{info, warn};
 
 use crate::{Failure, Outcome};
 
+mod descriptors;
+mod refusals;
+
+pub use descriptors::raise_descriptors;
+pub use refusals::Refusals;
+
 /// Writes the log to standard error; `RUST_LOG=debug` shows more of it, `RUST_LOG=off` nothing.
 pub fn log() {
     let level = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok());
@@ -46,6 +53,22 @@ pub async fn listen(address: &str) -> Outcome<TcpListener> {
     let listener = TcpListener::bind(address).await.map_err(cannot)?;
     println!("listening on {}", listener.local_addr().map_err(cannot)?);
     Ok(listener)
+}
+
+/// Reads from the command line how many connections there may be at once: one at least, and no more than a
+/// semaphore can count.
+///
+/// # Errors
+/// What is wrong with the number.
+pub fn connections(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("there must be room for one".to_owned()),
+        Ok(number) if number > Semaphore::MAX_PERMITS => {
+            Err(format!("no more than {} can be counted", Semaphore::MAX_PERMITS))
+        }
+        Ok(number) => Ok(number),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// How a server is told to stop.
@@ -95,11 +118,12 @@ pub async fn accept(
         let place = places.clone().acquire_owned().await.expect("nobody closes this semaphore");
         (listener.accept().await, place)
     };
+    let mut refusals = Refusals::default();
     while let Ok((accepted, place)) = draining.run(next()).await {
         match accepted {
             Ok((stream, peer)) => serve(stream, peer, place),
             // Out of descriptors, most likely. The listener rests before it tries again.
-            Err(error) => warn!(%error, "cannot accept"),
+            Err(error) => refusals.note(&error),
         }
     }
     // Whoever is in the queue has been told that it is connected. Std's listener does not wait for more.

@@ -20,7 +20,7 @@ use pirn_examples::{Failure, Outcome};
 use serde_json::{Value, json};
 
 use crate::connection::{Limits, Server};
-use crate::fanout::Backends;
+use crate::fanout::{Backends, KEPT};
 use crate::metrics::Metrics;
 use crate::routes::{Work, work};
 
@@ -31,6 +31,13 @@ fn knowledge() -> [(&'static str, Value); 3] {
         ("inventory", json!({ "in_stock": 12 })),
         ("pricing", json!({ "currency": "EUR", "cents": 1999 })),
     ]
+}
+
+/// How many connections the backends have when the front has so many: each of those may ask all of them at once, and
+/// some are kept for later. With fewer, a call could wait for a place that its own request's other calls hold.
+pub(crate) fn connections(of_the_front: usize) -> usize {
+    let asking = of_the_front.saturating_mul(knowledge().len());
+    asking.saturating_add(KEPT).min(Semaphore::MAX_PERMITS)
 }
 
 /// Starts the backends on a free port, and returns the client that knows it.
@@ -44,11 +51,12 @@ pub(crate) async fn start(stop: &Stop, limits: &Limits) -> Outcome<Arc<Backends>
         };
         router.route(&format!("/{name}"), get(handler))
     });
+    let limits = Limits { max_connections: connections(limits.max_connections), ..limits.clone() };
     let server = Server {
         router,
         metrics: Arc::new(Metrics::default()),
-        limits: limits.clone(),
         places: Arc::new(Semaphore::new(limits.max_connections)),
+        limits,
         // They answer for as long as the front may ask, which is longer than the front accepts.
         stop: Stop { draining: stop.now.clone(), now: stop.now.clone() },
         is_leaving: AtomicBool::new(false),

@@ -45,7 +45,7 @@ const LINGER: Duration = Duration::from_millis(200);
 #[derive(Args, Clone)]
 pub(crate) struct Limits {
     /// How many connections there may be at once; more wait to be accepted
-    #[arg(long, default_value = "10000", value_name = "N", value_parser = places)]
+    #[arg(long, default_value = "10000", value_name = "N", value_parser = server::connections)]
     pub(crate) max_connections: usize,
     /// How many bytes a request's line and headers may have together
     #[arg(long, default_value_t = 16 * 1024, value_name = "BYTES", value_parser = head_size)]
@@ -59,14 +59,6 @@ pub(crate) struct Limits {
     /// How long a client may leave an answer unread
     #[arg(long, default_value = "10s", value_name = "D", value_parser = duration)]
     pub(crate) write_timeout: Duration,
-}
-
-fn places(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("there must be room for one".to_owned()),
-        Ok(number) => Ok(number),
-        Err(error) => Err(format!("{error}")),
-    }
 }
 
 fn head_size(text: &str) -> Result<usize, String> {

@@ -27,7 +27,7 @@ use pirn::{Context, ContextError, ErrGroup};
 use serde_json::{Map, Value};
 
 /// How many connections are kept for later.
-const KEPT: usize = 1024;
+pub(crate) const KEPT: usize = 1024;
 
 /// How many bytes of an answer are taken in.
 const LONGEST_ANSWER: usize = 64 * 1024;

@@ -80,6 +80,9 @@ async fn run(args: Args) -> Outcome {
     server::log();
     let stop = Stop::on_signals(args.grace);
     let metrics = Arc::new(Metrics::default());
+    // A connection between the front and the backends has both its ends in this process.
+    let inner = backends::connections(args.limits.max_connections);
+    server::raise_descriptors(args.limits.max_connections.saturating_add(inner.saturating_mul(2)));
     let backends = backends::start(&stop, &args.limits).await?;
     let budgets = Budgets { task: args.budget, fanout: args.fanout_budget };
     let listener = server::listen(&args.listen).await?;

@@ -32,6 +32,8 @@ pub(crate) enum Error {
     WrongArity(String),
     UnknownSubcommand { command: &'static str, subcommand: String },
     OnlySubscriber(&'static str),
+    UnsupportedOption(String),
+    Incompatible(&'static str),
     UnknownCommand { name: String, args: String },
 }
 
@@ -51,6 +53,11 @@ impl Error {
     pub(crate) fn unknown_subcommand(command: &'static str, subcommand: &[u8]) -> Self {
         let subcommand = &subcommand[..subcommand.len().min(128)];
         Self::UnknownSubcommand { command, subcommand: String::from_utf8_lossy(subcommand).into_owned() }
+    }
+
+    pub(crate) fn unsupported_option(option: &[u8]) -> Self {
+        let option = &option[..option.len().min(128)];
+        Self::UnsupportedOption(String::from_utf8_lossy(option).into_owned())
     }
 
     pub(crate) fn wrong_arity(command: &str) -> Self {
@@ -96,6 +103,10 @@ impl fmt::Display for Error {
                     "ERR Can't execute '{command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
                      RESET are allowed in this context"
                 );
+            }
+            Self::UnsupportedOption(option) => return write!(f, "ERR Unsupported option {option}"),
+            Self::Incompatible(options) => {
+                return write!(f, "ERR {options} options at the same time are not compatible");
             }
             Self::UnknownCommand { name, args } => {
                 return write!(f, "ERR unknown command '{name}', with args beginning with: {args}");

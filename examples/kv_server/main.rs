@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use pirn::net::TcpListener;
-use pirn::signal::{self, Signal};
+use pirn_examples::server::{Stop, raise_descriptors};
 use pirn_examples::{Failure, Outcome, exit};
 
 mod buffers;
@@ -33,7 +33,6 @@ mod error;
 mod expiry;
 mod frame;
 mod integer;
-mod limits;
 mod memory;
 mod options;
 mod pubsub;
@@ -46,6 +45,7 @@ use options::Options;
 use server::Server;
 
 fn main() -> ExitCode {
+    memory::give_back_large_blocks();
     let options = Options::parse();
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()
@@ -61,19 +61,19 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Outcome {
-    let stop = signal::notify(&[Signal::INT, Signal::TERM]);
+    let stop = Stop::on_signals(options.drain);
     let cannot = |error: std::io::Error| {
         let address = &options.listen;
         Failure::Input(format!("cannot listen on {address}: {error}; --listen chooses another address"))
     };
     let listener = TcpListener::bind(options.listen.as_str()).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
-    limits::raise_descriptors(options.max_clients);
+    raise_descriptors(options.max_clients);
     let server = Arc::new(Server::new(&options, address));
     let (procs, maxmemory) = (pirn::procs(), server.maxmemory);
     tracing::info!(%address, procs, maxmemory, max_clients = options.max_clients, "serving");
     println!("listening on {address}");
     // A task, since what is spawned runs on the workers; this future is polled by the main thread alone.
-    let served = pirn::spawn(server::run(options, server, listener, stop)).await;
-    served.map_err(|panic| Failure::Wrong(panic.to_string()))
+    let served = pirn::spawn(server::run(server, listener, stop)).await;
+    served.unwrap_or_else(|panic| Err(Failure::Wrong(panic.to_string())))
 }

@@ -5,8 +5,8 @@
 //! command would be guesswork, spread over the program. The allocator sees every byte come and go; it only has to
 //! count, which costs one atomic addition per call. (Redis does the same.)
 //!
-//! The count is of bytes handed out, with the few that the allocator keeps beside each block. What it has freed but
-//! not given back to the kernel is not in it: that will be handed out again before the process grows.
+//! The count is of bytes handed out, with the few that the allocator keeps beside each block. What has been freed and
+//! not given back to the kernel is not in it. So there must not be much of that: [`give_back_large_blocks`].
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::AtomicUsize;
@@ -24,6 +24,27 @@ const OVERHEAD: usize = 8;
 /// How many bytes are in use.
 pub(crate) fn used() -> usize {
     USED.load(Relaxed)
+}
+
+/// From which length on a block goes back to the kernel as soon as it is freed.
+#[cfg(target_env = "gnu")]
+const LARGE: libc::c_int = 4 << 20;
+
+/// Has glibc give large blocks back to the kernel, and keep little of what is free. Called once, before there are
+/// threads.
+///
+/// At first it does so by itself, and then unlearns it: with each block of its own pages that is freed, blocks up to
+/// that size (32 MiB at most) come from heaps from then on, and each heap keeps twice as much at its end. Every thread
+/// has heaps. Replies of many megabytes, built by whichever thread, leave holes in all of them, and the process grows
+/// to many times what is in use. To set the two thresholds ends the learning. They are not lower, since a block that
+/// comes fresh from the kernel costs a fault for each of its pages: three times as much as to fill it.
+pub(crate) fn give_back_large_blocks() {
+    #[cfg(target_env = "gnu")]
+    for (setting, value) in [(libc::M_MMAP_THRESHOLD, LARGE), (libc::M_TRIM_THRESHOLD, 2 * LARGE)] {
+        // SAFETY: it takes two numbers, and changes nothing but how blocks are handed out from now on.
+        let is_set = unsafe { libc::mallopt(setting, value) } == 1;
+        debug_assert!(is_set, "glibc takes thresholds up to 32 MiB");
+    }
 }
 
 struct Counting;
@@ -58,15 +79,26 @@ unsafe impl GlobalAlloc for Counting {
 
 /// Half of the machine's memory, if the kernel tells how much that is: the default bound.
 pub(crate) fn half_of_the_machine() -> Option<usize> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kib: usize = total.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024 / 2)
+    told("/proc/meminfo", "MemTotal:").map(|bytes| bytes / 2)
+}
+
+/// How much of the process is in the machine's memory, if the kernel tells: what is in use, and what the allocator
+/// keeps.
+pub(crate) fn resident() -> Option<usize> {
+    told("/proc/self/status", "VmRSS:")
+}
+
+/// One of the sizes that the kernel tells in a file, in bytes.
+fn told(file: &str, name: &str) -> Option<usize> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let size = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: usize = size.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{half_of_the_machine, used};
+    use super::{half_of_the_machine, resident, used};
 
     #[test]
     fn a_block_is_counted_while_it_lives() {
@@ -86,5 +118,6 @@ mod tests {
     #[test]
     fn the_machine_has_memory() {
         assert!(half_of_the_machine().is_some_and(|bytes| bytes > 1 << 20));
+        assert!(resident().is_some_and(|bytes| bytes > 1 << 18));
     }
 }

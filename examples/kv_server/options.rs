@@ -11,7 +11,8 @@ use crate::memory;
 /// A small in-memory key-value server that speaks the Redis protocol (RESP2).
 ///
 /// Point `redis-cli`, `redis-benchmark` or a client library at it. It keeps nothing on disk. SIGINT and SIGTERM end it
-/// once everything that has been received is answered; the exit code is 0 then, and 2 when it cannot listen.
+/// once everything that has been received is answered; the exit code is 0 then. It is 1 when somebody had to be cut
+/// off, by a second signal or at the end of `--drain`, and 2 when it cannot listen.
 #[derive(Parser, Debug)]
 #[command(version)]
 pub(crate) struct Options {

@@ -4,19 +4,19 @@
 //!   SIGTERM ─► accept what has connected already ─► close the port
 //!                 └─► nobody may send anything more: the reading sides are shut
 //!                        └─► each connection answers what it was sent, and ends
-//!                               └─► all have ended, or `--drain` is over: exit 0
+//!                               └─► all have ended: exit 0
+//!                                   `--drain` is over, or a second signal: exit 1
 //! ```
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use pirn::net::{TcpListener, TcpStream};
-use pirn::signal::Signal;
 use pirn::sync::WaitGroup;
 use pirn::sync::atomic::Counter;
-use pirn::{channel, select, time};
+use pirn_examples::server::{Refusals, Stop};
+use pirn_examples::{Failure, Outcome};
 
 use crate::buffers::Buffers;
 use crate::clients::Clients;
@@ -68,49 +68,45 @@ impl Server {
     }
 }
 
-/// Serves until a signal comes, and then until everything received is answered.
-pub(crate) async fn run(
-    options: Options,
-    server: Arc<Server>,
-    listener: TcpListener,
-    stop: channel::Receiver<Signal>,
-) {
+/// Serves until it is stopped, and then until everything received is answered.
+///
+/// # Errors
+/// [`Failure::Wrong`] when there was no more time, and somebody was cut off.
+pub(crate) async fn run(server: Arc<Server>, listener: TcpListener, stop: Stop) -> Outcome {
     let sweeper = pirn::spawn(expiry::sweep(server.db.clone()));
     let pulse = pirn::spawn({
         let server = server.clone();
         async move { server.pulse.keep_awake().await }
     });
     let connections = WaitGroup::new();
-    let signal = loop {
-        select! {
-            signal = stop.recv() => break signal,
-            accepted = listener.accept() => admit(&server, &connections, accepted),
+    let mut refusals = Refusals::default();
+    while let Ok(accepted) = stop.draining.run(listener.accept()).await {
+        match accepted {
+            Ok((stream, address)) => admit(&server, &connections, stream, address),
+            // Out of descriptors, most likely. The listener rests before it tries again.
+            Err(error) => refusals.note(&error),
         }
-    };
-    let signal = signal.map_or_else(|_| "the end".to_owned(), |signal| signal.to_string());
-    tracing::info!(signal, "draining");
+    }
     // The system's own call, which knows of connections that the netpoller has not told of yet.
     let listener = listener.into_std();
     while let Ok((stream, address)) = listener.accept() {
-        admit(&server, &connections, TcpStream::from_std(stream).map(|stream| (stream, address)));
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            admit(&server, &connections, stream, address);
+        }
     }
     drop(listener);
     server.clients.hang_up();
-    if time::timeout(options.drain, connections.wait()).await.is_err() {
-        tracing::warn!(clients = server.clients.len(), "these did not take their replies in time");
-    }
+    let drained = stop.now.run(connections.wait()).await;
     sweeper.abort();
     pulse.abort();
     tracing::info!(commands = server.commands.get(), "stopped");
+    drained.map_err(|_| {
+        Failure::Wrong(format!("{} clients did not take their replies in time", server.clients.len()))
+    })
 }
 
 /// Starts serving a new connection, or refuses it.
-fn admit(server: &Arc<Server>, connections: &WaitGroup, accepted: io::Result<(TcpStream, SocketAddr)>) {
-    let (stream, address) = match accepted {
-        Ok(accepted) => accepted,
-        // Out of descriptors, most likely. The listener rests before it tries again.
-        Err(error) => return tracing::warn!(%error, "cannot accept"),
-    };
+fn admit(server: &Arc<Server>, connections: &WaitGroup, stream: TcpStream, address: SocketAddr) {
     // Replies are written whole; waiting to gather more would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         return tracing::debug!(%error, "a client was gone at once");

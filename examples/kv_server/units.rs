@@ -14,7 +14,6 @@ mod error;
 mod expiry;
 mod frame;
 mod integer;
-mod limits;
 mod memory;
 mod options;
 mod pubsub;

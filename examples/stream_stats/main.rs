@@ -101,8 +101,9 @@ async fn run(args: Args) -> Outcome {
             Ok(())
         }
         None => {
-            let listener = server::listen(&args.listen).await?;
             let all = sources.limits.max_connections;
+            server::raise_descriptors(all);
+            let listener = server::listen(&args.listen).await?;
             server::accept(listener, &stop.draining, &places, |stream, _peer, place| {
                 let sources = sources.clone();
                 pirn::go!({

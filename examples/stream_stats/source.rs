@@ -16,7 +16,7 @@ use clap::Args;
 use pirn::channel::Sender;
 use pirn::net::TcpStream;
 use pirn_examples::duration;
-use pirn_examples::server::Stop;
+use pirn_examples::server::{self, Stop};
 use tracing::{debug, info};
 
 use crate::window::Batch;
@@ -28,7 +28,7 @@ const LINGER: Duration = Duration::from_millis(200);
 #[derive(Args, Clone)]
 pub(crate) struct Limits {
     /// How many connections there may be at once; more wait to be accepted
-    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, default_value = "10000", value_name = "N", value_parser = server::connections)]
     pub(crate) max_connections: usize,
     /// How many bytes a line may have, with its end
     #[arg(long, default_value_t = 64 * 1024, value_name = "BYTES", value_parser = at_least_one)]

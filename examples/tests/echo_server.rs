@@ -5,9 +5,9 @@ mod support;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use support::{program, run, serve};
+use support::{Running, limited, program, run, serve, serve_as};
 
 #[test]
 fn it_measures_itself() {
@@ -89,4 +89,46 @@ fn a_port_that_is_taken_is_named_and_ends_with_2() {
     assert!(ended.stderr.contains(&format!("cannot listen on {address}: ")), "{}", ended.stderr);
     server.signal("TERM");
     server.end().expect(0);
+}
+
+#[test]
+fn it_serves_more_clients_than_it_was_started_with_descriptors() {
+    let (server, address) = serve_as(limited("echo_server", "-S -n 64"), &["--serve"]);
+    let mut streams: Vec<_> = (0..100).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    for stream in &mut streams {
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.write_all(b"x").unwrap();
+        stream.read_exact(&mut [0]).unwrap();
+    }
+    server.signal("TERM");
+    server.end().expect(0);
+}
+
+#[test]
+fn a_lack_of_descriptors_is_said_once_a_second_and_what_helps() {
+    let begun = Instant::now();
+    let (server, address) = serve_as(limited("echo_server", "-n 24"), &["--serve"]);
+    let streams: Vec<_> = (0..40).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    // What the second time says: how often it was kept to itself meanwhile.
+    server.wait_for("unsaid=");
+    server.signal("TERM");
+    let ended = server.end();
+    let said: Vec<_> = ended.stderr.lines().filter(|line| line.contains("cannot accept")).collect();
+    assert!(said.iter().all(|line| line.contains("ulimit -n")), "{}", ended.stderr);
+    assert!((2..=1 + begun.elapsed().as_secs()).contains(&(said.len() as u64)), "{}", ended.stderr);
+    drop(streams);
+}
+
+#[test]
+fn a_load_that_lasts_longer_than_the_clock_can_tell_ends_with_a_signal() {
+    let arguments = ["--listen", "127.0.0.1:0", "--time", "18000000000000000000s"];
+    let program = Running::start(program("echo_server").args(arguments));
+    let address = program.output_after("listening on ");
+    // The load has begun by the time that somebody else is served.
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"x").unwrap();
+    stream.read_exact(&mut [0]).unwrap();
+    program.signal("INT");
+    let ended = program.end().expect(1);
+    assert!(ended.stderr.contains("stopped before the load was done"), "{}", ended.stderr);
 }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{Running, program, run, serve};
+use support::{Running, limited, program, run, serve, serve_as};
 use ureq::Agent;
 
 /// How long something that must happen may take on a loaded machine.
@@ -120,6 +120,31 @@ fn the_backends_are_asked_at_once_and_under_one_deadline() {
     assert_eq!(get(&client(), &address, "/fanout?ms=900").unwrap().0, 200);
     let answer = get(&client(), &address, "/fanout?ms=60000").unwrap();
     assert_eq!(answer, (504, "context deadline exceeded\n".to_owned()));
+    stop(server);
+}
+
+#[test]
+fn one_connection_is_enough_to_ask_all_backends() {
+    let (server, address) = serve("http_service", &["--max-connections", "1"]);
+    let client = client();
+    for _ in 0..2 {
+        assert_eq!(get(&client, &address, "/fanout?ms=1").unwrap().0, 200);
+    }
+    drop(client);
+    stop(server);
+}
+
+#[test]
+fn a_fan_out_uses_more_descriptors_than_it_was_started_with() {
+    let (server, address) = serve_as(limited("http_service", "-S -n 64"), &["--fanout-budget", "30s"]);
+    // Each of them is seven descriptors: its own connection, and both ends of three to the backends.
+    let streams: Vec<_> = (0..40)
+        .map(|_| ask(&address, "GET /fanout?ms=500 HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"))
+        .collect();
+    for stream in streams {
+        let answer = rest(stream);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
     stop(server);
 }
 
@@ -287,6 +312,14 @@ fn one_connection_too_many_waits_for_its_place() {
     second.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_ne!(second.read(&mut [0; 1024]).unwrap(), 0);
     stop(server);
+}
+
+#[test]
+fn more_connections_than_can_be_counted_are_refused_on_the_command_line() {
+    for number in ["0", "18446744073709551615"] {
+        let ended = run(program("http_service").args(["--max-connections", number])).expect(2);
+        assert!(ended.stderr.contains("--max-connections"), "{}", ended.stderr);
+    }
 }
 
 #[test]

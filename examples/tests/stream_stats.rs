@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use support::{Ended, Running, program, run, serve};
+use support::{Ended, Running, limited, program, run, serve, serve_as};
 
 /// The lines, bytes and connections that the program reports at its end.
 fn totals(ended: &Ended) -> [u64; 3] {
@@ -100,4 +100,23 @@ fn addresses_that_cannot_be_used_end_with_2() {
     let ended = run(program("stream_stats").args(["--connect", &address])).expect(2);
     assert!(ended.stderr.contains(&format!("cannot connect to {address}: ")), "{}", ended.stderr);
     run(program("stream_stats").args(["--connect", &address, "--listen", &address])).expect(2);
+}
+
+#[test]
+fn more_connections_than_can_be_counted_are_refused_on_the_command_line() {
+    for number in ["0", "18446744073709551615"] {
+        let ended = run(program("stream_stats").args(["--max-connections", number])).expect(2);
+        assert!(ended.stderr.contains("--max-connections"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn it_reads_more_connections_than_it_was_started_with_descriptors() {
+    let (server, address) = serve_as(limited("stream_stats", "-S -n 64"), &["--every", "20ms"]);
+    let mut streams: Vec<_> = (0..100).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    // All are open at once, so the last is accepted only if there are descriptors for all.
+    streams.last_mut().unwrap().write_all(b"last\n").unwrap();
+    server.wait_for_output("  last: ");
+    server.signal("TERM");
+    server.end().expect(0);
 }

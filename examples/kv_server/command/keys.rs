@@ -70,6 +70,45 @@ impl Expiry {
     }
 }
 
+/// On what condition a new deadline takes the old one's place: all that are named must hold.
+#[derive(Default)]
+struct Condition {
+    nx: bool,
+    xx: bool,
+    gt: bool,
+    lt: bool,
+}
+
+impl Condition {
+    /// What the words behind the number say, in any order.
+    fn of(call: &Call<'_>) -> Result<Self, Error> {
+        let mut named = Self::default();
+        for index in 3..call.args.len() {
+            let Self { nx, xx, gt, lt } = &mut named;
+            let words = [("NX", nx), ("XX", xx), ("GT", gt), ("LT", lt)];
+            let found = words.into_iter().find(|(word, _)| call.is(index, word));
+            let (_, is_named) = found.ok_or_else(|| Error::unsupported_option(call.args.at(index)))?;
+            *is_named = true;
+        }
+        match named {
+            Self { nx: true, xx, gt, lt } if xx || gt || lt => {
+                Err(Error::Incompatible("NX and XX, GT or LT"))
+            }
+            Self { gt: true, lt: true, .. } => Err(Error::Incompatible("GT and LT")),
+            _ => Ok(named),
+        }
+    }
+
+    /// A key that stays has the deadline `NEVER`, which is later than any other.
+    fn holds(&self, old: Moment, new: Moment) -> bool {
+        let has_deadline = old != NEVER;
+        !(self.nx && has_deadline
+            || self.xx && !has_deadline
+            || self.gt && new <= old
+            || self.lt && new >= old)
+    }
+}
+
 fn del(call: &mut Call<'_>) -> Done {
     let args = call.args;
     if args.len() == 2 {
@@ -116,21 +155,11 @@ fn pexpireat(call: &mut Call<'_>) -> Done {
 }
 
 fn set_deadline(call: &mut Call<'_>, unit: Expiry, name: &str) -> Done {
+    let condition = Condition::of(call)?;
     let number = call.integer(2)?;
     let deadline = unit.deadline(call, number).ok_or_else(|| Error::InvalidExpiry(name.to_owned()))?;
-    let condition = match call.args.len() {
-        3 => None,
-        4 => Some(["NX", "XX", "GT", "LT"].into_iter().find(|word| call.is(3, word)).ok_or(Error::Syntax)?),
-        _ => return Err(Error::Syntax),
-    };
     call.at(1, |place, reply| {
-        let is_wanted = place.deadline().is_some_and(|old| match condition {
-            None => true,
-            Some("NX") => old == NEVER,
-            Some("XX") => old != NEVER,
-            Some("GT") => deadline > old,
-            Some(_) => deadline < old,
-        });
+        let is_wanted = place.deadline().is_some_and(|old| condition.holds(old, deadline));
         if is_wanted {
             place.set_deadline(deadline);
         }

@@ -140,6 +140,7 @@ fn about_clients(call: &Call<'_>, text: &mut String) {
 
 fn about_memory(call: &Call<'_>, text: &mut String) {
     line(text, format_args!("used_memory:{}", memory::used()));
+    line(text, format_args!("used_memory_rss:{}", memory::resident().unwrap_or(0)));
     line(text, format_args!("maxmemory:{}", call.server.maxmemory.unwrap_or(0)));
     line(text, format_args!("maxmemory_policy:noeviction"));
 }

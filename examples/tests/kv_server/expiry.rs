@@ -17,7 +17,7 @@ fn deadlines_are_told_moved_and_taken_away() {
         ("expire k 50 lt", "1"),
         ("expire k 50 nx", "0"),
         ("expire k 60 xx", "1"),
-        ("expire k 60 yy", "!ERR syntax error"),
+        ("expire k 60 yy", "!ERR Unsupported option yy"),
         ("expire k 9223372036854775807", "!ERR invalid expire time in 'expire' command"),
         ("ttl k", "60"),
         ("set k w keepttl", "OK"),
@@ -40,6 +40,31 @@ fn deadlines_are_told_moved_and_taken_away() {
         ("ttl k", "20"),
         ("set k v exat 1", "OK"),
         ("exists k", "0"),
+    ]);
+}
+
+#[test]
+fn conditions_on_a_deadline_are_joined_as_in_redis() {
+    const NX: &str = "!ERR NX and XX, GT or LT options at the same time are not compatible";
+    const GT: &str = "!ERR GT and LT options at the same time are not compatible";
+    let server = Server::start(&[]);
+    server.client().table(&[
+        ("set k v", "OK"),
+        ("expire k 100 lt xx", "0"),
+        ("expire k 100 xx gt", "0"),
+        ("ttl k", "-1"),
+        ("expire k 100 nx", "1"),
+        ("expire k 200 xx lt", "0"),
+        ("expire k 200 xx gt", "1"),
+        ("expire k 100 gt xx", "0"),
+        ("expire k 100 LT XX XX", "1"),
+        ("ttl k", "100"),
+        ("expire k 100 nx xx", NX),
+        ("expire k 100 gt nx", NX),
+        ("expire k 100 nx lt gt", NX),
+        ("expire k 100 gt xx lt", GT),
+        ("expire k 100 xx yy", "!ERR Unsupported option yy"),
+        ("ttl k", "100"),
     ]);
 }
 

@@ -73,15 +73,31 @@ fn what_was_received_is_answered_before_the_end() {
     server.running.end().expect(0);
 }
 
+/// A client that is owed more than its socket holds, and reads no more.
+fn deaf(server: &Server) -> Raw {
+    server.client().say(&format!("set k {}", "x".repeat(1_000_000)));
+    let mut deaf = server.raw();
+    deaf.send("GET k\r\n".repeat(100));
+    deaf.0.read_exact(&mut [0]).unwrap();
+    deaf
+}
+
 #[test]
 fn a_client_that_does_not_read_delays_the_end_no_longer_than_asked() {
     let server = Server::start(&["--drain", "300ms"]);
-    let mut client = server.client();
-    client.say(&format!("set k {}", "x".repeat(1_000_000)));
-    let mut deaf = server.raw();
-    deaf.send("GET k\r\n".repeat(100));
-    let mut begun = [0; 1];
-    deaf.0.read_exact(&mut begun).unwrap();
-    let ended = server.stop();
+    let _deaf = deaf(&server);
+    server.running.signal("TERM");
+    let ended = server.running.end().expect(1);
+    assert!(ended.stderr.contains("did not take their replies"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let server = Server::start(&["--drain", "1h"]);
+    let _deaf = deaf(&server);
+    server.running.signal("INT");
+    server.running.wait_for("draining");
+    server.running.signal("INT");
+    let ended = server.running.end().expect(1);
     assert!(ended.stderr.contains("did not take their replies"), "{}", ended.stderr);
 }

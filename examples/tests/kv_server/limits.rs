@@ -1,8 +1,10 @@
 //! Bounds: memory, clients, and a thousand of these at once.
 
 use std::io::Read;
+use std::time::Instant;
 
 use crate::Server;
+use crate::support::limited;
 
 const OOM: &str = "!OOM command not allowed when used memory > 'maxmemory'.";
 
@@ -84,6 +86,41 @@ fn clients_that_do_not_read_cannot_use_up_the_memory() {
     let mut reader = server.raw();
     reader.send("GET k\r\n");
     reader.expect(&format!("${LONG}\r\n"));
+}
+
+#[test]
+fn memory_that_replies_have_used_goes_back_to_the_kernel() {
+    let server = Server::start(&["--maxmemory", "50mb", "--procs", "2"]);
+    let mut client = server.client();
+    client.say(&format!("set b {}", "x".repeat(1_000_000)));
+    for _ in 0..12 {
+        let mut deaf: Vec<_> = (0..50).map(|_| server.raw()).collect();
+        for raw in &mut deaf {
+            raw.send(format!("MGET{}\r\n", " b".repeat(30)));
+        }
+        for raw in &mut deaf {
+            raw.0.read_exact(&mut [0]).unwrap();
+        }
+        drop(deaf);
+        // The connections are gone, and their buffers with them.
+        while client.info("connected_clients") > 1 {}
+    }
+    let resident = client.info("used_memory_rss");
+    assert!(resident < 150 << 20, "{resident} bytes are resident");
+}
+
+#[test]
+fn a_lack_of_descriptors_is_said_once_a_second_and_what_helps() {
+    let begun = Instant::now();
+    let server = Server::start_as(limited("kv_server", "-n 24"), &[]);
+    let raws: Vec<_> = (0..40).map(|_| server.raw()).collect();
+    server.running.wait_for("unsaid=");
+    server.running.signal("TERM");
+    let ended = server.running.end();
+    let said: Vec<_> = ended.stderr.lines().filter(|line| line.contains("cannot accept")).collect();
+    assert!(said.iter().all(|line| line.contains("ulimit -n")), "{}", ended.stderr);
+    assert!((2..=1 + begun.elapsed().as_secs()).contains(&(said.len() as u64)), "{}", ended.stderr);
+    drop(raws);
 }
 
 #[test]

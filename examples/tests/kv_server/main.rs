@@ -15,11 +15,12 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use support::{Ended, Running, program};
+use support::{Ended, Running, program, serve_as};
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,8 +33,11 @@ struct Server {
 
 impl Server {
     fn start(options: &[&str]) -> Self {
-        let running = Running::start(program("kv_server").args(["--listen", "127.0.0.1:0"]).args(options));
-        let address = running.output_after("listening on ");
+        Self::start_as(program("kv_server"), options)
+    }
+
+    fn start_as(command: Command, options: &[&str]) -> Self {
+        let (running, address) = serve_as(command, options);
         Self { running, address: address.parse().expect("it is an address") }
     }
 

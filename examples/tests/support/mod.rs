@@ -38,8 +38,18 @@ impl Ended {
 
 /// The program `name`, as `cargo test` builds it beside the tests.
 pub(crate) fn program(name: &str) -> Command {
-    let mut command = Command::new(path(name));
-    // A test sets what it means to test; what happens to be set around it is not that.
+    without_settings(Command::new(path(name)))
+}
+
+/// The program `name` under what the shell's `ulimit` does with these words.
+pub(crate) fn limited(name: &str, limit: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit {limit} && exec \"$0\" \"$@\"")]).arg(path(name));
+    without_settings(shell)
+}
+
+/// A test sets what it means to test; what happens to be set around it is not that.
+fn without_settings(mut command: Command) -> Command {
     command.env_remove("PIRN_PROCS").env_remove("PIRN_TRACE").env_remove("RUST_BACKTRACE");
     command
 }
@@ -67,7 +77,12 @@ pub(crate) fn run(command: &mut Command) -> Ended {
 
 /// Starts a server on a free port of this machine, and returns it with its address.
 pub(crate) fn serve(name: &str, arguments: &[&str]) -> (Running, String) {
-    let running = Running::start(program(name).args(["--listen", "127.0.0.1:0"]).args(arguments));
+    serve_as(program(name), arguments)
+}
+
+/// The same with a command that starts it.
+pub(crate) fn serve_as(mut command: Command, arguments: &[&str]) -> (Running, String) {
+    let running = Running::start(command.args(["--listen", "127.0.0.1:0"]).args(arguments));
     let address = running.output_after("listening on ");
     (running, address)
 }

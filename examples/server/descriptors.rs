@@ -1,19 +1,19 @@
 //! How many descriptors the process may have open.
 //!
-//! Every client is a descriptor, and the usual soft limit of 1024 is far below `--max-clients`. A process may raise
-//! it itself, up to the hard limit.
+//! Every connection is a descriptor, and the usual soft limit of 1024 is far below what the servers are ready to
+//! serve. A process may raise it itself, up to the hard limit.
 
 use std::io;
 
-/// Descriptors that are no clients: the listener, the netpoller, standard streams, and some to spare.
+/// Descriptors that are no connections: the listener, the netpoller, standard streams, and some to spare.
 const OTHERS: usize = 64;
 
-/// Makes room for so many clients, or says that it cannot.
-pub(crate) fn raise_descriptors(clients: usize) {
-    let wanted = (clients + OTHERS) as libc::rlim_t;
+/// Makes room for so many connections, or says in the log that it cannot.
+pub fn raise_descriptors(connections: usize) {
+    let wanted = connections.saturating_add(OTHERS) as libc::rlim_t;
     match raise(wanted) {
         Ok(limit) if limit < wanted => {
-            tracing::warn!(limit, wanted, "there may be fewer descriptors than clients; see `ulimit -n`");
+            tracing::warn!(limit, wanted, "there may be fewer descriptors than connections; see `ulimit -n`");
         }
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "cannot tell how many descriptors there may be"),
