@@ -86,9 +86,9 @@ async fn run(args: Args) -> Outcome {
     pirn::go!(obey(signals, accept.downgrade(), stop, cancel, args.grace));
     let intake = spawn_blocking(move || take_in(input, &accept));
     let plan = Plan { retries: args.retries, backoff: args.backoff, timeout: args.timeout };
-    for _ in 0..args.workers.get() {
-        pirn::go!(work(ctx.clone(), plan, accepted.clone(), report.clone()));
-    }
+    let workers: Vec<_> = (0..args.workers.get())
+        .map(|_| pirn::spawn(work(ctx.clone(), plan, accepted.clone(), report.clone())))
+        .collect();
     drop((accepted, report));
 
     let mut tally = Tally::default();
@@ -103,6 +103,10 @@ async fn run(args: Args) -> Outcome {
         Err(_stopped) => Ok(()),
     };
     eprintln!("{}", tally.report());
+    // The report knows nothing of a job whose worker panicked.
+    for worker in workers {
+        worker.await.map_err(|error| Failure::Wrong(format!("a worker failed: {error}")))?;
+    }
     read.map_err(|error| Failure::Input(format!("the jobs could not be read to their end: {error}")))?;
     match tally.failed + tally.canceled {
         0 => Ok(()),
@@ -238,7 +242,7 @@ async fn perform(ctx: &Context, plan: Plan, job: &Job) -> JobResult {
         }
         // The loop looks at the context itself.
         let _ = ctx.run(sleep(pause)).await;
-        pause = (pause * 2).min(Duration::from_secs(10)).max(plan.backoff);
+        pause = pause.saturating_mul(2).min(Duration::from_secs(10)).max(plan.backoff);
     };
     let error =
         if status == Status::Canceled { ctx.cause().map(|cause| cause.to_string()) } else { last.error };

@@ -151,6 +151,21 @@ fn a_second_signal_cancels_at_once() {
 }
 
 #[test]
+fn a_pause_of_centuries_loses_no_job() {
+    let backoff = ["--backoff", "18000000000000000000s"];
+    let running = Running::start_with(program("job_queue").args(backoff), b"echo once\nfalse\n");
+    running.wait_for_output("{\"line\":1,");
+    running.signal("INT");
+    running.wait_for("what was accepted is still done");
+    // A signal that comes too soon after the first counts as the same.
+    std::thread::sleep(Duration::from_millis(500));
+    running.signal("INT");
+    let ended = running.end().expect(1);
+    assert_eq!(report(&ended), [2, 1, 0, 1, 0]);
+    assert_eq!(results(&ended)[1]["status"], "canceled");
+}
+
+#[test]
 fn a_signal_ends_a_wait_for_input_that_never_comes() {
     let mut running = Running::start_open(&mut program("job_queue"));
     running.stdin().write_all(b"true\n").unwrap();
