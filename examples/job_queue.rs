@@ -19,6 +19,9 @@
 //! in the channel, then learn that it is closed and end; as they end, the channel of results closes, and the program
 //! is done. A second signal, or the end of `--grace`, cancels the context under which the jobs run. Their processes
 //! are killed, and they and all that still wait are reported as `canceled`. No accepted job is lost either way.
+//!
+//! A line of output that cannot be written, because its reader has gone or the disk is full, is as good as a second
+//! signal: nobody would learn what becomes of the jobs. The report on standard error still accounts for each of them.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -27,6 +30,7 @@ use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -42,8 +46,8 @@ use serde::Serialize;
 /// Runs jobs, one per line: shell commands, or URLs to fetch. Writes one JSON line about each.
 ///
 /// What the jobs print goes to standard error. SIGINT or SIGTERM ends the intake, and what was accepted is still done;
-/// a second one cancels that too. The exit code is 0 if every job succeeded, 1 if one did not, and 2 if FILE cannot
-/// be read.
+/// a second one cancels that too, as does a line that cannot be written. The exit code is 0 if every job succeeded, 1
+/// if one did not or a line could not be written, and 2 if FILE cannot be read.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
@@ -83,7 +87,8 @@ async fn run(args: Args) -> Outcome {
     let (accept, accepted) = bounded(args.queue.get());
     let (report, results) = bounded(args.queue.get());
 
-    pirn::go!(obey(signals, accept.downgrade(), stop, cancel, args.grace));
+    let shutdown = Arc::new(Shutdown { accept: accept.downgrade(), stop, cancel });
+    pirn::go!(obey(signals, shutdown.clone(), args.grace));
     let intake = spawn_blocking(move || take_in(input, &accept));
     let plan = Plan { retries: args.retries, backoff: args.backoff, timeout: args.timeout };
     let workers: Vec<_> = (0..args.workers.get())
@@ -92,10 +97,17 @@ async fn run(args: Args) -> Outcome {
     drop((accepted, report));
 
     let mut tally = Tally::default();
+    let mut written = Ok(());
     while let Ok(result) = results.recv().await {
         tally.add(&result);
         let line = serde_json::to_string(&result).expect("a result is plain data");
-        writeln!(io::stdout(), "{line}").map_err(|error| Failure::Wrong(format!("cannot write: {error}")))?;
+        if written.is_ok() {
+            written = writeln!(io::stdout(), "{line}");
+            if written.is_err() {
+                shutdown.end_intake();
+                shutdown.end_jobs();
+            }
+        }
     }
     // After a signal the intake may sit in a read that nobody can end. It accepts nothing any more, and is left.
     let read = match accepting.run(intake).await {
@@ -107,6 +119,7 @@ async fn run(args: Args) -> Outcome {
     for worker in workers {
         worker.await.map_err(|error| Failure::Wrong(format!("a worker failed: {error}")))?;
     }
+    written.map_err(|error| Failure::Wrong(format!("cannot write: {error}")))?;
     read.map_err(|error| Failure::Input(format!("the jobs could not be read to their end: {error}")))?;
     match tally.failed + tally.canceled {
         0 => Ok(()),
@@ -145,26 +158,39 @@ fn take_in(mut input: impl BufRead, accept: &Sender<Job>) -> io::Result<()> {
     Ok(())
 }
 
-/// Turns the first signal into the end of the intake, and the second, or the end of `grace`, into the end of the jobs.
-async fn obey(
-    signals: Receiver<Signal>,
+/// The two steps of shutting down.
+struct Shutdown {
     accept: WeakSender<Job>,
     stop: CancelFunc,
     cancel: CancelFunc,
-    grace: Duration,
-) {
+}
+
+impl Shutdown {
+    /// From now on nothing is accepted.
+    fn end_intake(&self) {
+        self.stop.cancel();
+        // Where there is no sender any more the input has ended, and the channel is closed already.
+        if let Some(accept) = self.accept.upgrade() {
+            accept.close();
+        }
+    }
+
+    /// Cancels the jobs that run, and those that wait.
+    fn end_jobs(&self) {
+        self.cancel.cancel();
+    }
+}
+
+/// Turns the first signal into the end of the intake, and the second, or the end of `grace`, into the end of the jobs.
+async fn obey(signals: Receiver<Signal>, shutdown: Arc<Shutdown>, grace: Duration) {
     let Ok(signal) = signals.recv().await else { return };
     eprintln!("{signal:?}: what was accepted is still done; a second signal cancels it");
-    stop.cancel();
-    // Where there is no sender any more the input has ended, and the channel is closed already.
-    if let Some(accept) = accept.upgrade() {
-        accept.close();
-    }
+    shutdown.end_intake();
     select! {
         _ = second(&signals) => {}
         _ = sleep(grace) => {}
     }
-    cancel.cancel();
+    shutdown.end_jobs();
 }
 
 /// Waits for a signal that is meant as a second one.
