@@ -25,7 +25,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -47,7 +47,7 @@ use serde::Serialize;
 ///
 /// What the jobs print goes to standard error. SIGINT or SIGTERM ends the intake, and what was accepted is still done;
 /// a second one cancels that too, as does a line that cannot be written. The exit code is 0 if every job succeeded, 1
-/// if one did not or a line could not be written, and 2 if FILE cannot be read.
+/// if one did not or a line could not be written, and 2 if FILE cannot be read, or has a line of more than 1 MiB.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
@@ -137,6 +137,9 @@ fn open(file: &Option<PathBuf>) -> Outcome<Box<dyn BufRead + Send>> {
     Ok(Box::new(BufReader::new(file)))
 }
 
+/// How many bytes a line of input may have, with its end. It bounds the memory, and the kernel takes no such command.
+const LONGEST: u64 = 1 << 20;
+
 /// A line of input.
 struct Job {
     line: u64,
@@ -147,8 +150,13 @@ struct Job {
 fn take_in(mut input: impl BufRead, accept: &Sender<Job>) -> io::Result<()> {
     for line in 1.. {
         let mut text = Vec::new();
-        if input.read_until(b'\n', &mut text)? == 0 {
-            break;
+        match input.by_ref().take(LONGEST + 1).read_until(b'\n', &mut text)? as u64 {
+            0 => break,
+            ..=LONGEST => {}
+            _ => {
+                let message = format!("line {line} is longer than 1 MiB");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
         }
         let text = text.trim_ascii().to_vec();
         if !text.is_empty() && accept.send_blocking(Job { line, text }).is_err() {

@@ -185,6 +185,14 @@ fn a_result_that_cannot_be_written_cancels_what_runs_and_what_waits() {
 }
 
 #[test]
+fn a_line_without_end_is_bad_input() {
+    let jobs = format!("true\n{}", "x".repeat(2 << 20));
+    let ended = run_jobs(&[], &jobs).expect(2);
+    assert!(ended.stderr.contains("line 2 is longer than 1 MiB"), "{}", ended.stderr);
+    assert_eq!(report(&ended), [1, 1, 0, 0, 0], "what came before is done");
+}
+
+#[test]
 fn a_signal_ends_a_wait_for_input_that_never_comes() {
     let mut running = Running::start_open(&mut program("job_queue"));
     running.stdin().write_all(b"true\n").unwrap();
