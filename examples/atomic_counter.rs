@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use clap::Parser;
-use pirn_examples::{Failure, Outcome, check_eq, exit};
+use pirn_examples::{Failure, Outcome, check_eq, finish};
 
 /// Several workers increment one atomic counter; no increment is lost.
 #[derive(Parser)]
@@ -24,7 +24,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use pirn::channel::{Receiver, Sender, bounded};
 use pirn::{Context, select};
-use pirn_examples::{Outcome, check, check_eq, check_no_task_is_left, exit, live_tasks};
+use pirn_examples::{Outcome, check, check_eq, check_no_task_is_left, finish, live_tasks};
 
 /// Merges many sources into one channel, to their end or until a context ends.
 #[derive(Parser)]
@@ -32,7 +32,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 /// One channel that yields what all of `sources` yield, each source in its own order.

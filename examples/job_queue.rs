@@ -40,7 +40,7 @@ use pirn::process::Command;
 use pirn::signal::{self, Signal};
 use pirn::time::{sleep, timeout};
 use pirn::{CancelFunc, Context, select, spawn_blocking};
-use pirn_examples::{Failure, Outcome, duration, exit};
+use pirn_examples::{Failure, Outcome, duration, finish};
 use serde::Serialize;
 
 /// Runs jobs, one per line: shell commands, or URLs to fetch. Writes one JSON line about each.
@@ -75,7 +75,7 @@ struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 async fn run(args: Args) -> Outcome {

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use pirn::channel::{Receiver, Sender, bounded};
-use pirn_examples::{Outcome, check, check_eq, exit};
+use pirn_examples::{Outcome, check, check_eq, finish};
 
 /// Two tasks alternate through two unbuffered channels and report on a buffered one.
 #[derive(Parser)]
@@ -26,7 +26,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {

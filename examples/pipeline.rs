@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use pirn::channel::{Receiver, bounded};
 use pirn::{Context, select};
-use pirn_examples::{Outcome, check_eq, check_no_task_is_left, exit, live_tasks};
+use pirn_examples::{Outcome, check_eq, check_no_task_is_left, finish, live_tasks};
 
 /// Orders pass through three stages, to their end and with an early stop; no task is left behind.
 #[derive(Parser)]
@@ -26,7 +26,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -13,7 +13,7 @@ use clap::Parser;
 use pirn::channel::bounded;
 use pirn::sync::{Semaphore, WaitGroup};
 use pirn::time::sleep;
-use pirn_examples::{Outcome, check_eq, exit};
+use pirn_examples::{Outcome, check_eq, finish};
 
 /// Bounds how many calls run at once, by a channel and by a semaphore.
 #[derive(Parser)]
@@ -28,7 +28,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 /// A service that knows how many calls are inside it, and how many were at most.

@@ -31,7 +31,7 @@ use pirn::channel::{Receiver, Sender, bounded, oneshot};
 use pirn::task::JoinSet;
 use pirn::time::{Instant, Timer, sleep};
 use pirn::{CancelFunc, Context, ContextError, JoinError, select};
-use pirn_examples::{Failure, Outcome, check, check_eq, check_no_task_is_left, exit, live_tasks};
+use pirn_examples::{Failure, Outcome, check, check_eq, check_no_task_is_left, finish, live_tasks};
 
 /// A token, and how long it can be used.
 #[derive(Clone, Debug)]
@@ -198,7 +198,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 /// An authority as one wishes to have it in tests: the second call panics, the third fails, all from the fifth on do.

@@ -18,7 +18,7 @@ use clap::Parser;
 use pirn::channel::{Receiver, Sender, bounded};
 use pirn::time::sleep;
 use pirn::{Context, ContextError};
-use pirn_examples::{Outcome, check, check_eq, check_no_task_is_left, exit, live_tasks};
+use pirn_examples::{Outcome, check, check_eq, check_no_task_is_left, finish, live_tasks};
 
 /// A bounded pool of workers turns jobs into results; jobs and errors stay paired.
 #[derive(Parser)]
@@ -33,7 +33,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -33,7 +33,7 @@ use clap::Parser;
 use pirn::channel::{Receiver, SendError, Sender, bounded};
 use pirn::signal::Signal;
 use pirn::{Context, select, spawn_blocking};
-use pirn_examples::{Failure, Outcome, duration, exit};
+use pirn_examples::{Failure, Outcome, duration, finish};
 
 mod count;
 mod order;
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     // While there is only one thread: see `of_the_environment`.
     let locale = Locale::of_the_environment();
-    exit(pirn::block_on(run(args, locale)))
+    pirn::block_on(finish(run(args, locale)))
 }
 
 async fn run(args: Args, locale: Locale) -> Outcome {

@@ -32,7 +32,7 @@ use pirn::select;
 use pirn::sync::Semaphore;
 use pirn::time::interval;
 use pirn_examples::server::{self, Stop};
-use pirn_examples::{Failure, Outcome, check_eq, duration, exit};
+use pirn_examples::{Failure, Outcome, check_eq, duration, finish};
 use tracing::info;
 
 mod source;
@@ -79,7 +79,7 @@ fn period(text: &str) -> Result<Duration, String> {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 async fn run(args: Args) -> Outcome {
