@@ -40,7 +40,7 @@ use pirn::process::Command;
 use pirn::signal::{self, Signal};
 use pirn::time::{sleep, timeout};
 use pirn::{CancelFunc, Context, select, spawn_blocking};
-use pirn_examples::{Failure, Outcome, duration, finish};
+use pirn_examples::{Failure, MOST, Outcome, duration, finish};
 use serde::Serialize;
 
 /// Runs jobs, one per line: shell commands, or URLs to fetch. Writes one JSON line about each.
@@ -54,8 +54,8 @@ struct Args {
     /// The file with the jobs; without it they are read from standard input
     file: Option<PathBuf>,
     /// How many jobs run at once
-    #[arg(long, value_name = "N", default_value = "4")]
-    workers: NonZeroUsize,
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=MOST))]
+    workers: u32,
     /// How often a job that failed is tried again
     #[arg(long, value_name = "N", default_value_t = 2)]
     retries: u32,
@@ -91,7 +91,7 @@ async fn run(args: Args) -> Outcome {
     pirn::go!(obey(signals, shutdown.clone(), args.grace));
     let intake = spawn_blocking(move || take_in(input, &accept));
     let plan = Plan { retries: args.retries, backoff: args.backoff, timeout: args.timeout };
-    let workers: Vec<_> = (0..args.workers.get())
+    let workers: Vec<_> = (0..args.workers)
         .map(|_| pirn::spawn(work(ctx.clone(), plan, accepted.clone(), report.clone())))
         .collect();
     drop((accepted, report));

@@ -109,6 +109,9 @@ pub fn check_eq<T: PartialEq + Debug>(claim: &str, found: T, expected: T) -> Out
     check(claim, true)
 }
 
+/// The most that a program takes for how many tasks it starts: they all fit into any machine's memory.
+pub const MOST: i64 = 100_000;
+
 /// How many tasks live in the current runtime.
 pub fn live_tasks() -> usize {
     pirn::Handle::current().metrics().live_tasks

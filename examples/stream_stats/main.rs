@@ -123,7 +123,7 @@ async fn serve(args: &Args, sources: Arc<Sources>) -> Outcome {
         return Ok(());
     }
     let listener = server::listen(&args.listen).await?;
-    let all = sources.limits.max_connections;
+    let all = sources.limits.max_connections as usize;
     let places = Arc::new(Semaphore::new(all));
     server::accept(listener, &stop.draining, &places, |stream, _peer, place| {
         let sources = sources.clone();

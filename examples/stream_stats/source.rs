@@ -28,8 +28,8 @@ const LINGER: Duration = Duration::from_millis(200);
 #[derive(Args, Clone)]
 pub(crate) struct Limits {
     /// How many connections there may be at once; more wait to be accepted
-    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = at_least_one)]
-    pub(crate) max_connections: usize,
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_connections: u32,
     /// How many bytes a line may have, with its end
     #[arg(long, default_value_t = 64 * 1024, value_name = "BYTES", value_parser = at_least_one)]
     max_line: usize,

@@ -106,3 +106,28 @@ fn a_result_that_cannot_be_written_ends_with_1() {
     run(program_that_cannot_write("tour").arg("hello_tasks")).expect(1);
     run(program_that_cannot_write("crawl").arg(env!("CARGO_MANIFEST_DIR"))).expect(1);
 }
+
+#[test]
+fn numbers_that_no_machine_can_bear_are_refused_with_2() {
+    let counts = [
+        ("atomic_counter", "--workers"),
+        ("fan_in", "--sources"),
+        ("pipeline", "--orders"),
+        ("semaphore_limit", "--calls"),
+        ("token_cache", "--clients"),
+        ("worker_pool", "--workers"),
+        ("job_queue", "--workers"),
+        ("crawl", "--workers"),
+    ];
+    let refuses = |name: &str, count: &str, number: &str| {
+        let ended = run(program(name).args([count, number])).expect(2);
+        let says = format!("invalid value '{number}' for '{count}");
+        assert!(ended.stderr.contains(&says), "{}", ended.stderr);
+    };
+    for (name, count) in counts {
+        refuses(name, count, "100001");
+        refuses(name, count, "18446744073709551615");
+    }
+    refuses("ping_pong_channels", "--rounds", "18446744073709551615");
+    refuses("stream_stats", "--max-connections", "18446744073709551615");
+}
