@@ -9,22 +9,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use clap::Parser;
-use pirn_examples::{Failure, Outcome, check_eq, exit};
+use pirn_examples::{Failure, MOST, Outcome, check_eq, finish};
 
 /// Several workers increment one atomic counter; no increment is lost.
 #[derive(Parser)]
 pub(crate) struct Args {
     /// How many workers there are
-    #[arg(long, default_value_t = 5)]
-    workers: usize,
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(..=MOST))]
+    workers: u32,
     /// How often each worker adds one
     #[arg(long, default_value_t = 1000)]
-    increments: usize,
+    increments: u32,
 }
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {
@@ -47,7 +47,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
         })
         .collect();
 
-    let expected = workers.len() * increments;
+    let expected = workers.len() * increments as usize;
     for worker in workers {
         worker.await.map_err(|error| Failure::Wrong(format!("a worker failed: {error}")))?;
     }

@@ -10,7 +10,7 @@ use clap::Parser;
 use pirn::channel::{Receiver, Sender, TrySendError, bounded};
 use pirn::select;
 use pirn::time::{interval, sleep, tick};
-use pirn_examples::{Failure, Outcome, check, check_eq, exit};
+use pirn_examples::{Failure, Outcome, check, check_eq, finish};
 
 /// Shows how full a buffer is while a fast producer drops what does not fit.
 #[derive(Parser)]
@@ -25,7 +25,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 #[derive(Default)]

@@ -17,13 +17,13 @@ use std::process::ExitCode;
 use clap::Parser;
 use pirn::channel::{Receiver, Sender, bounded};
 use pirn::{Context, select};
-use pirn_examples::{Outcome, check, check_eq, check_no_task_is_left, exit, live_tasks};
+use pirn_examples::{MOST, Outcome, check, check_eq, check_no_task_is_left, finish, live_tasks};
 
 /// Merges many sources into one channel, to their end or until a context ends.
 #[derive(Parser)]
 pub(crate) struct Args {
     /// How many sources are merged
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=MOST))]
     sources: u32,
     /// How many values each source has
     #[arg(long, default_value_t = 4)]
@@ -32,7 +32,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 /// One channel that yields what all of `sources` yield, each source in its own order.
@@ -86,7 +86,11 @@ pub(crate) async fn run(args: Args) -> Outcome {
     let in_order = seen.values().all(|numbers| numbers.iter().copied().eq(1..=args.values));
     check("each source was heard in its own order, to its end", in_order)?;
     let heard = seen.values().map(Vec::len).sum();
-    check_eq("every value of every source came through", heard, (args.sources * args.values) as usize)?;
+    check_eq(
+        "every value of every source came through",
+        heard,
+        args.sources as usize * args.values as usize,
+    )?;
 
     println!("the same with sources that never end, until the context is cancelled:");
     let (ctx, cancel) = Context::background().with_cancel();

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Parser;
 use pirn::select;
 use pirn::time::{after, sleep, timeout};
-use pirn_examples::{Outcome, check, check_eq, duration, exit};
+use pirn_examples::{Outcome, check, check_eq, duration, finish};
 
 /// A fast and a slow call, each against the same time limit.
 #[derive(Parser)]
@@ -24,7 +24,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 /// Stands for a request to somewhere else; notes when it got its answer.

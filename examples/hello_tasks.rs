@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Parser;
 use pirn::sync::{Mutex, WaitGroup};
 use pirn::time::sleep;
-use pirn_examples::{Outcome, check, check_eq, duration, exit};
+use pirn_examples::{Outcome, check, check_eq, duration, finish};
 
 /// Two counters that run at the same time, and a main task that waits for both.
 #[derive(Parser)]
@@ -26,7 +26,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {

@@ -19,14 +19,18 @@
 //! in the channel, then learn that it is closed and end; as they end, the channel of results closes, and the program
 //! is done. A second signal, or the end of `--grace`, cancels the context under which the jobs run. Their processes
 //! are killed, and they and all that still wait are reported as `canceled`. No accepted job is lost either way.
+//!
+//! A line of output that cannot be written, because its reader has gone or the disk is full, is as good as a second
+//! signal: nobody would learn what becomes of the jobs. The report on standard error still accounts for each of them.
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -36,22 +40,22 @@ use pirn::process::Command;
 use pirn::signal::{self, Signal};
 use pirn::time::{sleep, timeout};
 use pirn::{CancelFunc, Context, select, spawn_blocking};
-use pirn_examples::{Failure, Outcome, duration, exit};
+use pirn_examples::{Failure, MOST, Outcome, duration, finish};
 use serde::Serialize;
 
 /// Runs jobs, one per line: shell commands, or URLs to fetch. Writes one JSON line about each.
 ///
 /// What the jobs print goes to standard error. SIGINT or SIGTERM ends the intake, and what was accepted is still done;
-/// a second one cancels that too. The exit code is 0 if every job succeeded, 1 if one did not, and 2 if FILE cannot
-/// be read.
+/// a second one cancels that too, as does a line that cannot be written. The exit code is 0 if every job succeeded, 1
+/// if one did not or a line could not be written, and 2 if FILE cannot be read, or has a line of more than 1 MiB.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
     /// The file with the jobs; without it they are read from standard input
     file: Option<PathBuf>,
     /// How many jobs run at once
-    #[arg(long, value_name = "N", default_value = "4")]
-    workers: NonZeroUsize,
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=MOST))]
+    workers: u32,
     /// How often a job that failed is tried again
     #[arg(long, value_name = "N", default_value_t = 2)]
     retries: u32,
@@ -71,7 +75,7 @@ struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 async fn run(args: Args) -> Outcome {
@@ -83,19 +87,27 @@ async fn run(args: Args) -> Outcome {
     let (accept, accepted) = bounded(args.queue.get());
     let (report, results) = bounded(args.queue.get());
 
-    pirn::go!(obey(signals, accept.downgrade(), stop, cancel, args.grace));
+    let shutdown = Arc::new(Shutdown { accept: accept.downgrade(), stop, cancel });
+    pirn::go!(obey(signals, shutdown.clone(), args.grace));
     let intake = spawn_blocking(move || take_in(input, &accept));
     let plan = Plan { retries: args.retries, backoff: args.backoff, timeout: args.timeout };
-    for _ in 0..args.workers.get() {
-        pirn::go!(work(ctx.clone(), plan, accepted.clone(), report.clone()));
-    }
+    let workers: Vec<_> = (0..args.workers)
+        .map(|_| pirn::spawn(work(ctx.clone(), plan, accepted.clone(), report.clone())))
+        .collect();
     drop((accepted, report));
 
     let mut tally = Tally::default();
+    let mut written = Ok(());
     while let Ok(result) = results.recv().await {
         tally.add(&result);
         let line = serde_json::to_string(&result).expect("a result is plain data");
-        writeln!(io::stdout(), "{line}").map_err(|error| Failure::Wrong(format!("cannot write: {error}")))?;
+        if written.is_ok() {
+            written = writeln!(io::stdout(), "{line}");
+            if written.is_err() {
+                shutdown.end_intake();
+                shutdown.end_jobs();
+            }
+        }
     }
     // After a signal the intake may sit in a read that nobody can end. It accepts nothing any more, and is left.
     let read = match accepting.run(intake).await {
@@ -103,6 +115,11 @@ async fn run(args: Args) -> Outcome {
         Err(_stopped) => Ok(()),
     };
     eprintln!("{}", tally.report());
+    // The report knows nothing of a job whose worker panicked.
+    for worker in workers {
+        worker.await.map_err(|error| Failure::Wrong(format!("a worker failed: {error}")))?;
+    }
+    written.map_err(|error| Failure::Wrong(format!("cannot write: {error}")))?;
     read.map_err(|error| Failure::Input(format!("the jobs could not be read to their end: {error}")))?;
     match tally.failed + tally.canceled {
         0 => Ok(()),
@@ -120,6 +137,9 @@ fn open(file: &Option<PathBuf>) -> Outcome<Box<dyn BufRead + Send>> {
     Ok(Box::new(BufReader::new(file)))
 }
 
+/// How many bytes a line of input may have, with its end. It bounds the memory, and the kernel takes no such command.
+const LONGEST: u64 = 1 << 20;
+
 /// A line of input.
 struct Job {
     line: u64,
@@ -130,8 +150,13 @@ struct Job {
 fn take_in(mut input: impl BufRead, accept: &Sender<Job>) -> io::Result<()> {
     for line in 1.. {
         let mut text = Vec::new();
-        if input.read_until(b'\n', &mut text)? == 0 {
-            break;
+        match input.by_ref().take(LONGEST + 1).read_until(b'\n', &mut text)? as u64 {
+            0 => break,
+            ..=LONGEST => {}
+            _ => {
+                let message = format!("line {line} is longer than 1 MiB");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
         }
         let text = text.trim_ascii().to_vec();
         if !text.is_empty() && accept.send_blocking(Job { line, text }).is_err() {
@@ -141,26 +166,39 @@ fn take_in(mut input: impl BufRead, accept: &Sender<Job>) -> io::Result<()> {
     Ok(())
 }
 
-/// Turns the first signal into the end of the intake, and the second, or the end of `grace`, into the end of the jobs.
-async fn obey(
-    signals: Receiver<Signal>,
+/// The two steps of shutting down.
+struct Shutdown {
     accept: WeakSender<Job>,
     stop: CancelFunc,
     cancel: CancelFunc,
-    grace: Duration,
-) {
+}
+
+impl Shutdown {
+    /// From now on nothing is accepted.
+    fn end_intake(&self) {
+        self.stop.cancel();
+        // Where there is no sender any more the input has ended, and the channel is closed already.
+        if let Some(accept) = self.accept.upgrade() {
+            accept.close();
+        }
+    }
+
+    /// Cancels the jobs that run, and those that wait.
+    fn end_jobs(&self) {
+        self.cancel.cancel();
+    }
+}
+
+/// Turns the first signal into the end of the intake, and the second, or the end of `grace`, into the end of the jobs.
+async fn obey(signals: Receiver<Signal>, shutdown: Arc<Shutdown>, grace: Duration) {
     let Ok(signal) = signals.recv().await else { return };
     eprintln!("{signal:?}: what was accepted is still done; a second signal cancels it");
-    stop.cancel();
-    // Where there is no sender any more the input has ended, and the channel is closed already.
-    if let Some(accept) = accept.upgrade() {
-        accept.close();
-    }
+    shutdown.end_intake();
     select! {
         _ = second(&signals) => {}
         _ = sleep(grace) => {}
     }
-    cancel.cancel();
+    shutdown.end_jobs();
 }
 
 /// Waits for a signal that is meant as a second one.
@@ -238,7 +276,7 @@ async fn perform(ctx: &Context, plan: Plan, job: &Job) -> JobResult {
         }
         // The loop looks at the context itself.
         let _ = ctx.run(sleep(pause)).await;
-        pause = (pause * 2).min(Duration::from_secs(10)).max(plan.backoff);
+        pause = pause.saturating_mul(2).min(Duration::from_secs(10)).max(plan.backoff);
     };
     let error =
         if status == Status::Canceled { ctx.cause().map(|cause| cause.to_string()) } else { last.error };

@@ -7,10 +7,12 @@
 //! | code | when |
 //! |---|---|
 //! | 0 | it did its work, and every check held |
-//! | 1 | a check or a job failed |
+//! | 1 | a check or a job failed, or what it prints cannot be written |
 //! | 2 | its arguments or its input made no sense |
 
 use std::fmt::{self, Debug, Display};
+use std::io::{self, Write};
+use std::panic;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -48,6 +50,28 @@ impl Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// Runs a program to its end, and ends it as [`exit`] does.
+///
+/// A program that cannot print has nobody to work for, as when it stands before `head`. So `print!` may be used freely:
+/// if it fails, in whichever task, the program ends there and then with exit code 1, and says why.
+pub async fn finish(program: impl Future<Output = Outcome>) -> ExitCode {
+    end_when_a_print_fails();
+    exit(program.await)
+}
+
+/// Changes what the panic of a failed `print!` comes to; all other panics stay what they are.
+fn end_when_a_print_fails() {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        let why = info.payload_as_str().and_then(|says| says.strip_prefix("failed printing to stdout: "));
+        let Some(why) = why else { return hook(info) };
+        // Held to the end, so that of many tasks only the first says so. It may fail as well, and that is all then.
+        let mut stderr = io::stderr().lock();
+        let _ = writeln!(stderr, "{}: cannot write: {why}", name());
+        std::process::exit(1);
+    }));
+}
+
 /// Ends a program: prints why it failed, if it did, and gives the exit code.
 pub fn exit(outcome: Outcome) -> ExitCode {
     match outcome {
@@ -84,6 +108,9 @@ pub fn check_eq<T: PartialEq + Debug>(claim: &str, found: T, expected: T) -> Out
     }
     check(claim, true)
 }
+
+/// The most that a program takes for how many tasks it starts: they all fit into any machine's memory.
+pub const MOST: i64 = 100_000;
 
 /// How many tasks live in the current runtime.
 pub fn live_tasks() -> usize {

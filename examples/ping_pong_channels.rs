@@ -14,26 +14,26 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use pirn::channel::{Receiver, Sender, bounded};
-use pirn_examples::{Outcome, check, check_eq, exit};
+use pirn_examples::{Outcome, check, check_eq, finish};
 
 /// Two tasks alternate through two unbuffered channels and report on a buffered one.
 #[derive(Parser)]
 pub(crate) struct Args {
     /// How often each player plays
     #[arg(long, default_value_t = 5)]
-    rounds: usize,
+    rounds: u32,
 }
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {
     let Args { rounds } = args;
     let (to_ping, pings_turn) = bounded(0);
     let (to_pong, pongs_turn) = bounded(0);
-    let (report, reports) = bounded(2 * rounds);
+    let (report, reports) = bounded(2 * rounds as usize);
 
     pirn::go!(play("ping", rounds, pings_turn, to_pong, report.clone()));
     pirn::go!(play("pong", rounds, pongs_turn, to_ping.clone(), report));
@@ -54,10 +54,10 @@ pub(crate) async fn run(args: Args) -> Outcome {
 
 async fn play(
     name: &'static str,
-    rounds: usize,
+    rounds: u32,
     turn: Receiver<()>,
     other: Sender<()>,
-    report: Sender<(&'static str, usize)>,
+    report: Sender<(&'static str, u32)>,
 ) {
     for round in 1..=rounds {
         if turn.recv().await.is_err() || report.send((name, round)).await.is_err() {

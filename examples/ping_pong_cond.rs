@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use pirn::sync::{Cond, Mutex, WaitGroup};
-use pirn_examples::{Outcome, check_eq, exit};
+use pirn_examples::{Outcome, check_eq, finish};
 
 /// Two tasks alternate through a mutex and a condition variable.
 #[derive(Parser)]
@@ -21,7 +21,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 struct Table {

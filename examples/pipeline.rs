@@ -14,19 +14,19 @@ use std::process::ExitCode;
 use clap::Parser;
 use pirn::channel::{Receiver, bounded};
 use pirn::{Context, select};
-use pirn_examples::{Outcome, check_eq, check_no_task_is_left, exit, live_tasks};
+use pirn_examples::{MOST, Outcome, check_eq, check_no_task_is_left, finish, live_tasks};
 
 /// Orders pass through three stages, to their end and with an early stop; no task is left behind.
 #[derive(Parser)]
 pub(crate) struct Args {
     /// How many orders are placed
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(..=MOST))]
     orders: u32,
 }
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 #[derive(Clone, Debug, PartialEq)]

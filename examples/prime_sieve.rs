@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use pirn::channel::{Receiver, bounded};
-use pirn_examples::{Failure, Outcome, check_eq, check_no_task_is_left, exit, live_tasks};
+use pirn_examples::{Failure, Outcome, check_eq, check_no_task_is_left, finish, live_tasks};
 
 /// Finds prime numbers with a chain of tasks.
 #[derive(Parser)]
@@ -28,7 +28,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use pirn::time::sleep;
-use pirn_examples::{Outcome, check_eq, exit};
+use pirn_examples::{Outcome, check_eq, finish};
 
 /// Squares numbers concurrently; every input gets its result or its error, in order.
 #[derive(Parser)]
@@ -21,7 +21,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 async fn square(input: String, takes: Duration) -> Result<i64, String> {

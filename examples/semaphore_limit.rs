@@ -13,14 +13,14 @@ use clap::Parser;
 use pirn::channel::bounded;
 use pirn::sync::{Semaphore, WaitGroup};
 use pirn::time::sleep;
-use pirn_examples::{Outcome, check_eq, exit};
+use pirn_examples::{MOST, Outcome, check_eq, finish};
 
 /// Bounds how many calls run at once, by a channel and by a semaphore.
 #[derive(Parser)]
 pub(crate) struct Args {
     /// How many calls there are
-    #[arg(long, default_value_t = 20)]
-    calls: usize,
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(..=MOST))]
+    calls: u32,
     /// How many of them may run at once
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
@@ -28,7 +28,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 /// A service that knows how many calls are inside it, and how many were at most.
@@ -51,8 +51,8 @@ impl Service {
     fn check(&self, how: &str, args: &Args) -> Outcome {
         let (most, served) = (self.most.load(Relaxed), self.served.load(Relaxed));
         println!("{how}: {served} calls, at most {most} at once");
-        check_eq(&format!("{how} lets every call through"), served, args.calls)?;
-        let expected = args.calls.min(args.limit as usize);
+        check_eq(&format!("{how} lets every call through"), served, args.calls as usize)?;
+        let expected = args.calls.min(args.limit) as usize;
         check_eq(&format!("{how} lets as many run at once as it may, and no more"), most, expected)
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use pirn::channel::{Sender, bounded};
-use pirn_examples::{Failure, Outcome, check_eq, check_no_task_is_left, exit, live_tasks};
+use pirn_examples::{Failure, Outcome, check_eq, check_no_task_is_left, finish, live_tasks};
 
 /// Adds up numbers with a tree of tasks in which every task has ten children.
 #[derive(Parser)]
@@ -20,7 +20,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 const CHILDREN: u64 = 10;

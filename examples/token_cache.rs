@@ -31,7 +31,7 @@ use pirn::channel::{Receiver, Sender, bounded, oneshot};
 use pirn::task::JoinSet;
 use pirn::time::{Instant, Timer, sleep};
 use pirn::{CancelFunc, Context, ContextError, JoinError, select};
-use pirn_examples::{Failure, Outcome, check, check_eq, check_no_task_is_left, exit, live_tasks};
+use pirn_examples::{Failure, MOST, Outcome, check, check_eq, check_no_task_is_left, finish, live_tasks};
 
 /// A token, and how long it can be used.
 #[derive(Clone, Debug)]
@@ -192,13 +192,13 @@ where
 #[derive(Parser)]
 pub(crate) struct Args {
     /// How many clients ask for tokens
-    #[arg(long, default_value_t = 4)]
-    clients: usize,
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(..=MOST))]
+    clients: u32,
 }
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 /// An authority as one wishes to have it in tests: the second call panics, the third fails, all from the fifth on do.
@@ -265,7 +265,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
 }
 
 /// A client that uses tokens until there are none; returns those it saw.
-async fn use_tokens(client: usize, cache: TokenCache) -> BTreeSet<Arc<str>> {
+async fn use_tokens(client: u32, cache: TokenCache) -> BTreeSet<Arc<str>> {
     let mut seen = BTreeSet::new();
     while let Ok(token) = cache.token(&Context::background()).await {
         if seen.insert(token.text.clone()) {

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use pirn_examples::{Failure, Outcome, exit, live_tasks, tasks_left};
+use pirn_examples::{Failure, Outcome, finish, live_tasks, tasks_left};
 
 /// Takes the programs in as modules and lists them, in the order of the tour.
 macro_rules! programs {
@@ -57,7 +57,7 @@ struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(tour(Args::parse()).await)
+    finish(tour(Args::parse())).await
 }
 
 async fn tour(args: Args) -> Outcome {

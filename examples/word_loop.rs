@@ -11,7 +11,7 @@ use clap::Parser;
 use pirn::channel::unbounded;
 use pirn::task::ErrGroup;
 use pirn::{Context, ContextError};
-use pirn_examples::{Failure, Outcome, check_eq, duration, exit};
+use pirn_examples::{Failure, Outcome, check_eq, duration, finish};
 
 /// Hands the words of a sentence to tasks, one by one; all of them arrive, in any order.
 #[derive(Parser)]
@@ -26,7 +26,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {

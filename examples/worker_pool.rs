@@ -18,7 +18,7 @@ use clap::Parser;
 use pirn::channel::{Receiver, Sender, bounded};
 use pirn::time::sleep;
 use pirn::{Context, ContextError};
-use pirn_examples::{Outcome, check, check_eq, check_no_task_is_left, exit, live_tasks};
+use pirn_examples::{MOST, Outcome, check, check_eq, check_no_task_is_left, finish, live_tasks};
 
 /// A bounded pool of workers turns jobs into results; jobs and errors stay paired.
 #[derive(Parser)]
@@ -27,13 +27,13 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 20)]
     jobs: u64,
     /// How many workers share them
-    #[arg(long, default_value_t = 3)]
-    workers: usize,
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(..=MOST))]
+    workers: u32,
 }
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,7 +91,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
     check_no_task_is_left(before).await
 }
 
-async fn work(number: usize, ctx: Context, jobs: Receiver<u64>, report: Sender<JobResult>) {
+async fn work(number: u32, ctx: Context, jobs: Receiver<u64>, report: Sender<JobResult>) {
     while let Ok(job) = jobs.recv().await {
         println!("worker {number} takes job {job}");
         let (budget, _cancel) = ctx.with_timeout(Duration::from_millis(250));

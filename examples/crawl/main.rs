@@ -24,7 +24,6 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -33,7 +32,7 @@ use clap::Parser;
 use pirn::channel::{Receiver, SendError, Sender, bounded};
 use pirn::signal::Signal;
 use pirn::{Context, select, spawn_blocking};
-use pirn_examples::{Failure, Outcome, duration, exit};
+use pirn_examples::{Failure, MOST, Outcome, duration, finish};
 
 mod count;
 mod order;
@@ -53,8 +52,8 @@ struct Args {
     /// The tree; a single file is a small one
     dir: PathBuf,
     /// How many files are read at once [default: two per processor, at least four]
-    #[arg(long, value_name = "N")]
-    workers: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST))]
+    workers: Option<u32>,
     /// Stop after this time with what has been counted so far, as in 10s or 500ms
     #[arg(long, value_name = "D", value_parser = duration)]
     timeout: Option<Duration>,
@@ -64,7 +63,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     // While there is only one thread: see `of_the_environment`.
     let locale = Locale::of_the_environment();
-    exit(pirn::block_on(run(args, locale)))
+    pirn::block_on(finish(run(args, locale)))
 }
 
 async fn run(args: Args, locale: Locale) -> Outcome {
@@ -73,7 +72,7 @@ async fn run(args: Args, locale: Locale) -> Outcome {
     let (ctx, _cancel) = ctx.with_timeout(timeout.unwrap_or(Duration::MAX));
     let root = root(&dir).map_err(|error| Failure::Input(format!("{}: {error}", dir.display())))?;
 
-    let workers = workers.map_or_else(|| (2 * pirn::procs()).max(4), NonZeroUsize::get);
+    let workers = workers.map_or_else(|| (2 * pirn::procs()).max(4), |workers| workers as usize);
     let (found, batches) = bounded(2 * workers);
     let (report, counts) = bounded(2 * workers);
     let walker = spawn_blocking({
@@ -128,6 +127,8 @@ enum Root {
 fn root(dir: &Path) -> io::Result<Root> {
     let kind = fs::metadata(dir)?;
     if kind.is_file() {
+        // Only to learn whether that is allowed: a file that is not is passed over, but here it is all there is.
+        File::open(dir)?;
         return Ok(Root::File(dir.to_owned()));
     }
     Ok(Root::Directory(entries(dir)?))

@@ -17,7 +17,8 @@
 //! # Where it ends
 //! With `--connect` at the stream's end; with `--listen` at SIGINT or SIGTERM. Then the readers take in what has
 //! arrived, the channel closes as the last of them ends, and the totals are printed. The readers' totals and those
-//! of the lines that were printed must agree, or the exit code is 1.
+//! of the lines that were printed must agree, or the exit code is 1. When a line cannot be printed the statistics
+//! end first, and with them the program, at once: there is nobody to count for.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -31,7 +32,7 @@ use pirn::select;
 use pirn::sync::Semaphore;
 use pirn::time::interval;
 use pirn_examples::server::{self, Stop};
-use pirn_examples::{Failure, Outcome, check_eq, duration, exit};
+use pirn_examples::{Failure, Outcome, check_eq, duration, finish};
 use tracing::info;
 
 mod source;
@@ -42,8 +43,8 @@ use window::{Batch, Window};
 
 /// Counts the lines that come in over TCP, and prints rates every second.
 ///
-/// Exit codes: 0 at the stream's end, or after a signal; 1 when a peer had to be cut off or the totals do not agree;
-/// 2 when the address cannot be listened on or connected to.
+/// Exit codes: 0 at the stream's end, or after a signal; 1 when a peer had to be cut off, the totals do not agree, or
+/// a line cannot be printed; 2 when the address cannot be listened on or connected to.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
@@ -78,46 +79,28 @@ fn period(text: &str) -> Result<Duration, String> {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 async fn run(args: Args) -> Outcome {
     server::log();
     let stop = Stop::on_signals(args.grace);
     let (send, batches) = bounded(256);
-    let places = Arc::new(Semaphore::new(args.limits.max_connections));
-    let sources = Arc::new(Sources { limits: args.limits, stop: stop.clone(), batches: send });
+    let sources = Arc::new(Sources { limits: args.limits.clone(), stop, batches: send });
 
     let window = Window::new(args.window, args.every);
-    let statistics = pirn::spawn(statistics(batches, window, args.every, args.top));
-    let served = match &args.connect {
-        Some(address) => {
-            let cannot = |error| Failure::Input(format!("cannot connect to {address}: {error}"));
-            if let Ok(stream) = stop.draining.run(TcpStream::connect(address.as_str())).await {
-                let stream = stream.map_err(cannot)?;
-                info!(%address, "connected");
-                sources.clone().read(stream).await;
-            }
-            Ok(())
-        }
-        None => {
-            let all = sources.limits.max_connections;
-            server::raise_descriptors(all);
-            let listener = server::listen(&args.listen).await?;
-            server::accept(listener, &stop.draining, &places, |stream, _peer, place| {
-                let sources = sources.clone();
-                pirn::go!({
-                    sources.read(stream).await;
-                    drop(place);
-                });
-            })
-            .await;
-            server::drained(&stop, &places, all).await
-        }
+    let mut statistics = pirn::spawn(statistics(batches, window, args.every, args.top));
+    let (served, ended) = select! {
+        // With the last reader goes the last sender, the channel closes, and the statistics end.
+        served = serve(&args, sources) => match served {
+            // It has not begun.
+            Err(Failure::Input(_)) => return served,
+            served => (served, statistics.await),
+        },
+        // Before that they end only by failing.
+        ended = &mut statistics => (Ok(()), ended),
     };
-    // The last sender: with it the channel closes, once the readers are gone.
-    drop(sources);
-    let totals = statistics.await.map_err(|panic| Failure::Wrong(panic.to_string()))??;
+    let totals = ended.map_err(|panic| Failure::Wrong(panic.to_string()))??;
     println!("{} lines, {} bytes, {} connections", totals.read.lines, totals.read.bytes, totals.connections);
     check_eq(
         "every line that was read was in one line of the statistics",
@@ -125,6 +108,33 @@ async fn run(args: Args) -> Outcome {
         totals.read.lines,
     )?;
     served
+}
+
+/// Has the sources read, to the end of the one stream or until the end of all.
+async fn serve(args: &Args, sources: Arc<Sources>) -> Outcome {
+    let stop = &sources.stop;
+    if let Some(address) = &args.connect {
+        let cannot = |error| Failure::Input(format!("cannot connect to {address}: {error}"));
+        if let Ok(stream) = stop.draining.run(TcpStream::connect(address.as_str())).await {
+            let stream = stream.map_err(cannot)?;
+            info!(%address, "connected");
+            sources.read(stream).await;
+        }
+        return Ok(());
+    }
+    let all = sources.limits.max_connections;
+    server::raise_descriptors(all);
+    let listener = server::listen(&args.listen).await?;
+    let places = Arc::new(Semaphore::new(all));
+    server::accept(listener, &stop.draining, &places, |stream, _peer, place| {
+        let sources = sources.clone();
+        pirn::go!({
+            sources.read(stream).await;
+            drop(place);
+        });
+    })
+    .await;
+    server::drained(stop, &places, all).await
 }
 
 /// What there was from the beginning.

@@ -146,6 +146,29 @@ fn a_tree_that_is_not_there_is_bad_input() {
     run(program("crawl").args(["--timeout", "soon", "."])).expect(2);
 }
 
+/// `crawl` as somebody who may not read everything.
+fn without_privileges(tree: &Tree) -> Command {
+    // Root may, so for root the program is run as nobody, from where nobody can reach it.
+    let copy = tree.0.join("crawl");
+    fs::copy(path("crawl"), &copy).unwrap();
+    let mut command = Command::new(&copy);
+    if fs::metadata(&copy).unwrap().uid() == 0 {
+        command.uid(65534);
+    }
+    command
+}
+
+#[test]
+fn a_single_file_that_cannot_be_read_is_bad_input() {
+    let tree = Tree::new("forbidden");
+    tree.write("forbidden", b"one two\n");
+    let forbidden = tree.0.join("forbidden");
+    fs::set_permissions(&forbidden, fs::Permissions::from_mode(0o000)).unwrap();
+    let ended = run(without_privileges(&tree).arg(&forbidden)).expect(2);
+    assert!(ended.stderr.ends_with("forbidden: Permission denied (os error 13)\n"), "{}", ended.stderr);
+    assert_eq!(ended.stdout, "");
+}
+
 #[test]
 fn what_cannot_be_read_is_named_and_passed_over() {
     let tree = Tree::new("unreadable");
@@ -155,14 +178,8 @@ fn what_cannot_be_read_is_named_and_passed_over() {
     let locked = tree.0.join("tree/locked");
     fs::set_permissions(tree.0.join("tree/se\ncret"), fs::Permissions::from_mode(0o000)).unwrap();
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
-    // Root may read everything, so for root the program is run as nobody, from where nobody can reach it.
-    let copy = tree.0.join("crawl");
-    fs::copy(path("crawl"), &copy).unwrap();
-    let mut command = Command::new(&copy);
-    if fs::metadata(&copy).unwrap().uid() == 0 {
-        command.uid(65534);
-    }
-    let ended = run(command.arg(tree.0.join("tree"))).expect(0);
+    let mut crawl = without_privileges(&tree);
+    let ended = run(crawl.arg(tree.0.join("tree"))).expect(0);
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(ended.last_line(), "1 files, 1 lines, 2 words");
     assert!(ended.stderr.contains(r#"se\ncret": Permission denied"#), "{}", ended.stderr);

@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Ended, Running, program, run};
+use support::{Ended, Running, program, program_that_cannot_write, run};
 
 /// Runs `job_queue` with these jobs on its standard input.
 fn run_jobs(arguments: &[&str], jobs: &str) -> Ended {
@@ -148,6 +148,48 @@ fn a_second_signal_cancels_at_once() {
     running.signal("TERM");
     let ended = running.end().expect(1);
     assert_eq!(report(&ended), [1, 0, 0, 1, 0]);
+}
+
+#[test]
+fn a_pause_of_centuries_loses_no_job() {
+    let backoff = ["--backoff", "18000000000000000000s"];
+    let running = Running::start_with(program("job_queue").args(backoff), b"echo once\nfalse\n");
+    running.wait_for_output("{\"line\":1,");
+    running.signal("INT");
+    running.wait_for("what was accepted is still done");
+    // A signal that comes too soon after the first counts as the same.
+    std::thread::sleep(Duration::from_millis(500));
+    running.signal("INT");
+    let ended = running.end().expect(1);
+    assert_eq!(report(&ended), [2, 1, 0, 1, 0]);
+    assert_eq!(results(&ended)[1]["status"], "canceled");
+}
+
+#[test]
+fn a_result_that_cannot_be_written_cancels_what_runs_and_what_waits() {
+    let mark = std::env::temp_dir().join(format!("pirn-job-queue-mute-{}", std::process::id()));
+    let _ = std::fs::remove_file(&mark);
+    let ends = format!("until test -e {}; do sleep 0.01; done\n", mark.display());
+    let runs = format!("echo \"I am $$\"; touch {}; exec sleep 1000\n", mark.display());
+    let jobs = ends + &runs + &"sleep 1000\n".repeat(6);
+    let mut command = program_that_cannot_write("job_queue");
+    let ended = Running::start_with(command.args(["--workers", "2"]), jobs.as_bytes()).end().expect(1);
+    std::fs::remove_file(&mark).unwrap();
+    assert!(ended.stderr.contains("job_queue: cannot write: No space left"), "{}", ended.stderr);
+    let [accepted, ok, failed, canceled, _] = report(&ended);
+    assert!((2..=8).contains(&accepted), "{accepted}");
+    assert_eq!((ok, failed, canceled), (1, 0, accepted - 1));
+    let running = ended.stderr.lines().find_map(|line| line.strip_prefix("I am ")).expect("it ran");
+    let state = std::fs::read_to_string(format!("/proc/{running}/stat")).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z "), "it still runs: {state}");
+}
+
+#[test]
+fn a_line_without_end_is_bad_input() {
+    let jobs = format!("true\n{}", "x".repeat(2 << 20));
+    let ended = run_jobs(&[], &jobs).expect(2);
+    assert!(ended.stderr.contains("line 2 is longer than 1 MiB"), "{}", ended.stderr);
+    assert_eq!(report(&ended), [1, 1, 0, 0, 0], "what came before is done");
 }
 
 #[test]

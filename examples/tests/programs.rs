@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{program, run};
+use support::{program, program_that_cannot_write, run};
 
 /// What each program prints when its work is right; all of them, with small arguments where the work is large.
 const PROGRAMS: [(&str, &[&str], &str); 15] = [
@@ -93,4 +93,41 @@ fn a_wrong_result_is_seen_and_ends_with_1() {
     // What is sent after a deadline of nothing does not arrive, so the check of `word_loop` cannot hold.
     let ended = run(program("word_loop").args(["--deadline", "0"])).expect(1);
     assert!(ended.stderr.contains("word_loop: not all words were said"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_result_that_cannot_be_written_ends_with_1() {
+    for (name, arguments, _) in PROGRAMS {
+        let ended = run(program_that_cannot_write(name).args(arguments)).expect(1);
+        let says = format!("{name}: cannot write: No space left on device (os error 28)\n");
+        assert!(ended.stderr.ends_with(&says), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+    }
+    run(program_that_cannot_write("tour").arg("hello_tasks")).expect(1);
+    run(program_that_cannot_write("crawl").arg(env!("CARGO_MANIFEST_DIR"))).expect(1);
+}
+
+#[test]
+fn numbers_that_no_machine_can_bear_are_refused_with_2() {
+    let counts = [
+        ("atomic_counter", "--workers"),
+        ("fan_in", "--sources"),
+        ("pipeline", "--orders"),
+        ("semaphore_limit", "--calls"),
+        ("token_cache", "--clients"),
+        ("worker_pool", "--workers"),
+        ("job_queue", "--workers"),
+        ("crawl", "--workers"),
+    ];
+    let refuses = |name: &str, count: &str, number: &str| {
+        let ended = run(program(name).args([count, number])).expect(2);
+        let says = format!("invalid value '{number}' for '{count}");
+        assert!(ended.stderr.contains(&says), "{}", ended.stderr);
+    };
+    for (name, count) in counts {
+        refuses(name, count, "100001");
+        refuses(name, count, "18446744073709551615");
+    }
+    refuses("ping_pong_channels", "--rounds", "18446744073709551615");
+    refuses("stream_stats", "--max-connections", "18446744073709551615");
 }

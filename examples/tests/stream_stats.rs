@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use support::{Ended, Running, limited, program, run, serve, serve_as};
+use support::{Ended, Running, limited, program, program_that_cannot_write, run, serve, serve_as};
 
 /// The lines, bytes and connections that the program reports at its end.
 fn totals(ended: &Ended) -> [u64; 3] {
@@ -88,6 +88,16 @@ fn a_silent_peer_is_cut_off() {
     assert_eq!(silent.read(&mut [0; 16]).unwrap(), 0);
     server.signal("TERM");
     server.end().expect(0);
+}
+
+#[test]
+fn statistics_that_cannot_be_written_end_it_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut command = program_that_cannot_write("stream_stats");
+    // The stream itself goes on.
+    let ended = run(command.args(["--every", "20ms", "--connect", &address])).expect(1);
+    assert!(ended.stderr.contains("stream_stats: cannot write: No space left"), "{}", ended.stderr);
 }
 
 #[test]

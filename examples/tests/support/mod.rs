@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -38,19 +39,27 @@ impl Ended {
 
 /// The program `name`, as `cargo test` builds it beside the tests.
 pub(crate) fn program(name: &str) -> Command {
-    without_settings(Command::new(path(name)))
+    command(path(name))
 }
 
 /// The program `name` under what the shell's `ulimit` does with these words.
 pub(crate) fn limited(name: &str, limit: &str) -> Command {
-    let mut shell = Command::new("sh");
+    let mut shell = command("sh");
     shell.args(["-c", &format!("ulimit {limit} && exec \"$0\" \"$@\"")]).arg(path(name));
-    without_settings(shell)
+    shell
 }
 
-/// A test sets what it means to test; what happens to be set around it is not that.
-fn without_settings(mut command: Command) -> Command {
+fn command(path: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(path);
+    // A test sets what it means to test; what happens to be set around it is not that.
     command.env_remove("PIRN_PROCS").env_remove("PIRN_TRACE").env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// The program `name`, whose standard output takes nothing: it is on a disk that is full.
+pub(crate) fn program_that_cannot_write(name: &str) -> Command {
+    let mut command = command("sh");
+    command.args(["-c", r#"exec "$0" "$@" >/dev/full"#]).arg(path(name));
     command
 }
 
