@@ -27,7 +27,7 @@ use pirn::select;
 use pirn::sync::Semaphore;
 use pirn::time::timeout;
 use pirn_examples::server::{self, Stop};
-use pirn_examples::{Failure, Outcome, check, duration, exit};
+use pirn_examples::{Failure, Outcome, check, duration, finish};
 use tracing::{debug, info};
 
 /// How long a connection is still read from after the signal to stop.
@@ -68,7 +68,7 @@ struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 async fn run(args: Args) -> Outcome {

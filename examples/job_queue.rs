@@ -152,7 +152,7 @@ fn take_in(mut input: impl BufRead, accept: &Sender<Job>) -> io::Result<()> {
         let mut text = Vec::new();
         match input.by_ref().take(LONGEST + 1).read_until(b'\n', &mut text)? as u64 {
             0 => break,
-            ..=LONGEST => {}
+            1..=LONGEST => {}
             _ => {
                 let message = format!("line {line} is longer than 1 MiB");
                 return Err(io::Error::new(io::ErrorKind::InvalidData, message));

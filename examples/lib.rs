@@ -50,7 +50,7 @@ impl Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Runs a program to its end, and ends it as [`exit`] does.
+/// Runs a program to its end: prints why it failed, if it did, and gives the exit code.
 ///
 /// A program that cannot print has nobody to work for, as when it stands before `head`. So `print!` may be used freely:
 /// if it fails, in whichever task, the program ends there and then with exit code 1, and says why.
@@ -72,8 +72,7 @@ fn end_when_a_print_fails() {
     }));
 }
 
-/// Ends a program: prints why it failed, if it did, and gives the exit code.
-pub fn exit(outcome: Outcome) -> ExitCode {
+fn exit(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -34,7 +34,7 @@ use std::time::Duration;
 use clap::Parser;
 use pirn::sync::Semaphore;
 use pirn_examples::server::{self, Stop};
-use pirn_examples::{Failure, Outcome, duration, exit};
+use pirn_examples::{Failure, Outcome, duration, finish};
 
 mod backends;
 mod connection;
@@ -73,7 +73,7 @@ struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    exit(run(Args::parse()).await)
+    finish(run(Args::parse())).await
 }
 
 async fn run(args: Args) -> Outcome {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use clap::Parser;
 use pirn::net::TcpListener;
 use pirn_examples::server::{Stop, raise_descriptors};
-use pirn_examples::{Failure, Outcome, exit};
+use pirn_examples::{Failure, Outcome, finish};
 
 mod buffers;
 mod clients;
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         let installed = pirn::Builder::new().procs(procs.into()).install_global();
         installed.expect("nothing has used the global runtime before");
     }
-    exit(pirn::block_on(run(options)))
+    pirn::block_on(finish(run(options)))
 }
 
 async fn run(options: Options) -> Outcome {

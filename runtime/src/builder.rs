@@ -30,6 +30,10 @@ pub struct Builder {
 
 const DEFAULT_MAX_THREADS: usize = 512;
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// More than any machine has cores.
+pub(crate) const MAX_PROCS: usize = 1 << 16;
+/// On less than that a machine could not even look for work.
+const LEAST_STACK: usize = 64 << 10;
 
 impl Builder {
     /// The defaults: as many processors as this process may use, at most 512 threads, panics reported.
@@ -68,9 +72,9 @@ impl Builder {
         self
     }
 
-    /// How many bytes of stack each thread has; std's default of 2 MiB unless set.
+    /// How many bytes of stack each thread has, raised to 64 KiB; std's default of 2 MiB unless set.
     pub fn thread_stack_size(mut self, bytes: usize) -> Self {
-        self.thread_stack_size = Some(bytes);
+        self.thread_stack_size = Some(bytes.max(LEAST_STACK));
         self
     }
 
@@ -134,8 +138,9 @@ impl Builder {
     /// Starts the runtime.
     ///
     /// # Errors
-    /// `InvalidInput` for 0 processors, and for a `PIRN_PROCS` that is no positive number; else what the
-    /// system says when it refuses a descriptor, the first thread, or one that is to print. Nothing is left running.
+    /// `InvalidInput` for 0 processors or more than 65,536, for a `PIRN_PROCS` that is no such number, and for a thread
+    /// name with a NUL; else what the system says when it refuses a descriptor, the first thread, or one that
+    /// is to print. Nothing is left running.
     pub fn build(self) -> io::Result<Runtime> {
         Ok(Runtime::from_handle(Handle::new(self.build_shared()?)))
     }
@@ -156,11 +161,18 @@ impl Builder {
         if procs == 0 {
             return Err(invalid("a runtime needs at least one processor; procs(0) was asked for".into()));
         }
+        if procs > MAX_PROCS {
+            return Err(invalid(format!("a runtime has {MAX_PROCS} processors at most, not {procs}")));
+        }
+        let thread_name = self.thread_name.unwrap_or_else(|| "pirn".into());
+        if thread_name.contains('\0') {
+            return Err(invalid(format!("the name of a thread contains no NUL, but {thread_name:?} does")));
+        }
         let trace = trace::asked_for()?;
         let shared = Shared::new(Config {
             procs,
             max_threads: self.max_threads.unwrap_or(DEFAULT_MAX_THREADS).max(procs + 2),
-            thread_name: self.thread_name.unwrap_or_else(|| "pirn".into()),
+            thread_name,
             thread_stack_size: self.thread_stack_size,
             on_unhandled_panic: self.on_unhandled_panic,
             yield_cores: self.yield_cores,

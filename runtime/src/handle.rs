@@ -91,7 +91,7 @@ impl Handle {
     /// Changes how many processors there are, while they run; returns how many there were.
     ///
     /// # Panics
-    /// For 0.
+    /// For 0, and for more than 65,536.
     #[track_caller]
     pub fn set_procs(&self, n: usize) -> usize {
         self.0.set_procs(n)

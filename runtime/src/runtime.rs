@@ -89,7 +89,7 @@ impl Runtime {
     /// ```
     ///
     /// # Panics
-    /// For 0.
+    /// For 0, and for more than 65,536.
     #[track_caller]
     pub fn set_procs(&self, n: usize) -> usize {
         self.handle.set_procs(n)

@@ -72,7 +72,7 @@ pub fn procs() -> usize {
 /// ```
 ///
 /// # Panics
-/// For 0.
+/// For 0, and for more than 65,536.
 #[track_caller]
 pub fn set_procs(n: usize) -> usize {
     crate::global::current_or_global().set_procs(n)

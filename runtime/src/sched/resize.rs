@@ -18,6 +18,7 @@
 use super::current::Context;
 use super::processor::Processor;
 use super::shared::Shared;
+use crate::builder::MAX_PROCS;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,10 +61,14 @@ impl Shared {
     /// Makes it `procs` processors; returns how many there were.
     ///
     /// # Panics
-    /// For 0.
+    /// For 0, and for more than 65,536.
     #[track_caller]
     pub(crate) fn set_procs(self: &Arc<Self>, procs: usize) -> usize {
         assert!(procs > 0, "a runtime needs at least one processor; set_procs(0) was called");
+        assert!(
+            procs <= MAX_PROCS,
+            "a runtime has {MAX_PROCS} processors at most; set_procs({procs}) was called"
+        );
         let _changing = self.spares.changing.lock();
         let before = self.procs.swap(procs, Ordering::Relaxed);
         let withheld = self.spares.withheld.swap(0, Ordering::Relaxed);

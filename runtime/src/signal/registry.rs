@@ -76,7 +76,7 @@ impl Listening {
 /// Listens to `signals`, in a channel of its own.
 #[track_caller]
 pub(super) fn subscribe(signals: &[Signal]) -> io::Result<Receiver<Signal>> {
-    signals.iter().for_each(|&signal| check(signal));
+    check(signals);
     if signals.is_empty() {
         return Ok(never());
     }
@@ -102,7 +102,7 @@ pub(super) fn listen(signals: &[Signal]) -> io::Result<(Receiver<Signal>, Listen
 /// Makes `disposition` what happens at `signals`, and forgets who listened to them.
 #[track_caller]
 pub(super) fn settle(signals: &[Signal], disposition: Disposition) {
-    signals.iter().for_each(|&signal| check(signal));
+    check(signals);
     let mut forgotten = Vec::new();
     let mut registry = REGISTRY.lock();
     for &signal in signals {
@@ -119,8 +119,10 @@ pub(super) fn settle(signals: &[Signal], disposition: Disposition) {
 }
 
 #[track_caller]
-fn check(signal: Signal) {
-    assert!(signal.can_be_heard(), "{signal} cannot be listened to or ignored: its action is fixed");
+fn check(signals: &[Signal]) {
+    if let Some(signal) = signals.iter().find(|signal| !signal.can_be_heard()) {
+        panic!("{signal} cannot be listened to or ignored: its action is fixed");
+    }
 }
 
 impl Registry {

@@ -74,9 +74,23 @@ fn an_unhandled_panic_may_shut_the_runtime_down() {
 }
 
 #[test]
-fn no_processors_are_invalid_input() {
-    let error: io::Error = Builder::new().procs(0).build().err().unwrap();
-    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+fn what_no_runtime_can_have_is_invalid_input() {
+    for refused in
+        [Builder::new().procs(0), Builder::new().procs(usize::MAX), Builder::new().thread_name("a\0b")]
+    {
+        let error: io::Error = refused.build().err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
+}
+
+#[test]
+fn a_stack_is_large_enough_for_a_machine_whatever_was_asked_for() {
+    let runtime = Builder::new().procs(1).thread_stack_size(0).build().unwrap();
+    let sum = runtime.block_on(runtime.spawn(async {
+        pirn::time::sleep(Duration::from_millis(1)).await;
+        1 + 1
+    }));
+    assert_eq!(sum.unwrap(), 2);
 }
 
 #[test]
