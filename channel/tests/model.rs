@@ -181,9 +181,28 @@ impl Model {
         if !self.has_room(chan) {
             return Err("full");
         }
+        self.store(chan, value);
+        Ok(())
+    }
+
+    /// A permit sends on an open channel whatever has come back since; with nobody to hand the value to, that may be one more
+    /// than there are slots.
+    fn put_reserved(&mut self, chan: usize, value: u64) -> Result<(), &'static str> {
+        self.chans[chan].reserved -= 1;
+        let sent = match self.put(chan, value) {
+            Err("full") => {
+                self.store(chan, value);
+                Ok(())
+            }
+            sent => sent,
+        };
+        self.refill(chan);
+        sent
+    }
+
+    fn store(&mut self, chan: usize, value: u64) {
         self.chans[chan].sent += 1;
         self.chans[chan].buffer.push_back(value);
-        Ok(())
     }
 
     fn refill(&mut self, chan: usize) {
@@ -282,10 +301,7 @@ impl Model {
                 return None;
             }
             Phase::Holding(chan, value, true) => {
-                self.chans[chan].reserved -= 1;
-                let sent = self.put(chan, value);
-                self.refill(chan);
-                Answer::Sent(chan, sent.err().map(|_| value))
+                Answer::Sent(chan, self.put_reserved(chan, value).err().map(|_| value))
             }
             Phase::Sent(chan, back) => Answer::Sent(chan, back),
             Phase::Handed(chan, _, value) => Answer::Got(chan, Some(value)),
