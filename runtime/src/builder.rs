@@ -1,7 +1,7 @@
 //! Configuring a runtime.
 
 use crate::global::{self, GlobalAlreadyStarted};
-use crate::sched::{Config, Shared, UnhandledPanic};
+use crate::sched::{Config, MAX_PROCS, Shared, UnhandledPanic};
 use crate::{Handle, Runtime, quit, trace};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,8 +30,6 @@ pub struct Builder {
 
 const DEFAULT_MAX_THREADS: usize = 512;
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// More than any machine has cores.
-pub(crate) const MAX_PROCS: usize = 1 << 16;
 /// On less than that a machine could not even look for work.
 const LEAST_STACK: usize = 64 << 10;
 

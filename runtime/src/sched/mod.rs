@@ -45,6 +45,7 @@ mod waiting;
 mod worker;
 
 pub(crate) use count::Count;
+pub(crate) use resize::MAX_PROCS;
 pub(crate) use shared::{Config, Shared};
 pub use shutdown::{Left, LeftKind, ShutdownReport};
 pub use unhandled::{PanicInfo, UnhandledPanic};

@@ -18,10 +18,12 @@
 use super::current::Context;
 use super::processor::Processor;
 use super::shared::Shared;
-use crate::builder::MAX_PROCS;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// More than any machine has cores.
+pub(crate) const MAX_PROCS: usize = 1 << 16;
 
 /// The processors that are not in use.
 #[derive(Debug)]
