@@ -13,7 +13,7 @@ impl<T> State<T> {
     /// Ends a wait that has come to nothing: takes the waiter off its queue. The party is for the caller to drop.
     ///
     /// # Safety
-    /// As for [`WaitQueues::leave`].
+    /// As for [`WaitQueues::leave`][crate::wait_queue::WaitQueues::leave].
     pub(crate) unsafe fn leave(&mut self, side: Side, waiter: &Waiter<T>) -> Party {
         self.events += 1;
         // SAFETY: the caller's promise, passed on.

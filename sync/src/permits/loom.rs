@@ -121,7 +121,9 @@ fn tasks_that_turn_away_from_their_turns_and_wait_anew_are_served() {
         other.join().unwrap();
         assert_eq!((shared.permits.free(), shared.permits.word.look().flags()), (1, 0));
     }
-    [false, true].map(|starved| models::check_told(starved, false, 3, both_are_served::<true>));
+    for starved in [false, true] {
+        models::check_told(starved, false, 3, both_are_served::<true>);
+    }
     models::check_told(true, false, 3, both_are_served::<false>);
 }
 
