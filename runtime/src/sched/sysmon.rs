@@ -287,9 +287,9 @@ impl Shared {
             return self.sysmon.came_back(why);
         }
         self.idle.lend_searching();
-        // Refused: it is idle, and the next machine that would wait takes it up.
         let spare = self.spare();
         spare.remote.change_homes(remote);
+        // Refused: it is idle, and the next machine that would wait takes it up.
         let _refused = self.start_machine(spare, true);
     }
 
