@@ -39,6 +39,13 @@
 //! So trust ends, and doubles each time that it was deserved. A trial that finds it crowded in less than half of the
 //! windows with all is lost, whatever its score.
 //!
+//! # What waits
+//! With fewer processors it may be us whom everybody waits for, clients too, and the core that they were left is idle
+//! half of the time. What is queued tells, by the number of polls in the window: if it takes more than [`LATE`] until all
+//! of it has had its turn the trial is lost at once, and after a verdict a few such windows in a row take it back.
+//! (With `wrk` beside it on two cores one processor serves 64 connections better than two, up to a few hundred as well,
+//! and 1,000 worse.)
+//!
 //! # Bounds
 //! - C1. One processor at least is in use.
 //! - C2. A poll that lasts ends it at sysmon's next look, within milliseconds; so does rest ([`pause`](Crowd::pause)).
@@ -64,7 +71,7 @@ use std::time::{Duration, Instant};
 const WINDOW: Duration = Duration::from_millis(10);
 /// A window is crowded if the machines in use waited for more than one such part of their time.
 const CROWDED: u32 = 10;
-/// Crowded windows in a row before a trial.
+/// Crowded windows in a row before a trial; late ones before a verdict is taken back.
 const IN_A_ROW: u32 = 3;
 /// The windows of a block, and how many of them do not count: connections and tasks change hands.
 const BLOCK: u32 = 6;
@@ -76,6 +83,10 @@ const MOST_GAIN: f64 = 0.25;
 /// The score that decides: more than one pair can give.
 const VERDICT: f64 = 0.3;
 const MOST_PAIRS: u32 = 6;
+/// With fewer nobody should wait for longer until everything queued before has had its turn.
+const LATE: Duration = Duration::from_millis(5);
+/// So many late windows of one block end a trial.
+const MOST_LATE: u32 = 2;
 /// So many times in a row may a pair be interrupted.
 const MOST_RESTARTS: u32 = 3;
 /// How long a verdict holds.
@@ -92,6 +103,8 @@ pub(super) struct Sample {
     pub(super) polls: u64,
     /// How long machines have waited for cores, all together.
     pub(super) waited: Duration,
+    /// Tasks in the queues, just now.
+    pub(super) queued: usize,
 }
 
 /// The decision. It changes nothing itself.
@@ -107,6 +120,8 @@ pub(super) struct Crowd {
     since: Sample,
     /// Crowded windows up to now, in a row.
     crowded: u32,
+    /// Late ones with fewer.
+    late: u32,
     trusted_until: Instant,
     trust: Duration,
     /// No trial before.
@@ -128,14 +143,25 @@ struct Trial {
     /// Windows with all that count, and those of them in which it was crowded.
     of_all: u32,
     crowded: u32,
+    /// Windows of this pair with fewer that count and were late.
+    late: u32,
     /// Since a pair was complete.
     restarts: u32,
 }
 
+/// A window that is over.
+#[derive(Clone, Copy)]
+struct Window {
+    /// Polls a second.
+    rate: f64,
+    crowded: bool,
+    late: bool,
+}
+
 impl Trial {
     fn new(level: usize) -> Self {
-        let (windows, of_all, crowded, restarts) = (0, 0, 0, 0);
-        Self { level, windows, fewer: 0.0, all: 0.0, score: 0.0, of_all, crowded, restarts }
+        let (windows, of_all, crowded, late, restarts) = (0, 0, 0, 0, 0);
+        Self { level, windows, fewer: 0.0, all: 0.0, score: 0.0, of_all, crowded, late, restarts }
     }
 
     /// All, fewer; fewer, all; and so on.
@@ -146,25 +172,29 @@ impl Trial {
     /// The present pair begins anew. False if that has happened too often.
     fn restart(&mut self) -> bool {
         self.windows -= self.windows % (2 * BLOCK);
-        (self.fewer, self.all) = (0.0, 0.0);
+        (self.fewer, self.all, self.late) = (0.0, 0.0, 0);
         self.restarts += 1;
         self.restarts <= MOST_RESTARTS
     }
 
     /// A window is over. Whether the fewer have done as much, once that is decided.
-    fn observe(&mut self, rate: f64, crowded: bool, procs: usize) -> Option<bool> {
-        if rate == 0.0 {
+    fn observe(&mut self, window: Window, procs: usize) -> Option<bool> {
+        if window.rate == 0.0 {
             // There was nothing to do for a while, which is nobody's merit or fault.
             return if self.restart() { None } else { Some(false) };
         }
         if self.windows % BLOCK >= SETTLING {
             if self.is_of_fewer() {
-                self.fewer += rate;
+                self.fewer += window.rate;
+                self.late += u32::from(window.late);
             } else {
-                self.all += rate;
+                self.all += window.rate;
                 self.of_all += 1;
-                self.crowded += u32::from(crowded);
+                self.crowded += u32::from(window.crowded);
             }
+        }
+        if self.late == MOST_LATE {
+            return Some(false);
         }
         self.windows += 1;
         if !self.windows.is_multiple_of(2 * BLOCK) {
@@ -173,7 +203,7 @@ impl Trial {
         let gain = (self.fewer - self.all) / self.fewer.max(self.all);
         let no_loss = NO_LOSS * self.level as f64 / procs as f64;
         self.score += (gain + no_loss).clamp(-MOST_GAIN, MOST_GAIN);
-        (self.fewer, self.all, self.restarts) = (0.0, 0.0, 0);
+        (self.fewer, self.all, self.late, self.restarts) = (0.0, 0.0, 0, 0);
         let decided = self.score.abs() >= VERDICT || self.windows == 2 * BLOCK * MOST_PAIRS;
         decided.then_some(self.score >= 0.0 && 2 * self.crowded >= self.of_all)
     }
@@ -188,6 +218,7 @@ impl Crowd {
             trial: None,
             since: now,
             crowded: 0,
+            late: 0,
             trusted_until: now.at,
             trust: TRUST,
             patient_until: now.at,
@@ -236,14 +267,16 @@ impl Crowd {
             return 0;
         }
         let crowded = waited * CROWDED > window * (procs - self.withheld()) as u32;
+        let late = now.queued as f64 > rate * LATE.as_secs_f64();
         match &mut self.trial {
             Some(trial) if !self.paused => {
-                if let Some(won) = trial.observe(rate, crowded, procs) {
+                if let Some(won) = trial.observe(Window { rate, crowded, late }, procs) {
                     self.end_trial(won, now.at);
                 }
             }
             _ => {
                 self.crowded = if crowded { self.crowded.saturating_add(1) } else { 0 };
+                self.late = if late && self.withheld() > 0 { self.late + 1 } else { 0 };
                 self.decide(now.at);
             }
         }
@@ -270,7 +303,10 @@ impl Crowd {
     /// No trial is going on.
     fn decide(&mut self, now: Instant) {
         let over = self.level > 0 && now >= self.trusted_until;
-        if over && !self.paused {
+        if self.late == IN_A_ROW {
+            (self.level, self.late) = (0, 0);
+            self.be_patient(now);
+        } else if over && !self.paused {
             self.trial = Some(Trial::new(self.level));
         } else if self.crowded >= IN_A_ROW {
             if over {

@@ -318,7 +318,8 @@ impl Shared {
             self.withhold(0);
         } else if crowd.is_due(now) {
             let polls = processors.iter().map(|remote| remote.counters.polls()).sum();
-            let sample = Sample { at: now, polls, waited: waits.total() };
+            let queued = processors.iter().map(|remote| remote.queue_len()).sum();
+            let sample = Sample { at: now, polls, waited: waits.total(), queued };
             self.withhold(crowd.observe(sample, self.procs()));
         }
     }
@@ -348,7 +349,7 @@ impl Shared {
 impl Room {
     /// `None` where the kernel does not tell who waits for a core.
     fn new() -> Option<Self> {
-        let nothing = Sample { at: clock::now(), polls: 0, waited: Duration::ZERO };
+        let nothing = Sample { at: clock::now(), polls: 0, waited: Duration::ZERO, queued: 0 };
         Some(Self { crowd: Crowd::new(nothing, 0), waits: Waits::new()? })
     }
 }

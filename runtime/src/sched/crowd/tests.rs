@@ -11,7 +11,7 @@ struct Played {
 
 impl Played {
     fn new(procs: usize) -> Self {
-        let now = Sample { at: pirn_sync::clock::now(), polls: 0, waited: Duration::ZERO };
+        let now = Sample { at: pirn_sync::clock::now(), polls: 0, waited: Duration::ZERO, queued: 0 };
         Self { crowd: Crowd::new(now, procs), now, procs }
     }
 
@@ -203,6 +203,33 @@ fn polls_that_last_do_not_hide_a_loss() {
         }
     }
     assert!(all / 6_000.0 > 0.98, "{}", all / 6_000.0);
+}
+
+/// As many polls as beside a client, but with one of two processors everything waits.
+#[test]
+fn a_trial_in_which_everything_waits_is_lost_at_once() {
+    let mut played = Played::new(2);
+    let mut withheld = Vec::new();
+    for _ in 0..6_000 {
+        // One has a window and a half to do, two have a third of one.
+        let before = played.crowd.withheld();
+        played.now.queued = if before == 1 { 2_400 } else { 400 };
+        let (polls, waited) = beside_a_client(before);
+        withheld.push(played.window(polls, waited));
+    }
+    assert!(part(&withheld, 0) > 0.99, "{}", part(&withheld, 0));
+    assert!(part(&withheld, 1) > 0.0, "it was never tried");
+}
+
+#[test]
+fn more_to_do_than_before_takes_a_verdict_back() {
+    let mut played = Played::new(2);
+    played.play(Duration::from_secs(1), beside_a_client);
+    assert_eq!(played.crowd.withheld(), 1);
+    played.now.queued = 1_600;
+    let after = played.play(PATIENCE, beside_a_client);
+    assert_eq!(after.iter().position(|&withheld| withheld == 0), Some(IN_A_ROW as usize - 1));
+    assert!(part(&after, 0) > 0.9, "{}", part(&after, 0));
 }
 
 /// Bursts beside a stranger: what was learnt in one holds in the next, and one that is too short for a trial learns too.

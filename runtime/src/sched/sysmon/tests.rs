@@ -71,7 +71,7 @@ fn what_is_withheld_is_given_back_when_a_poll_lasts() {
         let shared = runtime.handle().shared().clone();
         let Some(mut room) = Room::new() else { return };
         // As many polls with one processor as with two, and machines that wait for cores all the time.
-        let mut sample = Sample { at: clock::now(), polls: 0, waited: Duration::ZERO };
+        let mut sample = Sample { at: clock::now(), polls: 0, waited: Duration::ZERO, queued: 0 };
         let crowd = |room: &mut Room, sample: &mut Sample| {
             while room.crowd.withheld() == 0 {
                 sample.at += Duration::from_millis(10);
