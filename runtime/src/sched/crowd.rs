@@ -41,8 +41,9 @@
 //!
 //! # What waits
 //! With fewer processors it may be us whom everybody waits for, clients too, and the core that they were left is idle
-//! half of the time. What is queued tells, by the number of polls in the window: if it takes more than [`LATE`] until all
-//! of it has had its turn the trial is lost at once, and after a verdict a few such windows in a row take it back.
+//! half of the time. What is queued tells, by the number of polls in the window: one is *late* if it takes more than
+//! [`LATE`] until all of it has had its turn. No trial begins after such a window, and two of them in a block, with fewer or with
+//! all, end one: it is lost. After a verdict a few of them in a row take it back.
 //! (With `wrk` beside it on two cores one processor serves 64 connections better than two, up to a few hundred as well,
 //! and 1,000 worse.)
 //!
@@ -83,7 +84,7 @@ const MOST_GAIN: f64 = 0.25;
 /// The score that decides: more than one pair can give.
 const VERDICT: f64 = 0.3;
 const MOST_PAIRS: u32 = 6;
-/// With fewer nobody should wait for longer until everything queued before has had its turn.
+/// A window is late if it takes longer until all that is queued has had its turn.
 const LATE: Duration = Duration::from_millis(5);
 /// So many late windows of one block end a trial.
 const MOST_LATE: u32 = 2;
@@ -143,7 +144,7 @@ struct Trial {
     /// Windows with all that count, and those of them in which it was crowded.
     of_all: u32,
     crowded: u32,
-    /// Windows of this pair with fewer that count and were late.
+    /// Late windows of this block.
     late: u32,
     /// Since a pair was complete.
     restarts: u32,
@@ -172,7 +173,7 @@ impl Trial {
     /// The present pair begins anew. False if that has happened too often.
     fn restart(&mut self) -> bool {
         self.windows -= self.windows % (2 * BLOCK);
-        (self.fewer, self.all, self.late) = (0.0, 0.0, 0);
+        (self.fewer, self.all) = (0.0, 0.0);
         self.restarts += 1;
         self.restarts <= MOST_RESTARTS
     }
@@ -183,18 +184,18 @@ impl Trial {
             // There was nothing to do for a while, which is nobody's merit or fault.
             return if self.restart() { None } else { Some(false) };
         }
+        self.late = u32::from(window.late) + if self.windows.is_multiple_of(BLOCK) { 0 } else { self.late };
+        if self.late == MOST_LATE {
+            return Some(false);
+        }
         if self.windows % BLOCK >= SETTLING {
             if self.is_of_fewer() {
                 self.fewer += window.rate;
-                self.late += u32::from(window.late);
             } else {
                 self.all += window.rate;
                 self.of_all += 1;
                 self.crowded += u32::from(window.crowded);
             }
-        }
-        if self.late == MOST_LATE {
-            return Some(false);
         }
         self.windows += 1;
         if !self.windows.is_multiple_of(2 * BLOCK) {
@@ -203,7 +204,7 @@ impl Trial {
         let gain = (self.fewer - self.all) / self.fewer.max(self.all);
         let no_loss = NO_LOSS * self.level as f64 / procs as f64;
         self.score += (gain + no_loss).clamp(-MOST_GAIN, MOST_GAIN);
-        (self.fewer, self.all, self.late, self.restarts) = (0.0, 0.0, 0, 0);
+        (self.fewer, self.all, self.restarts) = (0.0, 0.0, 0);
         let decided = self.score.abs() >= VERDICT || self.windows == 2 * BLOCK * MOST_PAIRS;
         decided.then_some(self.score >= 0.0 && 2 * self.crowded >= self.of_all)
     }
@@ -275,7 +276,7 @@ impl Crowd {
                 }
             }
             _ => {
-                self.crowded = if crowded { self.crowded.saturating_add(1) } else { 0 };
+                self.crowded = if crowded && !late { self.crowded.saturating_add(1) } else { 0 };
                 self.late = if late && self.withheld() > 0 { self.late + 1 } else { 0 };
                 self.decide(now.at);
             }

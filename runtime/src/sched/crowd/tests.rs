@@ -222,6 +222,14 @@ fn a_trial_in_which_everything_waits_is_lost_at_once() {
 }
 
 #[test]
+fn where_everything_waits_with_all_nothing_is_tried() {
+    let mut played = Played::new(2);
+    played.now.queued = 1_300;
+    let withheld = played.play(Duration::from_secs(10), beside_a_client);
+    assert_eq!(part(&withheld, 0), 1.0);
+}
+
+#[test]
 fn more_to_do_than_before_takes_a_verdict_back() {
     let mut played = Played::new(2);
     played.play(Duration::from_secs(1), beside_a_client);
