@@ -37,13 +37,14 @@
 //! | 1 | counts, up | `Relaxed` | – | a new handle is made from one that exists | – |
 //! | 2 | counts, down | `AcqRel` | 2 | what every other handle did is done before the channel closes | argued: closing takes the lock |
 //! | 3 | `hint` | `Relaxed` | – | advice without the lock, and exact under it, which then orders it; who was let go by a close sees its store by 1 of [`waiter`][crate::waiter] (H4) | – |
-//! | 4 | [`upgrade`][Chan::upgrade] | `Relaxed` | – | counts only; the lock orders everything else | – |
+//! | 4 | [`look_again`][Chan::look_again]: fence | `SeqCst` | itself | of two that each send, and then look for what the other has sent, one finds it, as under a common lock | `loom::of_two_that_send_and_look_one_finds` |
+//! | 5 | [`upgrade`][Chan::upgrade] | `Relaxed` | – | counts only; the lock orders everything else | – |
 //!
 //! # Rejected
 //! A lock-free ring with the lock only for waiters: hand-off, claims, values that come back and the exact order of both queues
 //! then need a second protocol between ring and queues.
 
-use pirn_sync::primitive::atomic::{AtomicU8, AtomicUsize, Ordering};
+use pirn_sync::primitive::atomic::{fence, AtomicU8, AtomicUsize, Ordering};
 use pirn_sync::primitive::Arc;
 
 use crate::error::{TryRecvError, TrySendError};
@@ -117,7 +118,7 @@ impl<T> Chan<T> {
 
     #[inline]
     pub(crate) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        match self.look(MAY_PUT) {
+        match self.look(MAY_PUT).or_else(|| self.look_again(MAY_PUT)) {
             Some(look) => self.send_after(look, value),
             None => Err(TrySendError::Full(value)),
         }
@@ -125,6 +126,15 @@ impl<T> Chan<T> {
 
     #[inline]
     pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.recv_at_once().or_else(|none| match none {
+            TryRecvError::Empty => self.look_again(MAY_TAKE).map_or(Err(none), |look| self.recv_after(look)),
+            TryRecvError::Closed => Err(none),
+        })
+    }
+
+    /// As [`try_recv`](Self::try_recv), for who does not go away when there is nothing: the first look counts.
+    #[inline]
+    pub(crate) fn recv_at_once(&self) -> Result<T, TryRecvError> {
         self.look(MAY_TAKE).map_or(Err(TryRecvError::Empty), |look| self.recv_after(look))
     }
 
@@ -133,6 +143,13 @@ impl<T> Chan<T> {
     pub(crate) fn look(&self, what: u8) -> Option<Look> {
         let hint = self.hint.load(Ordering::Relaxed);
         (hint & what != 0).then_some(if hint & CROWDED == 0 { Look::Quiet } else { Look::Crowded })
+    }
+
+    /// A look that is later than all that this thread has done: for who goes away when there is nothing.
+    #[cold]
+    fn look_again(&self, what: u8) -> Option<Look> {
+        fence(Ordering::SeqCst);
+        self.look(what)
     }
 
     /// Sends if there is a way, and first by the one that was seen.

@@ -69,7 +69,9 @@ impl<'a, T> Recv<'a, T> {
     /// Receives if that needs no waiting.
     #[inline]
     pub(crate) fn look(&self) -> Option<Result<T, RecvError>> {
-        match self.rx().try_recv() {
+        let rx = self.rx();
+        rx.end_stream_wait();
+        match rx.chan.recv_at_once() {
             Ok(value) => Some(Ok(value)),
             Err(TryRecvError::Closed) => Some(Err(RecvError)),
             Err(TryRecvError::Empty) => None,

@@ -40,6 +40,21 @@ fn buffered_hand_off_of_two_values() {
 }
 
 #[test]
+fn of_two_that_send_and_look_one_finds() {
+    model(|| {
+        let ((to_two, from_one), (to_one, from_two)) = (bounded(1), bounded(1));
+        let two = thread::spawn(move || {
+            to_one.try_send(2).unwrap();
+            (from_one.try_recv().is_ok(), from_one)
+        });
+        to_two.try_send(1).unwrap();
+        let one_finds = from_two.try_recv().is_ok();
+        let (two_finds, _from_one) = two.join().unwrap();
+        assert!(one_finds || two_finds);
+    });
+}
+
+#[test]
 fn two_senders_and_two_receivers() {
     model(|| {
         let (tx, rx) = bounded(0);

@@ -29,7 +29,8 @@
 //! # `default` sees one moment
 //! Every channel counts its changes. If the sum of the counts is the same before and after looking at all, no
 //! channel changed in between, so that "nothing is ready" was true of all of them at once. Otherwise somebody else
-//! has made progress, and the select looks again. With a single channel case one look is one moment.
+//! has made progress, and the select looks again. With a single channel case one look is one moment; a fence makes
+//! it later than all that this thread has done, as the locks do under which changes are counted.
 //!
 //! # Fairness
 //! The order of looking is a fresh random permutation in each round, so each of several ready branches is equally
@@ -43,6 +44,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pirn_sync::host::{self, WaitKind};
+use pirn_sync::primitive::atomic::{fence, Ordering};
 use pirn_sync::random::Batch;
 
 use crate::claim::{Begin, Claim};
@@ -313,7 +315,7 @@ impl<'o> Frame<'o> {
         self.live -= 1;
     }
 
-    /// The sum of all changes, if it matters.
+    /// The sum of all changes, if it matters, and what is looked at from now on is later than it.
     fn moment<O>(
         &self,
         cx: &mut Context<'_>,
@@ -324,6 +326,8 @@ impl<'o> Frame<'o> {
             for &case in &self.order[..self.live] {
                 step(case, Pass::Version(&sum), cx);
             }
+        } else if self.default {
+            fence(Ordering::SeqCst);
         }
         sum.get()
     }

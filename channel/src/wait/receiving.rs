@@ -29,7 +29,7 @@ impl<H: Home<T>, T> Op<H, T> {
                 Some(_) => {}
             }
         }
-        match chan.try_recv() {
+        match chan.recv_at_once() {
             Ok(value) => return Poll::Ready(Ok(value)),
             Err(TryRecvError::Closed) => return Poll::Ready(Err(RecvError)),
             Err(TryRecvError::Empty) if chan.never => return pending(WaitKind::Recv, at),

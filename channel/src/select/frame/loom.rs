@@ -11,7 +11,7 @@ use ::loom::thread;
 
 use crate::model::{block_on, poll_once};
 use crate::pull::pull_channel;
-use crate::{bounded, select, RecvError, SendError, TryRecvError};
+use crate::{bounded, select, Receiver, RecvError, SendError, TryRecvError};
 
 fn model(body: impl Fn() + Sync + Send + 'static) {
     crate::model::model(2, body);
@@ -211,6 +211,24 @@ fn default_against_a_moving_token() {
         let moved = mover.join().unwrap();
         assert_ne!(got, Some(0), "a false default");
         assert_eq!(moved, got != Some(1));
+    });
+}
+
+#[test]
+fn of_two_that_send_and_select_with_a_default_one_finds() {
+    async fn finds(rx: &Receiver<u32>) -> bool {
+        select! { biased; v = rx.recv() => v.is_ok(), default => false }
+    }
+    model(|| {
+        let ((to_two, from_one), (to_one, from_two)) = (bounded(1), bounded(1));
+        let two = thread::spawn(move || {
+            to_one.try_send(2).unwrap();
+            (block_on(finds(&from_one)), from_one)
+        });
+        to_two.try_send(1).unwrap();
+        let one_finds = block_on(finds(&from_two));
+        let (two_finds, _from_one) = two.join().unwrap();
+        assert!(one_finds || two_finds);
     });
 }
 
