@@ -1,18 +1,18 @@
 //! [`Child`]: a process that was started here.
 //!
 //! # Invariants
-//! C1. `running` is `Some` until the child has been reaped. A child that was not reaped keeps its process
-//!     number, so no signal of ours can hit a stranger. (Where SIGCHLD is ignored the kernel reaps it, and the
-//!     number is free from the child's end on.)
+//! C1. `running` is `Some` until the child has been reaped. Signals go through the pidfd, so none of ours can hit a
+//!     stranger: not even where SIGCHLD is ignored, the kernel reaps, and the number is free from the child's end on.
 //! C2. A child that is dropped unreaped goes to the reaper, together with its pidfd.
 //! C3. The pidfd becomes readable when the child ends and stays so; `try_wait` then reaps without waiting.
 
 use std::future::Future;
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::panic::Location;
 use std::pin::Pin;
 use std::process::ExitStatus;
+use std::ptr;
 use std::task::{Context, Poll};
 
 use super::pipe::{ChildStderr, ChildStdin, ChildStdout};
@@ -122,11 +122,18 @@ impl Child {
     /// The system's: the child may have changed its user.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
         let Some(running) = &self.running else { return Ok(()) };
-        let pid = libc::pid_t::try_from(running.process.id()).map_err(io::Error::other)?;
-        // SAFETY: plain numbers; the process is our child and unreaped (C1).
-        match unsafe { libc::kill(pid, signal.as_raw()) } {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
+        let (pidfd, nothing, no_flags) =
+            (running.pidfd.as_fd().as_raw_fd(), ptr::null::<libc::siginfo_t>(), 0);
+        // SAFETY: the descriptor is open and names our child; without an information the kernel makes up its own.
+        let sent =
+            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd, signal.as_raw(), nothing, no_flags) };
+        if sent == 0 {
+            return Ok(());
+        }
+        match io::Error::last_os_error() {
+            // It has ended, and the kernel has reaped it (C1).
+            gone if gone.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+            error => Err(error),
         }
     }
 
