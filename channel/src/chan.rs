@@ -22,7 +22,7 @@
 //! H3. A channel closes once: by `close`, by its last sender, or by its last receiver.
 //! H4. `hint` says, without the lock, what may be possible: it is brought up to date at the end of every critical section.
 //!     A look that it rules out needs no lock: at the time of the store that was read nothing could be done, and whoever
-//!     has been told of a later change sees that store, too. Under the lock it is exact. A close brings it up to date before it
+//!     has been told of a later change sees that store, too. Who is about to go away with nothing looks once more, behind a fence. Under the lock it is exact. A close brings it up to date before it
 //!     completes the first waiter: that one may come without the lock while the section still runs, and nothing but this
 //!     hint tells it why its wait is over.
 //! H5. Where nobody waits and the channel is open, a send or a receive touches the buffer and nothing else: nobody is to be woken, and
@@ -37,7 +37,7 @@
 //! | 1 | counts, up | `Relaxed` | – | a new handle is made from one that exists | – |
 //! | 2 | counts, down | `AcqRel` | 2 | what every other handle did is done before the channel closes | argued: closing takes the lock |
 //! | 3 | `hint` | `Relaxed` | – | advice without the lock, and exact under it, which then orders it; who was let go by a close sees its store by 1 of [`waiter`][crate::waiter] (H4) | – |
-//! | 4 | [`look_again`][Chan::look_again]: fence | `SeqCst` | itself | of two that each send, and then look for what the other has sent, one finds it, as under a common lock | `loom::of_two_that_send_and_look_one_finds` |
+//! | 4 | [`look_again`][Chan::look_again]: fence | `SeqCst` | itself, and those of [`frame`][crate::select] and [`oneshot`][crate::oneshot] | of two that each send, and then look for what the other has sent, one finds it, as under a common lock | `loom::of_two_that_send_and_look_one_finds` |
 //! | 5 | [`upgrade`][Chan::upgrade] | `Relaxed` | – | counts only; the lock orders everything else | – |
 //!
 //! # Rejected

@@ -20,9 +20,10 @@
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
 //! |---|---|---|---|---|---|
-//! | 1 | `Shared::end`: exchange | `AcqRel` | 2, 3 | publishes the value; sees the other side's waker | argued: the receiver goes on unwoken |
+//! | 1 | `Shared::end`: exchange | `AcqRel` | 2, 4 | publishes the value; sees the other side's waker | argued: the receiver goes on unwoken |
 //! | 2 | `Shared::word`: load | `Acquire` | 1 | sees the value | argued: the receiver goes on unwoken |
-//! | 3 | setting and taking away a `WAITS` bit | `AcqRel` | 1 | publishes the waker; sees the value, if it is there | `loom::send_against_another_waker` |
+//! | 3 | [`try_recv`][Receiver::try_recv], before it says that nothing is there: fence | `SeqCst` | itself, and row 4 of [`chan`][crate::chan] | of two that each send, and then look for what the other has sent, one finds it | `loom::of_two_that_send_and_look_one_finds` |
+//! | 4 | setting and taking away a `WAITS` bit | `AcqRel` | 1 | publishes the waker; sees the value, if it is there | `loom::send_against_another_waker` |
 
 use std::fmt;
 use std::future::Future;
@@ -31,7 +32,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use pirn_sync::host::{self, WaitKind};
-use pirn_sync::primitive::atomic::{AtomicU8, Ordering};
+use pirn_sync::primitive::atomic::{fence, AtomicU8, Ordering};
 use pirn_sync::primitive::{Arc, UnsafeCell};
 
 use crate::block;
@@ -237,7 +238,12 @@ impl<T> Receiver<T> {
     /// [`TryRecvError::Empty`] before it is sent, [`TryRecvError::Closed`] when it never will be or was taken.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         // SAFETY: this is the receiver.
-        unsafe { self.shared.receive() }.unwrap_or(Err(TryRecvError::Empty))
+        let receive = || unsafe { self.shared.receive() };
+        let again = || {
+            fence(Ordering::SeqCst);
+            receive()
+        };
+        receive().or_else(again).unwrap_or(Err(TryRecvError::Empty))
     }
 
     /// Waits for the value on a plain thread: blocks it.

@@ -152,7 +152,7 @@ impl<T> Future for RecvMany<'_, T> {
                 into.push(value);
                 let mut count = 1;
                 while count < limit {
-                    let Ok(value) = first.rx().try_recv() else { break };
+                    let Ok(value) = first.rx().chan.recv_at_once() else { break };
                     into.push(value);
                     count += 1;
                 }

@@ -91,6 +91,21 @@ fn send_against_close() {
 }
 
 #[test]
+fn of_two_that_send_and_look_one_finds() {
+    model(|| {
+        let ((to_two, mut from_one), (to_one, mut from_two)) = (channel(), channel());
+        let two = thread::spawn(move || {
+            to_one.send(2).unwrap();
+            (from_one.try_recv().is_ok(), from_one)
+        });
+        to_two.send(1).unwrap();
+        let one_finds = from_two.try_recv().is_ok();
+        let (two_finds, _from_one) = two.join().unwrap();
+        assert!(one_finds || two_finds);
+    });
+}
+
+#[test]
 fn sender_drop_against_receive() {
     model(|| {
         let (tx, rx) = channel::<u8>();

@@ -25,6 +25,8 @@ use crate::wait::Seat;
 pub enum Pass<'a> {
     /// Complete if that needs no waiting. Plain futures are polled.
     Look,
+    /// Only channel cases: as [`Look`][Self::Look].
+    LookAgain,
     /// Only plain futures: poll.
     Poll,
     /// Only channel cases: complete, or stand in the queue under this claim.
@@ -155,7 +157,7 @@ impl<T> Branch for Option<Recv<'_, T>> {
     fn step(self: Pin<&mut Self>, pass: Pass<'_>, case: u32, _: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(recv) = self.as_pin_mut() else { return Poll::Pending };
         match pass {
-            Pass::Look => recv.look(),
+            Pass::Look | Pass::LookAgain => recv.look(),
             Pass::Seat(seat) => recv.seat(seat, case),
             Pass::Collect => recv.collect(),
             Pass::Poll => None,
@@ -185,7 +187,7 @@ impl<T> Branch for Option<Send<'_, T>> {
     fn step(self: Pin<&mut Self>, pass: Pass<'_>, case: u32, _: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(send) = self.as_pin_mut() else { return Poll::Pending };
         match pass {
-            Pass::Look => send.look(),
+            Pass::Look | Pass::LookAgain => send.look(),
             Pass::Seat(seat) => send.seat(seat, case),
             Pass::Collect => Some(send.collect()),
             Pass::Poll => None,

@@ -29,8 +29,9 @@
 //! # `default` sees one moment
 //! Every channel counts its changes. If the sum of the counts is the same before and after looking at all, no
 //! channel changed in between, so that "nothing is ready" was true of all of them at once. Otherwise somebody else
-//! has made progress, and the select looks again. With a single channel case one look is one moment; a fence makes
-//! it later than all that this thread has done, as the locks do under which changes are counted.
+//! has made progress, and the select looks again. With a single channel case one look is one moment; the last one before
+//! the default is behind a fence, which makes it later than all that this thread has done, as the locks do under which
+//! changes are counted. (`SeqCst`; its partner is the same fence of others: row 4 of [`chan`][crate::chan].)
 //!
 //! # Fairness
 //! The order of looking is a fresh random permutation in each round, so each of several ready branches is equally
@@ -191,6 +192,11 @@ impl<'o> Frame<'o> {
             if let Some(output) = self.round(Pass::Look, cx, step) {
                 return Turn::Won(output);
             }
+            if self.default && self.channels == 1 {
+                fence(Ordering::SeqCst);
+                let missed = self.round(Pass::LookAgain, cx, step);
+                return missed.map_or(Turn::Default, Turn::Won);
+            }
             if self.default {
                 if self.live == 0 || self.moment(cx, step) == before {
                     return Turn::Default;
@@ -315,7 +321,7 @@ impl<'o> Frame<'o> {
         self.live -= 1;
     }
 
-    /// The sum of all changes, if it matters, and what is looked at from now on is later than it.
+    /// The sum of all changes, if it matters.
     fn moment<O>(
         &self,
         cx: &mut Context<'_>,
@@ -326,8 +332,6 @@ impl<'o> Frame<'o> {
             for &case in &self.order[..self.live] {
                 step(case, Pass::Version(&sum), cx);
             }
-        } else if self.default {
-            fence(Ordering::SeqCst);
         }
         sum.get()
     }

@@ -233,6 +233,27 @@ fn of_two_that_send_and_select_with_a_default_one_finds() {
 }
 
 #[test]
+fn what_a_branch_sends_comes_before_the_default_too() {
+    model(|| {
+        let ((to_two, from_one), (to_one, from_two)) = (bounded(1), bounded(1));
+        let two = thread::spawn(move || {
+            to_one.try_send(2).unwrap();
+            (from_one.try_recv().is_ok(), from_one)
+        });
+        let sends = poll_fn(|_| {
+            let _ = to_two.try_send(1);
+            Poll::<()>::Pending
+        });
+        let mut choice = pin!(async {
+            select! { biased; _ = sends => true, v = from_two.recv() => v.is_ok(), default => false }
+        });
+        let one_finds = poll_once(choice.as_mut()) == Some(true);
+        let (two_finds, _from_one) = two.join().unwrap();
+        assert!(one_finds || two_finds);
+    });
+}
+
+#[test]
 fn offer_against_a_waiting_select() {
     model(|| {
         let (tx, rx) = pull_channel::<u32>();
