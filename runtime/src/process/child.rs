@@ -1,8 +1,9 @@
 //! [`Child`]: a process that was started here.
 //!
 //! # Invariants
-//! C1. `running` is `Some` until the child has been reaped. Signals go through the pidfd, so none of ours can hit a
-//!     stranger: not even where SIGCHLD is ignored, the kernel reaps, and the number is free from the child's end on.
+//! C1. `running` is `Some` until the child has been reaped. Signals go through the pidfd, so none hits a stranger, though
+//!     where SIGCHLD is ignored the kernel reaps, and the number is free from the child's end on. (There a child that
+//!     ends within the moment until its pidfd is opened is an error of `spawn`, or a stranger that has its number by then.)
 //! C2. A child that is dropped unreaped goes to the reaper, together with its pidfd.
 //! C3. The pidfd becomes readable when the child ends and stays so; `try_wait` then reaps without waiting.
 
@@ -51,9 +52,12 @@ impl Child {
         let pidfd = match open_pidfd(&process).and_then(AsyncFd::register) {
             Ok(pidfd) => pidfd,
             Err(error) => {
-                // Nobody could ever wait for it. It ends at once, so reaping it here takes a moment only.
-                let _ = process.kill();
-                let _ = process.wait();
+                // Nobody could ever wait for it. It ends at once, so reaping it here takes a moment only. One that has
+                // ended and that the kernel has reaped (C1) is left alone.
+                if error.raw_os_error() != Some(libc::ESRCH) {
+                    let _ = process.kill();
+                    let _ = process.wait();
+                }
                 return Err(error);
             }
         };
@@ -200,7 +204,7 @@ impl Drop for Wait<'_> {
 }
 
 fn open_pidfd(process: &std::process::Child) -> io::Result<OwnedFd> {
-    // SAFETY: plain numbers; the process is our child and unreaped, so the number is its own.
+    // SAFETY: plain numbers; whose the number is says C1.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, process.id(), 0) };
     if fd < 0 {
         return Err(io::Error::last_os_error());

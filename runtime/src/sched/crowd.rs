@@ -41,9 +41,10 @@
 //!
 //! # What waits
 //! With fewer processors it may be us whom everybody waits for, clients too, and the core that they were left is idle
-//! half of the time. What is queued tells, by the number of polls in the window: one is *late* if it takes more than
-//! [`LATE`] until all of it has had its turn. No trial begins after such a window, and two of them in a block, with fewer or with
-//! all, end one: it is lost. After a verdict a few of them in a row take it back.
+//! half of the time. What is queued tells, by the number of polls in the window: one is *late* if at that rate it takes more
+//! than [`LATE`] until all of it has had its turn. (A processor that rests now and then is faster than that. The error is on the
+//! side of using all.) No first trial begins after such a window; two of them in a block end any, with fewer or with all, and
+//! its first windows count too: it is lost. After a verdict a few in a row take it back, all of it, and patience begins.
 //! (With `wrk` beside it on two cores one processor serves 64 connections better than two, up to a few hundred as well,
 //! and 1,000 worse.)
 //!
@@ -104,7 +105,7 @@ pub(super) struct Sample {
     pub(super) polls: u64,
     /// How long machines have waited for cores, all together.
     pub(super) waited: Duration,
-    /// Tasks in the queues, just now.
+    /// Tasks in the queues and the injector, just now.
     pub(super) queued: usize,
 }
 
@@ -119,7 +120,7 @@ pub(super) struct Crowd {
     trial: Option<Trial>,
     /// The present window began with it.
     since: Sample,
-    /// Crowded windows up to now, in a row.
+    /// Crowded windows up to now, in a row, none of them late.
     crowded: u32,
     /// Late ones with fewer.
     late: u32,
@@ -286,7 +287,7 @@ impl Crowd {
 
     fn end_trial(&mut self, won: bool, now: Instant) {
         let Some(trial) = self.trial.take() else { return };
-        self.crowded = 0;
+        (self.crowded, self.late) = (0, 0);
         let again = trial.level == self.level;
         if won {
             self.trust = if again { (2 * self.trust).min(MOST_TRUST) } else { TRUST };

@@ -318,7 +318,8 @@ impl Shared {
             self.withhold(0);
         } else if crowd.is_due(now) {
             let polls = processors.iter().map(|remote| remote.counters.polls()).sum();
-            let queued = processors.iter().map(|remote| remote.queue_len()).sum();
+            let queued =
+                self.injector.len() + processors.iter().map(|remote| remote.queue_len()).sum::<usize>();
             let sample = Sample { at: now, polls, waited: waits.total(), queued };
             self.withhold(crowd.observe(sample, self.procs()));
         }

@@ -205,15 +205,14 @@ fn polls_that_last_do_not_hide_a_loss() {
     assert!(all / 6_000.0 > 0.98, "{}", all / 6_000.0);
 }
 
-/// As many polls as beside a client, but with one of two processors everything waits.
+/// As many polls as beside a client, but with one of two processors what is queued takes 6 ms, and with both 3.
 #[test]
 fn a_trial_in_which_everything_waits_is_lost_at_once() {
     let mut played = Played::new(2);
     let mut withheld = Vec::new();
     for _ in 0..6_000 {
-        // One has a window and a half to do, two have a third of one.
         let before = played.crowd.withheld();
-        played.now.queued = if before == 1 { 2_400 } else { 400 };
+        played.now.queued = if before == 1 { 960 } else { 390 };
         let (polls, waited) = beside_a_client(before);
         withheld.push(played.window(polls, waited));
     }
@@ -222,11 +221,40 @@ fn a_trial_in_which_everything_waits_is_lost_at_once() {
 }
 
 #[test]
-fn where_everything_waits_with_all_nothing_is_tried() {
+fn where_everything_waits_with_all_no_trial_begins_until_it_does_not() {
     let mut played = Played::new(2);
     played.now.queued = 1_300;
-    let withheld = played.play(Duration::from_secs(10), beside_a_client);
-    assert_eq!(part(&withheld, 0), 1.0);
+    for _ in 0..1_000 {
+        played.play(WINDOW, beside_a_client);
+        assert!(played.crowd.trial.is_none());
+    }
+    played.now.queued = 0;
+    played.play(WINDOW * IN_A_ROW, beside_a_client);
+    assert!(played.crowd.trial.is_some());
+}
+
+#[test]
+fn two_late_windows_with_all_end_a_trial() {
+    let mut played = Played::new(2);
+    played.play(WINDOW * IN_A_ROW, beside_a_client);
+    assert!(played.crowd.trial.is_some());
+    played.now.queued = 1_300;
+    played.play(2 * WINDOW, beside_a_client);
+    played.now.queued = 0;
+    let after = played.play(PATIENCE - 2 * WINDOW, beside_a_client);
+    assert_eq!(part(&after, 0), 1.0);
+}
+
+#[test]
+fn a_late_window_now_and_then_decides_nothing() {
+    let mut played = Played::new(2);
+    let mut withheld = Vec::new();
+    for window in 0..6_000 {
+        played.now.queued = if window % BLOCK == 0 { 1_600 } else { 0 };
+        let (polls, waited) = beside_a_client(played.crowd.withheld());
+        withheld.push(played.window(polls, waited));
+    }
+    assert!(part(&withheld, 1) > 0.95, "{}", part(&withheld, 1));
 }
 
 #[test]
@@ -235,9 +263,31 @@ fn more_to_do_than_before_takes_a_verdict_back() {
     played.play(Duration::from_secs(1), beside_a_client);
     assert_eq!(played.crowd.withheld(), 1);
     played.now.queued = 1_600;
+    let late = played.play(WINDOW * IN_A_ROW, beside_a_client);
+    assert_eq!(late.iter().position(|&withheld| withheld == 0), Some(IN_A_ROW as usize - 1));
+    played.now.queued = 0;
     let after = played.play(PATIENCE, beside_a_client);
-    assert_eq!(after.iter().position(|&withheld| withheld == 0), Some(IN_A_ROW as usize - 1));
-    assert!(part(&after, 0) > 0.9, "{}", part(&after, 0));
+    assert_eq!(part(&after, 0), 1.0, "and there is patience");
+}
+
+/// Late windows on both sides of a trial are not in a row.
+#[test]
+fn a_trial_that_is_won_counts_late_windows_anew() {
+    let mut played = Played::new(2);
+    while played.crowd.level == 0 {
+        played.play(WINDOW, beside_a_client);
+    }
+    while played.now.at + 2 * WINDOW < played.crowd.trusted_until {
+        played.play(WINDOW, beside_a_client);
+    }
+    played.now.queued = 1_600;
+    played.play(2 * WINDOW, beside_a_client);
+    played.now.queued = 0;
+    while played.crowd.trial.is_some() {
+        played.play(WINDOW, beside_a_client);
+    }
+    played.now.queued = 1_600;
+    assert_eq!(played.play(WINDOW, beside_a_client), [1]);
 }
 
 /// Bursts beside a stranger: what was learnt in one holds in the next, and one that is too short for a trial learns too.
