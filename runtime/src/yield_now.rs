@@ -1,5 +1,6 @@
 //! Letting others run.
 
+use crate::sched::current;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -38,8 +39,8 @@ impl Future for YieldNow {
 /// Whether this task has used up its time slice while others wait: for hand-written loops, which then
 /// [`yield_now`].
 ///
-/// Every leaf future of `pirn` asks by itself. False outside tasks and while nobody waits; each return to the
-/// scheduler resets it. Costs one relaxed load.
+/// Every leaf future of `pirn` gives way by itself, and also if nobody waits, so that the task can be aborted. False outside
+/// tasks and while nobody waits; each return to the scheduler resets it. Costs one relaxed load until the slice is over.
 ///
 /// ```
 /// # pirn::block_on(async {
@@ -51,7 +52,7 @@ impl Future for YieldNow {
 /// # });
 /// ```
 pub fn should_yield() -> bool {
-    pirn_sync::host::should_yield()
+    pirn_sync::host::should_yield() && current::somebody_waits()
 }
 
 /// How many processors the current runtime has, else the global one: how many tasks can run at the same time.

@@ -169,6 +169,11 @@ pub(crate) fn shared() -> Option<Count> {
     })
 }
 
+/// Whether somebody waits for a processor of this thread's runtime; true where it is not ours.
+pub(crate) fn somebody_waits() -> bool {
+    with(|context| context.is_none_or(|context| context.shared.somebody_waits()))
+}
+
 /// The number of the processor that this thread holds.
 #[inline]
 pub(super) fn processor() -> Option<usize> {

@@ -210,6 +210,11 @@ impl Shared {
             || self.next_deadline() <= self.now()
     }
 
+    /// The same, or a task lies in a next slot.
+    pub(super) fn somebody_waits(&self) -> bool {
+        self.has_work() || self.roster.list().iter().any(|remote| remote.has_next())
+    }
+
     /// Nanoseconds since the runtime's start.
     pub(super) fn now(&self) -> u64 {
         let now = self.epoch.ticks(clock::now());

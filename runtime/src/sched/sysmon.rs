@@ -10,9 +10,10 @@
 //!    The stuck machine keeps its own processor, so no push of its races with anything; what is parked there
 //!    is reachable: run queue and timers by everybody, the next slot by duty 4. Only its set of the network is the
 //!    spare's from now on. When it comes back it retires its processor ([`stuck`](super::stuck)).
-//! 2. *Please yield.* A poll, or a chain of tasks that hand the next slot to each other, has used up its time
-//!    slice: raise the flag that every leaf future honours. (Counting operations instead, as tokio does,
-//!    yields where nobody waits, and livelocks code that polls twice.)
+//! 2. *Please yield.* A poll, or a chain of tasks that hand the next slot to each other while others wait, has used up its
+//!    time slice: raise the flag that every leaf future honours. A poll is asked also if no task waits: somebody may
+//!    wait for its end to abort it, or to shut the runtime down, and its own limits of time are looked at between
+//!    polls. (Counting operations instead, as tokio does, yields far too often, and livelocks code that polls twice.)
 //! 3. *Network and timers.* While no machine waits in the netpoller, the workers look at both between polls.
 //!    In case they do not, because all of them are stuck: send a machine without a processor to wake what is
 //!    due, and to look at the network when it is not known that somebody has looked at all of it for 10 ms. And if a
@@ -260,7 +261,7 @@ impl Shared {
             return false;
         }
         let lasted = now.duration_since(note.since);
-        if lasted >= SLICE && self.somebody_waits() {
+        if lasted >= SLICE {
             remote.stuck.please_yield.raise();
         }
         // What is withheld is given back in this very look (duty 5), and costs no thread.
@@ -291,11 +292,6 @@ impl Shared {
         spare.remote.change_homes(remote);
         // Refused: it is idle, and the next machine that would wait takes it up.
         let _refused = self.start_machine(spare, true);
-    }
-
-    /// Whether a task, a timer or the network waits for a machine.
-    fn somebody_waits(&self) -> bool {
-        self.has_work() || self.roster.list().iter().any(|remote| remote.has_next())
     }
 
     /// Duty 4.

@@ -19,7 +19,7 @@ use pirn_sync::{clock, host};
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 /// Ticks every `period`, the first time at once. What was missed is skipped, unless
@@ -132,7 +132,6 @@ impl Interval {
     }
 
     fn poll_at(&mut self, cx: &mut Context<'_>, at: &'static Location<'static>) -> Poll<Instant> {
-        ready!(host::poll_yield(cx));
         if self.next.poll_quietly(cx).is_ready()
             && let Some(due) = self.next.deadline()
         {

@@ -4,13 +4,20 @@
 //! deadline ahead, so a sleep that is made and dropped, or that is over when it is first polled, costs a
 //! reading of the clock. The deadline is fixed by the call, not by the first poll: the time between the two
 //! is part of the sleep, as in Go.
+//!
+//! # Why it gives way only once
+//! Whoever waits for two things polls one after the other. If the first always has more to do, it goes on until the
+//! executor asks for a yield, and then the second one, polled with the flag up, would give way as well: time and again,
+//! long after its deadline. So a sleep that has given way when its deadline was over is ready in the next poll,
+//! whatever is asked of it. A loop of sleeps that are over gives way all the same: each is another one.
 
 use crate::sched::timers::TimerSlot;
 use pirn_sync::{clock, host};
 use std::future::Future;
+use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 /// Waits until `duration` has passed, counted from this call.
@@ -66,12 +73,14 @@ pub struct Sleep {
     /// `None` means never.
     deadline: Option<Instant>,
     slot: TimerSlot,
+    /// It has given way after the deadline.
+    gave_way: bool,
     at: &'static Location<'static>,
 }
 
 impl Sleep {
     pub(super) fn new(deadline: Option<Instant>, at: &'static Location<'static>) -> Self {
-        Self { deadline, slot: TimerSlot::new(), at }
+        Self { deadline, slot: TimerSlot::new(), gave_way: false, at }
     }
 
     /// When it ends; `None` if never, because the duration was too large.
@@ -103,10 +112,17 @@ impl Sleep {
     /// ```
     pub fn reset(&mut self, deadline: Instant) {
         self.deadline = Some(deadline);
+        self.gave_way = false;
     }
 
-    /// Ready once the deadline has passed; says nothing about what the task waits on.
+    /// Ready once the deadline has passed; says nothing about what the task waits on. When the executor asks for a yield it
+    /// gives way, but only once after the deadline.
     pub(super) fn poll_quietly(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if host::should_yield() {
+            let is_over = self.is_elapsed();
+            let gave_way = mem::replace(&mut self.gave_way, is_over);
+            return if gave_way { Poll::Ready(()) } else { host::poll_yield(cx) };
+        }
         match self.deadline {
             Some(deadline) => self.slot.poll_until(deadline, cx),
             None => Poll::Pending,
@@ -123,7 +139,6 @@ impl Future for Sleep {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(host::poll_yield(cx));
         let polled = self.poll_quietly(cx);
         if polled.is_pending() {
             host::waiting_on(host::WaitKind::Sleep, self.at);

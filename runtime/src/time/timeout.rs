@@ -7,8 +7,10 @@
 //! # Why an inner future that is ready at the deadline wins
 //! The order of the two polls alone would give that, were it not for the yield: a leaf that the
 //! executor asks to yield returns `Pending` although it could have been ready. If the timer were looked at in
-//! that poll it would win against an inner future that never got its chance. So a poll in which the
-//! executor asks for a yield does not look at the timer: the next poll comes at once, and asks both.
+//! that poll it would win against an inner future that never got its chance. So in a poll in which the
+//! executor asks for a yield the timer gives way too, the first time that it is over ([`sleep`](super::sleep)): the next
+//! poll comes at once, and asks both. An inner future that has had its chance then, and goes on until it is asked to yield
+//! again, has run out of time.
 
 use super::sleep::Sleep;
 use pin_project_lite::pin_project;
@@ -16,13 +18,17 @@ use pirn_sync::{clock, host};
 use std::future::{Future, IntoFuture};
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 /// Gives `future` at most `duration`, counted from this call: `Err(Elapsed)` if that was not enough.
 ///
 /// If both are ready in the same poll the inner future wins; so with a zero duration it is still polled once.
 /// A duration that is too large to be represented never ends. Legal anywhere, as [`sleep`](super::sleep()).
+///
+/// The limit is looked at between polls. A future whose awaits are always ready is asked to yield after some 10 ms if it runs in
+/// a task, and has run out of time by the next such moment. In a `block_on` nobody asks, and nobody can ask code that does
+/// not await.
 ///
 /// # Errors
 /// [`Elapsed`], which converts into an [`std::io::Error`] of kind `TimedOut`.
@@ -98,7 +104,6 @@ impl<F: Future> Future for Timeout<F> {
         if let Poll::Ready(output) = this.inner.poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        ready!(host::poll_yield(cx));
         if this.limit.poll_quietly(cx).is_ready() {
             return Poll::Ready(Err(Elapsed(())));
         }

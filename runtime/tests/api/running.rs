@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use pirn::task::TaskId;
 use pirn::{AbortHandle, Builder, Handle, JoinError, JoinHandle, NoRuntime, Runtime, ShutdownReport};
@@ -238,6 +239,9 @@ fn should_yield_is_false_while_nobody_waits_and_after_each_return() {
     let runtime = Builder::new().procs(1).build().unwrap();
     let task = runtime.spawn(async {
         pirn::yield_now().await;
+        // Several time slices.
+        let end = Instant::now() + Duration::from_millis(50);
+        while Instant::now() < end && !pirn::should_yield() {}
         pirn::should_yield()
     });
     assert!(!runtime.block_on(task).unwrap());

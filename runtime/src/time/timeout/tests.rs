@@ -49,6 +49,17 @@ impl Future for Leaf {
 }
 
 #[test]
+fn what_goes_on_until_it_is_asked_to_yield_again_runs_out_of_time() {
+    static FLAG: AtomicBool = AtomicBool::new(true);
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut timeout = timeout(Duration::ZERO, Leaf);
+    host::install(Some(&FLAG));
+    assert!(Pin::new(&mut timeout).poll(&mut cx).is_pending());
+    assert_eq!(Pin::new(&mut timeout).poll(&mut cx), Poll::Ready(Err(Elapsed(()))));
+    host::install(None);
+}
+
+#[test]
 fn a_yield_at_the_deadline_does_not_make_the_timer_win() {
     static FLAG: AtomicBool = AtomicBool::new(true);
     let mut cx = Context::from_waker(Waker::noop());
