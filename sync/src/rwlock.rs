@@ -17,6 +17,13 @@
 //! L1. Whoever holds one permit may read; whoever holds all may write. Permits are held by a
 //!     [`Held`](guard::Held), inside a guard.
 //! L2. Whoever holds the slot is the only one who asks for the rest of the permits while holding one.
+//! L3. Who waits to become the upgradable reader holds nothing between its polls, neither the slot nor a
+//!     permit, and stands in one queue at most: the one for what it lacks. So if nobody polls it any more, it
+//!     is skipped, as every other waiter is. Model: `loom::an_abandoned_upgradable_read_stops_no_other`.
+//!
+//! # Rejected
+//! To keep the slot while waiting for a permit: a future that is abandoned then keeps all other upgradable
+//! readers out for ever. To keep a permit while waiting for the slot: it then keeps out all writers.
 
 mod acquire;
 mod guard;
@@ -48,8 +55,9 @@ const WRITING: Want = Want::new(ALL, WaitKind::RwLockWrite).past_called();
 ///
 /// First come, first served, to within a millisecond: a waiting writer holds back the readers that come after it,
 /// and writers cannot starve readers. A waiting future that nobody polls any more delays the others by about a
-/// millisecond; two of them may hold back the third until somebody else comes to the lock. A task that holds a read lock and asks for another may wait for a writer that
-/// waits for it: hold one lock at a time.
+/// millisecond; two of them may hold back the third until somebody else comes to the lock. (An
+/// [upgrade](UpgradableReadGuard::upgrade) holds the lock while it waits.) A task that holds a read lock and
+/// asks for another may wait for a writer that waits for it: hold one lock at a time.
 ///
 /// There is no poisoning: a panic while the lock is held releases it.
 ///

@@ -189,7 +189,12 @@ impl<T> JoinSet<T> {
     }
 
     /// Makes a task that is already running a member. Dropping the set aborts it from then on.
+    ///
+    /// # Panics
+    /// If the handle has returned the task's output already.
+    #[track_caller]
     pub fn adopt(&mut self, handle: JoinHandle<T>) -> AbortHandle {
+        assert!(!handle.is_taken(), "a JoinHandle was adopted after it had returned the task's output");
         let abort = handle.abort_handle();
         let number = self.members.insert_with(|number| {
             let waker = Waker::from(Arc::new(Hint { member: number, hints: Arc::clone(&self.hints) }));

@@ -8,7 +8,9 @@
 //! # Invariants
 //! C1. `inside` is the number of tokens. It falls only after the future before the token is dropped.
 //! C2. Once `closed`, every child that comes is aborted at once. It still has a token, so C1 holds for it too.
-//! C3. `panicked` counts the children that panicked, less those whose handle has given the panic to somebody.
+//! C3. `panicked` counts the children that panicked, in a poll or in a destructor, less those whose handle has
+//!     given the panic to somebody. A child is counted once, as its token goes, and so before its handle can
+//!     tell: every panic that is forgiven has been counted.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
@@ -20,6 +22,7 @@ use pirn_sync::host::{self, WaitKind};
 use pirn_sync::primitive::Mutex;
 
 use crate::task::{AbortHandle, JoinHandle};
+use crate::unwind::wake_caught;
 
 /// A child's future: its output goes where its handle finds it.
 pub(super) type Body = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -46,7 +49,8 @@ impl Ledger {
         at: &'static Location<'static>,
     ) -> JoinHandle<()> {
         self.0.lock().inside += 1;
-        let tenant = Tenant { body, presence: Presence(Arc::clone(self)) };
+        let presence = Presence { ledger: Arc::clone(self), panicked: false };
+        let tenant = Tenant { body: Some(body), presence };
         let task = match handle {
             Some(handle) => handle.shared().spawn(tenant, None, at),
             None => crate::global::spawn(tenant, None, at),
@@ -105,47 +109,59 @@ impl Ledger {
 
     /// Somebody has been given the panic of a child (C3).
     pub(super) fn forgive(&self) {
-        let mut inner = self.0.lock();
-        // A destructor's panic was never counted.
-        inner.panicked = inner.panicked.saturating_sub(1);
+        self.0.lock().panicked -= 1;
     }
 }
 
 /// A child is inside, or its future is being dropped.
-struct Presence(Arc<Ledger>);
+struct Presence {
+    ledger: Arc<Ledger>,
+    panicked: bool,
+}
 
 impl Drop for Presence {
     fn drop(&mut self) {
         let waiting = {
-            let mut inner = self.0.0.lock();
+            let mut inner = self.ledger.0.lock();
             inner.inside -= 1;
+            inner.panicked += usize::from(self.panicked);
             if inner.inside == 0 { inner.waiting.take() } else { None }
         };
+        // Its panic would pass for the child's, which C3 has not counted.
         if let Some(waker) = waiting {
-            waker.wake();
+            wake_caught(waker);
         }
     }
 }
 
 /// A child's task.
 struct Tenant {
-    body: Body,
-    /// C1: declared, hence dropped, after `body`.
+    /// There until it is dropped.
+    body: Option<Body>,
+    /// C1: dropped after `body`, also where that panics.
     presence: Presence,
+}
+
+impl Tenant {
+    /// Runs the child's code. A panic is noted, and goes on into the join handle.
+    fn noting<R>(&mut self, code: impl FnOnce(&mut Option<Body>) -> R) -> R {
+        catch_unwind(AssertUnwindSafe(|| code(&mut self.body))).unwrap_or_else(|panic| {
+            self.presence.panicked = true;
+            resume_unwind(panic)
+        })
+    }
 }
 
 impl Future for Tenant {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<()> {
-        let body = self.body.as_mut();
-        match catch_unwind(AssertUnwindSafe(|| body.poll(cx))) {
-            Ok(polled) => polled,
-            Err(panic) => {
-                self.presence.0.0.lock().panicked += 1;
-                // It goes on into the join handle.
-                resume_unwind(panic)
-            }
-        }
+        self.noting(|body| body.as_mut().expect("only the destructor takes it").as_mut().poll(cx))
+    }
+}
+
+impl Drop for Tenant {
+    fn drop(&mut self) {
+        self.noting(|body| drop(body.take()));
     }
 }

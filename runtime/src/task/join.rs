@@ -84,6 +84,11 @@ impl<T> JoinHandle<T> {
         AbortHandle::from_ref(self.task)
     }
 
+    /// Whether it has returned the task's output: it must not be polled again.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.taken
+    }
+
     /// Puts `waker` where the completer finds it. False if the task is complete.
     pub(crate) fn register(&self, waker: &Waker) -> bool {
         let header = self.header();

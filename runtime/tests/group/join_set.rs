@@ -203,3 +203,13 @@ fn blocking_jobs_and_tasks_of_another_runtime_are_members_too() {
         assert_eq!(sum, 6);
     });
 }
+
+#[test]
+#[should_panic(expected = "a JoinHandle was adopted after it had returned the task's output")]
+fn a_handle_that_has_given_its_output_is_not_adopted() {
+    on_runtime(|| async {
+        let mut handle = pirn::spawn(async { 3 });
+        assert_eq!((&mut handle).await.expect("no panic"), 3);
+        JoinSet::new().adopt(handle);
+    });
+}

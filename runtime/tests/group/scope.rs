@@ -3,10 +3,11 @@
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context as Cx, Waker};
+use std::sync::{Arc, Mutex};
+use std::task::{Context as Cx, Wake, Waker};
 
+use pirn::channel::bounded;
 use pirn::task::scope;
 use pirn::{Context, Runtime, UnhandledPanic};
 
@@ -84,8 +85,8 @@ fn tasks_of_a_scope_spawn_others_into_it() {
 #[test]
 fn a_scope_works_inside_a_task_of_its_own_runtime_although_it_has_one_processor() {
     in_time(|| {
-        let runtime = std::sync::Arc::new(pirn::Builder::new().procs(1).build().expect("a runtime"));
-        let inner = std::sync::Arc::clone(&runtime);
+        let runtime = Arc::new(pirn::Builder::new().procs(1).build().expect("a runtime"));
+        let inner = Arc::clone(&runtime);
         let task = runtime.spawn(async move {
             let text = String::from("borrowed");
             inner.scope(|scope| {
@@ -217,6 +218,62 @@ fn a_destructor_that_panics_does_not_let_a_task_outlive_its_scope() {
     });
 }
 
+/// Panics as it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("in drop");
+    }
+}
+
+#[test]
+fn a_joined_panic_of_a_destructor_does_not_excuse_the_panic_of_another_task() {
+    with_runtime(|runtime| {
+        let panic = catch_unwind(AssertUnwindSafe(|| {
+            runtime.scope(|scope| {
+                let first = scope.spawn(async { panic!("in a task") });
+                while !first.is_finished() {
+                    std::thread::yield_now();
+                }
+                drop(first);
+                let bomb = Bomb;
+                let second = scope.spawn(async move {
+                    pending::<()>().await;
+                    drop(bomb);
+                });
+                second.abort();
+                assert!(second.join_blocking().expect_err("aborted").is_panic());
+            })
+        }));
+        assert_eq!(message(&*panic.expect_err("nobody joined the first")), "a task of the scope panicked");
+    });
+}
+
+#[test]
+fn the_panic_of_a_destructor_fails_the_scope_unless_joined() {
+    with_runtime(|runtime| {
+        let spawn_and_abort = |join: bool| {
+            catch_unwind(AssertUnwindSafe(|| {
+                runtime.scope(|scope| {
+                    let bomb = Bomb;
+                    let task = scope.spawn(async move {
+                        pending::<()>().await;
+                        drop(bomb);
+                    });
+                    task.abort();
+                    if join {
+                        assert!(task.join_blocking().expect_err("aborted").is_panic());
+                    }
+                });
+            }))
+        };
+        let panic = spawn_and_abort(false).expect_err("nobody joined it");
+        assert_eq!(message(&*panic), "a task of the scope panicked");
+        assert!(spawn_and_abort(true).is_ok());
+    });
+}
+
 #[test]
 fn a_scope_whose_runtime_is_shut_down_meanwhile_returns_when_its_tasks_are_dropped() {
     in_time(|| {
@@ -302,6 +359,29 @@ fn an_async_scope_is_over_when_its_tasks_are() {
         })
         .await;
         assert_eq!((answer, alive.count()), (7, 0));
+    });
+}
+
+#[test]
+fn a_waker_that_panics_is_no_panic_of_the_task_that_wakes_it() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("this waker panics");
+        }
+    }
+    on_runtime(|| async {
+        let (sender, receiver) = bounded::<()>(1);
+        let mut spawned = None;
+        let mut future = Box::pin(scope(|scope| {
+            spawned = Some(scope.spawn(async move { receiver.recv().await.is_err() }));
+            async {}
+        }));
+        let waker = Waker::from(Arc::new(Panics));
+        assert!(future.as_mut().poll(&mut Cx::from_waker(&waker)).is_pending());
+        drop(sender);
+        assert!(spawned.expect("spawned at once").await.expect("it did not panic"));
+        future.await;
     });
 }
 

@@ -6,9 +6,9 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::guard::{Held, Holder, ReadGuard, UpgradableReadGuard, WriteGuard};
+use super::guard::{GiveBack, Held, Holder, ReadGuard, UpgradableReadGuard, WriteGuard};
 use super::{ALL, READING, WRITING};
-use crate::host::WaitKind;
+use crate::host::{self, WaitKind};
 use crate::permits::{Ticket, Want};
 
 /// Everything but the permit that an upgradable reader has already.
@@ -82,19 +82,31 @@ impl<H: Holder> Future for Write<H> {
     }
 }
 
-/// The future of [`RwLock::upgradable_read`](super::RwLock::upgradable_read): the slot first, then a permit.
+/// The future of [`RwLock::upgradable_read`](super::RwLock::upgradable_read): the slot and a permit, both in
+/// one poll or neither (L3).
+///
+/// ```text
+///            slot taken                                          permit to be had
+///   ┌─► in the queue for the slot ── called ──► has the slot ──────────────────────► guard
+///   │                                            ▲    │ none
+///   │                                     called │    │ gives the slot back
+///   │   slot taken                               │    ▼
+///   └────────────────────────────────────── in the queue for permits
+/// ```
+///
+/// A writer that has the lock so moves everybody who wants the slot on to the queue for permits, each of them
+/// once. When it leaves, the first to come gets both, and the others go to the queue for the slot.
 #[must_use = "futures do nothing unless awaited"]
 pub struct UpgradableRead<H: Holder> {
-    /// With no permit yet, and with or without the slot.
-    held: Option<Held<H>>,
+    lock: Option<H>,
+    /// At most one of the two is queued between polls.
     for_slot: Ticket,
     for_permit: Ticket,
 }
 
 impl<H: Holder> UpgradableRead<H> {
     pub(super) fn new(lock: H, at: &'static Location<'static>) -> Self {
-        let held = Some(Held::new(lock, 0, false));
-        Self { held, for_slot: Ticket::new(at), for_permit: Ticket::new(at) }
+        Self { lock: Some(lock), for_slot: Ticket::new(at), for_permit: Ticket::new(at) }
     }
 }
 
@@ -103,22 +115,27 @@ impl<H: Holder> Future for UpgradableRead<H> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let held = this.held.as_mut().expect(AGAIN);
-        if !held.slot {
-            let _ = ready!(held.lock.slot.poll_acquire(READING, &mut this.for_slot, context));
-            held.slot = true;
+        let lock = this.lock.as_ref().expect(AGAIN);
+        // Before a turn is given up that the task could come to after it has yielded.
+        ready!(host::poll_yield(context));
+        if lock.slot.poll_acquire(READING, &mut this.for_slot, context).is_pending() {
+            // A permit is of no use without the slot, and a turn that is not taken would hold up others.
+            lock.permits.cancel(&mut this.for_permit);
+            return Poll::Pending;
         }
-        let _ = ready!(held.lock.permits.poll_acquire(READING, &mut this.for_permit, context));
-        held.permits = 1;
-        Poll::Ready(UpgradableReadGuard::from_held(this.held.take().expect(AGAIN)))
+        // Where there is no permit it goes back, and the next who waits for it is called.
+        let slot = GiveBack(&lock.slot);
+        let _ = ready!(lock.permits.poll_acquire(READING, &mut this.for_permit, context));
+        std::mem::forget(slot);
+        Poll::Ready(UpgradableReadGuard::new(this.lock.take().expect(AGAIN)))
     }
 }
 
 impl<H: Holder> Drop for UpgradableRead<H> {
     fn drop(&mut self) {
-        if let Some(held) = &self.held {
-            held.lock.slot.cancel(&mut self.for_slot);
-            held.lock.permits.cancel(&mut self.for_permit);
+        if let Some(lock) = &self.lock {
+            lock.slot.cancel(&mut self.for_slot);
+            lock.permits.cancel(&mut self.for_permit);
         }
     }
 }

@@ -102,9 +102,7 @@ impl<H: Holder> Drop for Held<H> {
     #[inline]
     fn drop(&mut self) {
         let _slot = self.slot.then(|| GiveBack(&self.lock.slot));
-        if self.permits > 0 {
-            self.lock.permits.release(self.permits);
-        }
+        self.lock.permits.release(self.permits);
     }
 }
 
@@ -170,13 +168,9 @@ impl<H: Holder> UpgradableReadGuard<H> {
         Self(Held::new(lock, 1, true))
     }
 
-    /// For a reader that has got its permit after the slot.
-    pub(super) fn from_held(held: Held<H>) -> Self {
-        Self(held)
-    }
-
     /// Waits until all other readers have left, and becomes the writer. It goes before every waiting
-    /// writer: nobody changes the value in between.
+    /// writer: nobody changes the value in between. Meanwhile the future holds the lock as the guard did,
+    /// polled or not.
     ///
     /// # Cancel safety
     /// Dropping the future gives up the lock altogether.

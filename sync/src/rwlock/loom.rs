@@ -1,4 +1,4 @@
-//! Models of readers against writers, with waits that are dropped and an upgrade.
+//! Models of readers against writers, with waits that are dropped or abandoned, and an upgrade.
 
 use super::*;
 use crate::primitive::{self, thread};
@@ -58,5 +58,51 @@ fn an_upgrade_meets_a_writer_and_a_reader() {
         drop(guard);
         writing.join().unwrap();
         assert_eq!(*lock.try_read().unwrap(), 2);
+    });
+}
+
+#[test]
+fn an_abandoned_upgradable_read_stops_no_other() {
+    models::check(2, || {
+        let lock = primitive::Arc::new(RwLock::new(0));
+        let mut writing = lock.try_write().unwrap();
+        let mut abandoned = lock.upgradable_read();
+        assert!(models::poll_once(&mut abandoned).is_none());
+        let other = thread::spawn({
+            let lock = primitive::Arc::clone(&lock);
+            move || drop(block::wait(lock.upgradable_read()))
+        });
+        *writing += 1;
+        drop(writing);
+        assert_eq!(*block::wait(lock.upgradable_read()), 1);
+        other.join().unwrap();
+        drop(abandoned);
+        assert_eq!((lock.slot.free(), lock.permits.free()), (1, ALL));
+    });
+}
+
+#[test]
+fn who_waits_for_the_slot_and_who_writes_are_both_served() {
+    models::check(2, || {
+        let lock = primitive::Arc::new(RwLock::new(0));
+        let upgradable = lock.try_upgradable_read().unwrap();
+        let upgrading = thread::spawn({
+            let lock = primitive::Arc::clone(&lock);
+            move || {
+                let upgradable = block::wait(lock.upgradable_read());
+                let before = *upgradable;
+                let mut writing = block::wait(UpgradableReadGuard::upgrade(upgradable));
+                assert_eq!(*writing, before, "nobody wrote in between");
+                *writing += 1;
+            }
+        });
+        let writing = thread::spawn({
+            let lock = primitive::Arc::clone(&lock);
+            move || *block::wait(lock.write()) += 1
+        });
+        drop(upgradable);
+        upgrading.join().unwrap();
+        writing.join().unwrap();
+        assert_eq!((lock.slot.free(), lock.permits.free(), *lock.try_read().unwrap()), (1, ALL, 2));
     });
 }

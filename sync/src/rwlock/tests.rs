@@ -132,7 +132,7 @@ fn one_upgradable_reader_stands_beside_the_readers() {
     drop(reader);
     let mut writing = RwLockUpgradableReadGuard::try_upgrade(upgradable).unwrap();
     *writing = 1;
-    assert!(second.run().is_none(), "it has the slot, not the permit");
+    assert!(second.run().is_none(), "it could have the slot, but not the permit");
     drop(writing);
     assert_eq!(*second.run().unwrap(), 1);
 }
@@ -164,14 +164,57 @@ fn a_dropped_upgrade_gives_everything_back() {
 }
 
 #[test]
-fn a_dropped_upgradable_read_gives_the_slot_back() {
+fn a_waiting_upgradable_read_holds_neither_the_slot_nor_a_permit() {
     let lock = RwLock::new(());
     let writer = lock.try_write().unwrap();
     let waiting = Task::waiting(lock.upgradable_read());
-    assert!(lock.slot.free() == 0);
-    drop(waiting);
+    assert_eq!((lock.slot.free(), lock.permits.free()), (1, 0));
     drop(writer);
     assert!(lock.try_upgradable_read().is_some());
+    drop(waiting);
+    let upgradable = lock.try_upgradable_read().unwrap();
+    let waiting = Task::waiting(lock.upgradable_read());
+    assert!(RwLockUpgradableReadGuard::try_upgrade(upgradable).is_ok());
+    drop(waiting);
+    assert!(lock.try_write().is_some());
+}
+
+#[test]
+fn an_upgradable_read_that_nobody_polls_any_more_stops_no_other() {
+    within_limit(|| {
+        for held in [Duration::ZERO, LONG] {
+            let lock = RwLock::new(0);
+            let writer = lock.try_write().unwrap();
+            let mut abandoned = [(); 2].map(|()| Task::waiting(lock.upgradable_read()));
+            std::thread::sleep(held);
+            drop(writer);
+            let upgradable = lock.try_upgradable_read().expect("nobody has the slot");
+            drop(block::wait(UpgradableReadGuard::upgrade(upgradable)));
+            drop(lock.upgradable_read_blocking());
+            drop(lock.write_blocking());
+            assert!(abandoned[1].run().is_some(), "it has only lost its turn");
+        }
+    });
+}
+
+#[test]
+fn upgradable_reads_that_wait_for_a_writer_are_served_one_after_the_other() {
+    let lock = RwLock::new(());
+    let writer = lock.try_write().unwrap();
+    let mut waiting = [(); 3].map(|()| Task::waiting(lock.upgradable_read()));
+    let mut late = Task::waiting(lock.write());
+    drop(writer);
+    let reading = waiting[0].run().expect("its turn");
+    assert!(late.run().is_none());
+    assert!(waiting[1..].iter_mut().all(|other| other.run().is_none()), "one at a time");
+    drop(reading);
+    let writing = late.run().expect("its turn, before those who want the slot");
+    assert!(waiting[1..].iter_mut().all(|other| other.run().is_none()));
+    drop(writing);
+    let reading = waiting[1].run().expect("its turn");
+    assert!(waiting[2].run().is_none());
+    drop(reading);
+    assert!(waiting[2].wakes() > 0 && waiting[2].run().is_some());
 }
 
 #[test]
