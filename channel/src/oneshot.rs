@@ -22,7 +22,7 @@
 //! |---|---|---|---|---|---|
 //! | 1 | `Shared::end`: exchange | `AcqRel` | 2, 4 | publishes the value; sees the other side's waker | argued: the receiver goes on unwoken |
 //! | 2 | `Shared::word`: load | `Acquire` | 1 | sees the value | argued: the receiver goes on unwoken |
-//! | 3 | [`try_recv`][Receiver::try_recv], before it says that nothing is there: fence | `SeqCst` | itself, and row 4 of [`chan`][crate::chan] | of two that each send, and then look for what the other has sent, one finds it | `loom::of_two_that_send_and_look_one_finds` |
+//! | 3 | [`try_recv`][Receiver::try_recv], before it says that nothing is there: fence | `SeqCst` | itself, and that of `chan` | of two that each send, and then look for what the other has sent, one finds it | `loom::of_two_that_send_and_look_one_finds` |
 //! | 4 | setting and taking away a `WAITS` bit | `AcqRel` | 1 | publishes the waker; sees the value, if it is there | `loom::send_against_another_waker` |
 
 use std::fmt;

@@ -8,7 +8,7 @@
 //! The order of the two polls alone would give that, were it not for the yield: a leaf that the
 //! executor asks to yield returns `Pending` although it could have been ready. If the timer were looked at in
 //! that poll it would win against an inner future that never got its chance. So in a poll in which the
-//! executor asks for a yield the timer gives way too, the first time that it is over ([`sleep`](super::sleep)): the next
+//! executor asks for a yield the timer gives way too, the first time that it is over ([`sleep`](mod@super::sleep)): the next
 //! poll comes at once, and asks both. An inner future that has had its chance then, and goes on until it is asked to yield
 //! again, has run out of time.
 
