@@ -12,7 +12,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_millis(30);
 
@@ -88,6 +88,18 @@ fn its_context_ends_it() {
     alone_and_among_others(|| async {
         let (context, _cancel) = Context::background().with_timeout(LIMIT);
         assert!(context.run(busy(Arc::default())).await.is_err());
+    });
+}
+
+/// It is asked to yield, and comes back to no one but the other executor.
+#[test]
+fn another_executor_inside_a_task_goes_on() {
+    alone_and_among_others(|| async {
+        futures_lite::future::block_on(async {
+            let end = Instant::now() + LIMIT;
+            while Instant::now() < end {}
+            drop(Semaphore::new(1).acquire().await.unwrap());
+        });
     });
 }
 

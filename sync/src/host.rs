@@ -1,7 +1,7 @@
 //! What a primitive and the executor that polls it may tell each other: a mailbox per thread.
 //!
 //! `pirn-sync` and `pirn-channel` run under any executor, so they cannot call one. Two things are still
-//! worth saying. The executor says *please yield*: this task has used up its time slice while others wait.
+//! worth saying. The executor says *please yield*: this task has used up its time slice.
 //! The leaf future says *what it waits on, and where* as it returns `Pending`, which is what a dump of all
 //! tasks shows. Both go through thread-local cells that are empty under an executor which never installs
 //! anything: [`should_yield`] is then false and [`waiting_on`] writes to a cell that nobody reads.
@@ -17,6 +17,11 @@
 //! returns `Pending` without taking anything ([`poll_yield`] does both). The flag stays up until the
 //! executor lowers it, which it does when the task comes back to it: so one poll yields once.
 //!
+//! # Executors inside a task
+//! A `block_on` of another kind, called inside a task, polls again at once whatever was woken, and the task never comes
+//! back: it would be asked for ever. So who asks for the [`PATIENCE`]th time on a thread lowers the flag and goes on. Where a
+//! task only polls many leaves in one poll that means that the rest of them are not asked, or that it yields a moment later.
+//!
 //! # Cost and orderings
 //! One thread-local access and one relaxed load for [`should_yield`]; two thread-local stores for
 //! [`waiting_on`]. The flag is `Relaxed` on both sides: it is advice, carries no data, and a poll that
@@ -27,9 +32,14 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+/// So many times leaves give way on a thread, then one does not.
+const PATIENCE: u32 = 64;
+
 thread_local! {
     static PLEASE_YIELD: Cell<Option<&'static AtomicBool>> = const { Cell::new(None) };
     static WAIT: Cell<Option<Wait>> = const { Cell::new(None) };
+    /// How often leaves have given way, up to `PATIENCE`.
+    static GAVE_WAY: Cell<u32> = const { Cell::new(0) };
 }
 
 /// What a task waits on: the kind of operation and the place in the user's source that began it.
@@ -152,11 +162,19 @@ pub fn should_yield() -> bool {
 /// ```
 #[inline]
 pub fn poll_yield(cx: &mut Context<'_>) -> Poll<()> {
-    if should_yield() {
-        cx.waker().wake_by_ref();
-        return Poll::Pending;
+    if should_yield() { give_way(cx) } else { Poll::Ready(()) }
+}
+
+#[cold]
+fn give_way(cx: &mut Context<'_>) -> Poll<()> {
+    let times = GAVE_WAY.get() + 1;
+    GAVE_WAY.set(times % PATIENCE);
+    if times == PATIENCE {
+        PLEASE_YIELD.with(|flag| flag.get().inspect(|flag| flag.store(false, Ordering::Relaxed)));
+        return Poll::Ready(());
     }
-    Poll::Ready(())
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
 
 /// Notes what the current task waits on. A leaf calls it as it returns `Pending`.
@@ -200,6 +218,19 @@ mod tests {
         assert!(should_yield());
         assert!(install(None).is_some());
         assert!(!should_yield());
+    }
+
+    #[test]
+    fn who_polls_again_and_again_without_coming_back_goes_on() {
+        static FLAG: AtomicBool = AtomicBool::new(true);
+        install(Some(&FLAG));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        assert!(poll_yield(&mut cx).is_pending());
+        let more =
+            std::iter::repeat_with(|| poll_yield(&mut cx)).take_while(|poll| poll.is_pending()).count();
+        assert_eq!(more as u32, PATIENCE - 2);
+        assert!(!should_yield(), "until the flag is raised again");
+        install(None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::future::Future;
 use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 /// Waits until `duration` has passed, counted from this call.
@@ -120,8 +120,10 @@ impl Sleep {
     pub(super) fn poll_quietly(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if host::should_yield() {
             let is_over = self.is_elapsed();
-            let gave_way = mem::replace(&mut self.gave_way, is_over);
-            return if gave_way { Poll::Ready(()) } else { host::poll_yield(cx) };
+            if mem::replace(&mut self.gave_way, is_over) {
+                return Poll::Ready(());
+            }
+            ready!(host::poll_yield(cx));
         }
         match self.deadline {
             Some(deadline) => self.slot.poll_until(deadline, cx),
