@@ -22,9 +22,9 @@
 //! H3. A channel closes once: by `close`, by its last sender, or by its last receiver.
 //! H4. `hint` says, without the lock, what may be possible: it is brought up to date at the end of every critical section.
 //!     A look that it rules out needs no lock: at the time of the store that was read nothing could be done, and whoever
-//!     has been told of a later change sees that store, too. Who is about to go away with nothing looks once more, behind a fence. Under the lock it is exact. A close brings it up to date before it
-//!     completes the first waiter: that one may come without the lock while the section still runs, and nothing but this
-//!     hint tells it why its wait is over.
+//!     has been told of a later change sees that store, too. Who is about to go away with nothing looks once more, behind a
+//!     fence. Under the lock it is exact. A close brings it up to date before it completes the first waiter: that one may come
+//!     without the lock while the section still runs, and nothing but this hint tells it why its wait is over.
 //! H5. Where nobody waits and the channel is open, a send or a receive touches the buffer and nothing else: nobody is to be woken, and
 //!     what is possible afterwards follows from the buffer alone. Nearly every operation is of that kind, and has a short way of
 //!     its own; the others go by [`put`][State::put] and [`take`][State::take].
