@@ -9,7 +9,7 @@
 //! Whoever waits for two things polls one after the other. If the first always has more to do, it goes on until the
 //! executor asks for a yield, and then the second one, polled with the flag up, would give way as well: time and again,
 //! long after its deadline. So a sleep that has given way when its deadline was over is ready in the next poll,
-//! whatever is asked of it. A loop of sleeps that are over gives way all the same: each is another one.
+//! whatever is asked of it. A loop of sleeps that are over, or of polls of one, gives way all the same: each time anew.
 
 use crate::sched::timers::TimerSlot;
 use pirn_sync::{clock, host};
@@ -73,7 +73,7 @@ pub struct Sleep {
     /// `None` means never.
     deadline: Option<Instant>,
     slot: TimerSlot,
-    /// It has given way after the deadline.
+    /// It gave way after the deadline, in the last poll.
     gave_way: bool,
     at: &'static Location<'static>,
 }
@@ -119,10 +119,10 @@ impl Sleep {
     /// gives way, but only once after the deadline.
     pub(super) fn poll_quietly(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if host::should_yield() {
-            let is_over = self.is_elapsed();
-            if mem::replace(&mut self.gave_way, is_over) {
+            if mem::take(&mut self.gave_way) {
                 return Poll::Ready(());
             }
+            self.gave_way = self.is_elapsed();
             ready!(host::poll_yield(cx));
         }
         match self.deadline {

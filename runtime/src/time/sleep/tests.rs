@@ -5,6 +5,7 @@ use super::*;
 use futures_lite::future::block_on;
 use pirn_sync::host::{Wait, WaitKind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::Waker;
 
 const LONG: Duration = Duration::from_secs(3_600);
@@ -18,6 +19,20 @@ fn a_sleep_is_never_early() {
             assert!(start.elapsed() >= duration);
         }
     });
+}
+
+#[test]
+fn when_a_yield_is_asked_for_a_sleep_that_is_over_gives_way_once_each_time() {
+    static FLAG: AtomicBool = AtomicBool::new(true);
+    let mut cx = Context::from_waker(Waker::noop());
+    host::install(Some(&FLAG));
+    let (mut over, mut ahead) = (sleep(Duration::ZERO), sleep(LONG));
+    for _ in 0..3 {
+        assert!(Pin::new(&mut over).poll(&mut cx).is_pending());
+        assert!(Pin::new(&mut over).poll(&mut cx).is_ready());
+        assert!(Pin::new(&mut ahead).poll(&mut cx).is_pending());
+    }
+    host::install(None);
 }
 
 #[test]
