@@ -19,7 +19,7 @@
 //!
 //! # Executors inside a task
 //! A `block_on` of another kind, called inside a task, polls again at once whatever was woken, and the task never comes
-//! back: it would be asked for ever. So who asks for the [`PATIENCE`]th time on a thread lowers the flag and goes on. Where a
+//! back: it would be asked for ever. So who asks for the 64th time on a thread lowers the flag and goes on. Where a
 //! task only polls many leaves in one poll that means that the rest of them are not asked, or that it yields a moment later.
 //!
 //! # Cost and orderings
