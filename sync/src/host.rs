@@ -170,7 +170,9 @@ fn give_way(cx: &mut Context<'_>) -> Poll<()> {
     let times = GAVE_WAY.get() + 1;
     GAVE_WAY.set(times % PATIENCE);
     if times == PATIENCE {
-        PLEASE_YIELD.with(|flag| flag.get().inspect(|flag| flag.store(false, Ordering::Relaxed)));
+        if let Some(flag) = PLEASE_YIELD.get() {
+            flag.store(false, Ordering::Relaxed);
+        }
         return Poll::Ready(());
     }
     cx.waker().wake_by_ref();
