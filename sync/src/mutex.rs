@@ -232,7 +232,7 @@ impl<'a, T: ?Sized> Future for Lock<'a, T> {
         // A mutex is never closed, so `Err` cannot come.
         this.mutex
             .permits
-            .poll_acquire(THE_PERMIT, &mut this.ticket, context)
+            .poll_acquire(&THE_PERMIT, &mut this.ticket, context)
             .map(|_| MutexGuard::new(this.mutex))
     }
 }
@@ -264,7 +264,7 @@ impl<T: ?Sized> Future for LockOwned<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let mutex = this.mutex.as_ref().expect("a `LockOwned` was polled again after it had been ready");
-        match mutex.permits.poll_acquire(THE_PERMIT, &mut this.ticket, context) {
+        match mutex.permits.poll_acquire(&THE_PERMIT, &mut this.ticket, context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(_) => Poll::Ready(OwnedMutexGuard::new(this.mutex.take().expect("seen above"))),
         }

@@ -95,7 +95,7 @@ use crate::host;
 use crate::primitive::atomic::AtomicU8;
 use crate::primitive::atomic::Ordering::Relaxed;
 use crate::primitive::{Mutex, MutexGuard, hint};
-use crate::wait_list::{Key, Wakers};
+use crate::wait_list::Wakers;
 
 /// After so many releases that left it to a call, one looks what has become of the call.
 const TRUST: u8 = 64;
@@ -229,7 +229,7 @@ impl<const BARGING: bool> Permits<BARGING> {
     #[inline]
     pub(crate) fn poll_acquire(
         &self,
-        want: Want,
+        want: &Want,
         ticket: &mut Ticket,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), Closed>> {
@@ -244,13 +244,14 @@ impl<const BARGING: bool> Permits<BARGING> {
     /// is. Wakers are woken and dropped with no lock held.
     #[inline]
     pub(crate) fn cancel(&self, ticket: &mut Ticket) {
-        if let Some(key) = ticket.key.take() {
-            self.leave(key);
+        if ticket.key.is_some() {
+            self.leave(ticket);
         }
     }
 
     #[cold]
-    fn leave(&self, key: Key) {
+    fn leave(&self, ticket: &mut Ticket) {
+        let Some(key) = ticket.key.take() else { return };
         let mut wakers = Wakers::new();
         let mut queue = self.lock_queue();
         let left = queue.remove(key);

@@ -300,7 +300,7 @@ impl<'a> Future for Acquire<'a> {
         let this = &mut *self;
         this.semaphore
             .permits
-            .poll_acquire(Want::new(this.count, WaitKind::Semaphore), &mut this.ticket, context)
+            .poll_acquire(&Want::new(this.count, WaitKind::Semaphore), &mut this.ticket, context)
             .map(|acquired| match acquired {
                 Ok(()) => Ok(SemaphorePermit::new(this.semaphore, this.count)),
                 Err(_) => Err(AcquireError(())),
@@ -332,7 +332,7 @@ impl Future for AcquireOwned {
         let semaphore =
             this.semaphore.as_ref().expect("an `AcquireOwned` was polled again after it had been ready");
         let want = Want::new(this.count, WaitKind::Semaphore);
-        let acquired = ready!(semaphore.permits.poll_acquire(want, &mut this.ticket, context));
+        let acquired = ready!(semaphore.permits.poll_acquire(&want, &mut this.ticket, context));
         // Only now: had the poll panicked, the destructor would need it to leave the queue.
         let semaphore = this.semaphore.take().expect("seen above");
         Poll::Ready(match acquired {

@@ -26,7 +26,7 @@ impl<const BARGING: bool> Permits<BARGING> {
     #[cold]
     pub(super) fn poll_patiently(
         &self,
-        want: Want,
+        want: &Want,
         ticket: &mut Ticket,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), Closed>> {
@@ -41,7 +41,7 @@ impl<const BARGING: bool> Permits<BARGING> {
 
     fn poll_queued(
         &self,
-        want: Want,
+        want: &Want,
         ticket: &mut Ticket,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), Closed>> {
@@ -121,7 +121,7 @@ impl<const BARGING: bool> Permits<BARGING> {
 
     /// Queues a newcomer that nobody is before and whose permits are being given back already, awake: those
     /// who come later cannot take them any more, and it need not go to sleep for the rest.
-    fn stands_and_spins(&self, queue: &mut Queue, want: Want, ticket: &mut Ticket, ahead: &Ahead) -> bool {
+    fn stands_and_spins(&self, queue: &mut Queue, want: &Want, ticket: &mut Ticket, ahead: &Ahead) -> bool {
         let first = !BARGING && !cfg!(loom) && ticket.key.is_none() && matches!(ahead, Ahead::Called(0));
         if !first || self.word.look().free() == 0 {
             return false;
@@ -164,7 +164,7 @@ impl<const BARGING: bool> Permits<BARGING> {
     fn enqueue(
         &self,
         queue: &mut Queue,
-        want: Want,
+        want: &Want,
         ticket: &mut Ticket,
         ahead: &Ahead,
         spare: &mut Option<Waker>,

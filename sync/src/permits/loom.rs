@@ -20,7 +20,7 @@ impl<const BARGING: bool> Guarded<BARGING> {
 
     fn acquire(&self) {
         let (want, mut ticket) = (Want::new(1, WaitKind::Mutex), Ticket::new(Location::caller()));
-        block::wait(poll_fn(|context| self.permits.poll_acquire(want, &mut ticket, context)))
+        block::wait(poll_fn(|context| self.permits.poll_acquire(&want, &mut ticket, context)))
             .expect("never closed");
     }
 
@@ -99,11 +99,11 @@ fn tasks_that_turn_away_from_their_turns_and_wait_anew_are_served() {
         let [mut ignored, mut anew] = [(); 2].map(|()| Ticket::new(Location::caller()));
         block::wait(async {
             let begun =
-                poll_fn(|context| Poll::Ready(shared.permits.poll_acquire(want, &mut ignored, context)));
+                poll_fn(|context| Poll::Ready(shared.permits.poll_acquire(&want, &mut ignored, context)));
             let begun = begun.await;
             and_then();
             if begun.is_pending() {
-                let second = poll_fn(|context| shared.permits.poll_acquire(want, &mut anew, context));
+                let second = poll_fn(|context| shared.permits.poll_acquire(&want, &mut anew, context));
                 second.await.expect("never closed");
             }
         });
@@ -132,7 +132,7 @@ fn a_release_that_leaves_it_to_a_call_is_seen_by_the_one_who_was_called() {
     models::check(3, || {
         let shared = Guarded::<true>::new(0);
         let (want, mut ticket) = (Want::new(1, WaitKind::Mutex), Ticket::new(Location::caller()));
-        let called = &mut poll_fn(|context| shared.permits.poll_acquire(want, &mut ticket, context));
+        let called = &mut poll_fn(|context| shared.permits.poll_acquire(&want, &mut ticket, context));
         assert!(models::poll_once(called).is_none());
         shared.permits.release(1);
         assert!(shared.permits.word.look().has(CALLED), "P5");

@@ -19,7 +19,7 @@ fn wanting<const BARGING: bool>(
     need: usize,
 ) -> Task<impl Future<Output = Result<(), Closed>> + Unpin + '_> {
     let (want, mut ticket) = (Want::new(need, WaitKind::Semaphore), Ticket::new(Location::caller()));
-    Task::new(poll_fn(move |context| permits.poll_acquire(want, &mut ticket, context)))
+    Task::new(poll_fn(move |context| permits.poll_acquire(&want, &mut ticket, context)))
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The ticket: one attempt to get permits, from the first poll to the last.
 //!
-//! An attempt stands in the future of every lock and is written there before the lock is even tried. So it
-//! is split: what a primitive knows beforehand travels as a [`Want`], by value and mostly as a constant, and
-//! only what the attempt itself finds out is kept in the [`Ticket`].
+//! An attempt stands in the future of every lock and is written there before the lock is even tried, and the
+//! exchange that tries it waits until all that was written is. So it is split: what a primitive knows
+//! beforehand is a [`Want`], mostly a constant, of which only the address travels, and only what the attempt
+//! itself finds out is kept in the [`Ticket`].
 
 use std::panic::Location;
 

@@ -33,7 +33,7 @@ struct Taking<H: Holder> {
 impl<H: Holder> Taking<H> {
     // Always, so that what a reader wants is a constant in its poll.
     #[inline(always)]
-    fn poll(&mut self, want: Want, context: &mut Context<'_>) -> Poll<H> {
+    fn poll(&mut self, want: &Want, context: &mut Context<'_>) -> Poll<H> {
         let lock = self.lock.as_ref().expect(AGAIN);
         // The permits are never closed, so `Err` cannot come.
         let _ = ready!(lock.permits.poll_acquire(want, &mut self.ticket, context));
@@ -62,7 +62,7 @@ impl<H: Holder> Future for Read<H> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(READING, context).map(ReadGuard::new)
+        self.0.poll(&READING, context).map(ReadGuard::new)
     }
 }
 
@@ -78,7 +78,7 @@ impl<H: Holder> Future for Write<H> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(WRITING, context).map(WriteGuard::new)
+        self.0.poll(&WRITING, context).map(WriteGuard::new)
     }
 }
 
@@ -118,14 +118,14 @@ impl<H: Holder> Future for UpgradableRead<H> {
         let lock = this.lock.as_ref().expect(AGAIN);
         // Before a turn is given up that the task could come to after it has yielded.
         ready!(host::poll_yield(context));
-        if lock.slot.poll_acquire(READING, &mut this.for_slot, context).is_pending() {
+        if lock.slot.poll_acquire(&READING, &mut this.for_slot, context).is_pending() {
             // A permit is of no use without the slot, and a turn that is not taken would hold up others.
             lock.permits.cancel(&mut this.for_permit);
             return Poll::Pending;
         }
         // Where there is no permit it goes back, and the next who waits for it is called.
         let slot = GiveBack(&lock.slot);
-        let _ = ready!(lock.permits.poll_acquire(READING, &mut this.for_permit, context));
+        let _ = ready!(lock.permits.poll_acquire(&READING, &mut this.for_permit, context));
         std::mem::forget(slot);
         Poll::Ready(UpgradableReadGuard::new(this.lock.take().expect(AGAIN)))
     }
@@ -159,7 +159,7 @@ impl<H: Holder> Future for Upgrade<H> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let held = this.held.as_mut().expect(AGAIN);
-        let _ = ready!(held.lock.permits.poll_acquire(UPGRADING, &mut this.ticket, context));
+        let _ = ready!(held.lock.permits.poll_acquire(&UPGRADING, &mut this.ticket, context));
         held.permits = ALL;
         held.give_back_slot();
         Poll::Ready(WriteGuard::from_held(this.held.take().expect(AGAIN)))
