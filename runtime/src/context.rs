@@ -58,6 +58,7 @@ pub use self::run::Run;
 pub use self::signals::SignalReceived;
 
 use self::cause::{Cause, Outcome};
+use self::deadline::Timer;
 use self::node::Node;
 use self::value::Values;
 
@@ -194,10 +195,16 @@ impl Context {
     ) -> (Self, CancelFunc) {
         let inherited = self.deadline();
         let own = deadline::earlier_than(inherited, deadline);
-        let node = Node::new(self.node.as_ref(), own.or(inherited));
-        if let Some(at) = own {
-            deadline::note(&node, at, now(), cause);
-        }
+        let parent = self.node.as_ref();
+        let node = match own {
+            Some(at) if at > now() => Node::new(parent, own, Timer::Unset(cause)),
+            Some(_past) => {
+                let node = Node::new(parent, own, Timer::None);
+                node.end(Outcome::deadline_exceeded(cause));
+                node
+            }
+            None => Node::new(parent, inherited, Timer::None),
+        };
         let cancel = CancelFunc { node: Some(Arc::clone(&node)) };
         (Self { node: Some(node), values: self.values.clone() }, cancel)
     }

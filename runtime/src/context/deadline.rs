@@ -58,15 +58,6 @@ pub(super) enum Timer {
     Set(TimerSlot),
 }
 
-/// Makes `node` end at `at`, its deadline, or now if that is not after `now`.
-pub(super) fn note(node: &Node, at: Instant, now: Instant, cause: Option<Cause>) {
-    if at <= now {
-        node.end(Outcome::deadline_exceeded(cause));
-    } else {
-        node.note_deadline(cause);
-    }
-}
-
 /// Sets the timer of `node`: somebody waits.
 pub(super) fn set(node: &Arc<Node>, at: Instant, cause: Option<Cause>) {
     let target = Target::Weak(Arc::downgrade(node));

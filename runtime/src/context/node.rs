@@ -47,7 +47,7 @@
 //! | 1 | [`conclude`][Node::conclude]: `verdict` | Release | 2 | who sees the end sees what the canceller did before it | `loom::err_shows_what_came_before` |
 //! | 2 | [`err`][Node::err]: `verdict` | Acquire | 1 | | `loom::err_shows_what_came_before` |
 //! | 3 | `verdict`: `LIVE`, `UNWATCHED` | Relaxed | – | they publish nothing: who reads the wrong one of them looks at the clock in vain, or leaves it to the timer | – |
-//! | 4 | `place` | Relaxed | – | the exchange alone decides who removes it; the list itself is under the parent's lock | – |
+//! | 4 | `place` | Relaxed | – | the exchange alone decides who removes it, and a look before saves most of them; the list itself is under the parent's lock | – |
 //!
 //! # Rejected
 //! Holding the parent's lock while children are ended (Go): recursion, and a waker that touches the tree
@@ -64,7 +64,7 @@ use pirn_sync::primitive::Mutex;
 use pirn_sync::primitive::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use super::after_func::{self, Func};
-use super::cause::{Cause, ContextError, Outcome};
+use super::cause::{ContextError, Outcome};
 use super::deadline::{self, Timer};
 use super::slab::Slab;
 use super::wake_up::WakeUp;
@@ -108,14 +108,16 @@ pub(super) enum Dependent {
 }
 
 impl Node {
-    /// A node below `parent`: already ended, as the parent is, if the parent is.
-    pub(super) fn new(parent: Option<&Arc<Node>>, deadline: Option<Instant>) -> Arc<Self> {
+    /// A node below `parent`: already ended, as the parent is, if the parent is. `timer` is unset if `deadline` is the
+    /// node's own, else there is none.
+    pub(super) fn new(parent: Option<&Arc<Node>>, deadline: Option<Instant>, timer: Timer) -> Arc<Self> {
+        let verdict = if matches!(timer, Timer::Unset(_)) { UNWATCHED } else { LIVE };
         let node = Arc::new(Self {
             parent: parent.cloned(),
             deadline,
             place: AtomicUsize::new(NOWHERE),
-            verdict: AtomicU8::new(LIVE),
-            state: Mutex::new(State::Live { dependents: Slab::new(), timer: Timer::None }),
+            verdict: AtomicU8::new(verdict),
+            state: Mutex::new(State::Live { dependents: Slab::new(), timer }),
         });
         if let Some(parent) = parent {
             match parent.join(Dependent::Child(Arc::downgrade(&node))) {
@@ -201,18 +203,6 @@ impl Node {
         }
     }
 
-    /// Notes that the deadline is this node's own, and that nobody waits for it yet; a node that has ended needs none.
-    pub(super) fn note_deadline(&self, cause: Option<Cause>) {
-        let refused = match &mut *self.state.lock() {
-            State::Live { timer, .. } => {
-                self.verdict.store(UNWATCHED, Ordering::Relaxed);
-                mem::replace(timer, Timer::Unset(cause))
-            }
-            _ => Timer::Unset(cause),
-        };
-        drop(refused);
-    }
-
     /// Keeps the first timer that is armed until the end, which disarms it; a node that has ended disarms it at once.
     pub(super) fn keep_timer(&self, armed: Timer) {
         let refused = match &mut *self.state.lock() {
@@ -249,9 +239,8 @@ impl Node {
             State::Live { dependents, timer: Timer::None | Timer::Unset(None) } if dependents.is_empty() => {}
             _ => return Err(outcome),
         }
-        let live = self.conclude(&mut state, outcome.err, State::Ended { outcome });
+        self.conclude(&mut state, outcome.err, State::Ended { outcome });
         drop(state);
-        drop(live);
         self.unlink();
         Ok(())
     }
@@ -297,7 +286,7 @@ impl Node {
             } else {
                 State::Ending { outcome, children }
             };
-            drop(self.conclude(&mut state, err, end));
+            self.conclude(&mut state, err, end);
         }
         let State::Ending { outcome, children } = &*state else { return false };
         // N3: the outcome in the state, not the one this walk was called with.
@@ -305,14 +294,14 @@ impl Node {
         true
     }
 
-    /// Writes down how this node ends (N1), and returns what it was before.
-    fn conclude(&self, state: &mut State, err: ContextError, end: State) -> State {
+    /// Writes down how this node ends (N1). Nothing of the user's is left in `state` (N6).
+    fn conclude(&self, state: &mut State, err: ContextError, end: State) {
         let verdict = match err {
             ContextError::Canceled => CANCELED,
             ContextError::DeadlineExceeded => EXCEEDED,
         };
         self.verdict.store(verdict, Ordering::Release);
-        mem::replace(state, end)
+        *state = end;
     }
 
     /// Notes that every descendant is struck, and lets go of the list of children.
@@ -328,6 +317,9 @@ impl Node {
 
     /// Leaves the parent's list, if it is in there.
     fn unlink(&self) {
+        if self.place.load(Ordering::Relaxed) == NOWHERE {
+            return;
+        }
         let place = self.place.swap(NOWHERE, Ordering::Relaxed);
         if let Some(parent) = self.parent.as_ref().filter(|_| place != NOWHERE) {
             drop(parent.leave(place));
@@ -339,9 +331,8 @@ impl Node {
     fn depart(&mut self) -> Option<Arc<Node>> {
         self.unlink();
         let parent = self.parent.take();
-        let state = mem::replace(self.state.get_mut(), State::Ended { outcome: Outcome::canceled(None) });
-        if let State::Live { dependents, timer } = state {
-            let funcs: Vec<_> = dependents
+        if let State::Live { dependents, timer } = self.state.get_mut() {
+            let funcs: Vec<_> = mem::replace(dependents, Slab::new())
                 .into_values()
                 .filter_map(|dependent| match dependent {
                     Dependent::Func(func) => Some(func),

@@ -76,6 +76,13 @@ impl<T> Slab<T> {
 
     /// Takes the value numbered `key` out. Panics if there is none.
     pub(crate) fn remove(&mut self, key: usize) -> T {
+        if key + 1 == self.places.len()
+            && let Some(Place::Full(value)) = self.places.pop()
+        {
+            // S2: the last place goes. Most lists have but one.
+            self.trim();
+            return value;
+        }
         let freed = Place::Free { before: NONE, after: self.first_free };
         let Place::Full(value) = mem::replace(&mut self.places[key], freed) else {
             unreachable!("S1: a number is removed once")

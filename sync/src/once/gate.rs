@@ -39,7 +39,9 @@ impl Gate {
             self.leave(ticket);
             return Poll::Ready(false);
         }
-        self.turn.poll_acquire(&Want::new(1, WaitKind::Once), ticket, context).map(|acquired| acquired.is_ok())
+        self.turn
+            .poll_acquire(&Want::new(1, WaitKind::Once), ticket, context)
+            .map(|acquired| acquired.is_ok())
     }
 
     #[inline]
