@@ -36,6 +36,15 @@ pub(crate) fn wake_caught(waker: Waker) {
     caught(|| waker.wake());
 }
 
+/// Wakes them all, whichever panics; the first panic goes on to the caller.
+pub(crate) fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
+    let mut steps = AllSteps::default();
+    for waker in wakers {
+        steps.take(|| waker.wake());
+    }
+    steps.finish();
+}
+
 /// Steps each of which is taken whatever the others do: a panic does not keep from those that follow it. The
 /// first one goes on to the caller when all have been taken.
 #[derive(Default)]

@@ -3,11 +3,13 @@
 #[path = "net/support.rs"]
 mod support;
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::net::Shutdown;
-use std::pin::Pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use pirn::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -284,6 +286,34 @@ fn a_deadline_set_later_ends_a_read_that_waits_already() {
             let read = pirn::spawn(async move { reader.read(&mut [0; 8]).await });
             pirn::yield_now().await;
             client.set_read_deadline(Instant::now());
+            assert_eq!(read.await.unwrap().unwrap_err().kind(), ErrorKind::TimedOut);
+        });
+        runtime.block_on(body).unwrap();
+    });
+}
+
+#[test]
+fn a_deadline_ends_every_read_though_a_waker_panics() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker panics");
+        }
+    }
+    support::within_a_minute(|| {
+        let runtime = pirn::Builder::new().procs(1).build().unwrap();
+        let body = runtime.spawn(async {
+            let (client, _stuck) = pair().await.unwrap();
+            let client = Arc::new(client);
+            let mut room = [0; 8];
+            let mut unlucky = pin!(client.read(&mut room));
+            let waker = Waker::from(Arc::new(Panics));
+            assert!(unlucky.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            let reader = Arc::clone(&client);
+            let read = pirn::spawn(async move { reader.read(&mut [0; 8]).await });
+            pirn::yield_now().await;
+            let set = catch_unwind(AssertUnwindSafe(|| client.set_read_deadline(Instant::now())));
+            assert!(set.is_err(), "the panic goes on");
             assert_eq!(read.await.unwrap().unwrap_err().kind(), ErrorKind::TimedOut);
         });
         runtime.block_on(body).unwrap();

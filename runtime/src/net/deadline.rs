@@ -42,6 +42,7 @@ use pirn_sync::primitive::{Arc, Mutex};
 
 use crate::netpoll::{Descriptor, Direction};
 use crate::sched::timers::TimerSlot;
+use crate::unwind::wake_all;
 
 /// The moment from which deadlines are counted, so that one fits into an atomic word.
 static EPOCH: LazyLock<Instant> = LazyLock::new(clock::now);
@@ -149,6 +150,6 @@ impl Wake for Nudge {
         }
         let mut ready = Vec::new();
         self.descriptor.nudge(self.direction, &mut ready);
-        ready.into_iter().for_each(Waker::wake);
+        wake_all(ready);
     }
 }
