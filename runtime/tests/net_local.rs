@@ -4,8 +4,10 @@
 mod support;
 
 use std::io::ErrorKind;
+use std::net::Shutdown;
 use std::os::linux::net::SocketAddrExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pirn::io::{AsyncReadExt, AsyncWriteExt};
@@ -78,6 +80,27 @@ fn unix_streams_carry_bytes_to_a_path() {
         drop(listener);
         assert_eq!(UnixStream::connect(&path).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
         std::fs::remove_file(&path)
+    });
+}
+
+#[test]
+fn a_shut_write_side_ends_a_write_that_waits() {
+    support::within_a_minute(|| {
+        // With one processor a task that yields comes back after the other has gone to sleep.
+        let runtime = pirn::Builder::new().procs(1).build().unwrap();
+        let body = runtime.spawn(async {
+            let (writer, _stuck) = UnixStream::pair().unwrap();
+            let writer = Arc::new(writer);
+            let waits = Arc::clone(&writer);
+            let write = pirn::spawn(async move {
+                while waits.write(&[0; 65_536]).await? > 0 {}
+                std::io::Result::Ok(())
+            });
+            pirn::yield_now().await;
+            writer.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(write.await.unwrap().unwrap_err().kind(), ErrorKind::BrokenPipe);
+        });
+        runtime.block_on(body).unwrap();
     });
 }
 

@@ -12,15 +12,19 @@
 //! closures; everything about waiting is here and in the registration.
 
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::Location;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use socket2::SockRef;
+
 use super::deadline::Deadline;
 use crate::io::AsyncFd;
 use crate::netpoll::{Direction, Waiting};
+use crate::unwind::wake_all;
 
 /// A registered socket with its deadlines.
 #[derive(Debug)]
@@ -79,6 +83,18 @@ impl<S: AsFd> Socket<S> {
     /// `TimedOut` once the direction's deadline has passed.
     pub(super) fn check_deadline(&self, direction: Direction) -> io::Result<()> {
         self.deadlines.get().map_or(Ok(()), |deadlines| deadlines.of(direction).check())
+    }
+
+    /// Shuts one direction or both. Writers that wait hear it from here: the kernel does not report to a Unix socket that
+    /// its own write side was shut.
+    pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        SockRef::from(self.get()).shutdown(how)?;
+        if how != Shutdown::Read {
+            let mut writers = Vec::new();
+            self.fd.registration().descriptor().nudge(Direction::Write, &mut writers);
+            wake_all(writers);
+        }
+        Ok(())
     }
 
     /// For the `poll_*` functions of the traits: the task waits until the next event.

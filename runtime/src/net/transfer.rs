@@ -187,7 +187,7 @@ pub(super) fn poll_write_vectored<S: AsFd>(
 
 /// `AsyncWrite::poll_close`: no more will be written. A peer that is gone already has heard.
 pub(super) fn shut_write<S: AsFd>(socket: &Socket<S>) -> io::Result<()> {
-    match SockRef::from(socket.get()).shutdown(std::net::Shutdown::Write) {
+    match socket.shutdown(std::net::Shutdown::Write) {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
         result => result,
     }

@@ -48,10 +48,10 @@
 //! the second one again. PARTIAL marks such edges, and [`ReadyStamp::trusts_short_reads`] says so.
 //!
 //! # Nudges
-//! A deadline that is moved or that passes is no event of the kernel's, yet whoever waits must look again.
-//! [`Descriptor::nudge`] is an event that we make ourselves: the waiters try, find nothing, and find the
-//! deadline. Since an operation looks at its deadline *after* it has taken a stamp, a nudge cannot fall
-//! between the look and the wait.
+//! A deadline that is moved or that passes is no event of the kernel's, nor is a Unix socket's own write side that is
+//! shut; yet whoever waits must look again. [`Descriptor::nudge`] is an event that we make ourselves: the waiters try,
+//! and find the end, or nothing and the deadline. Since an operation looks at its deadline *after* it has taken a stamp,
+//! a nudge cannot fall between the look and the wait.
 //!
 //! # Orderings
 //! | # | access                                 | order   | with | why | weakened, fails in |

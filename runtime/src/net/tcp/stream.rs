@@ -92,13 +92,13 @@ impl TcpStream {
         (OwnedReadHalf::new(Arc::clone(&stream)), OwnedWriteHalf::new(stream))
     }
 
-    /// Shuts one direction or both, at once. A reader that waits sees the end; the peer reads the end after
-    /// what was written.
+    /// Shuts one direction or both, at once. A reader that waits sees the end, a writer that waits gets
+    /// `BrokenPipe`; the peer reads the end after what was written.
     ///
     /// # Errors
     /// `NotConnected` when the connection is gone.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.socket.get().shutdown(how)
+        self.socket.shutdown(how)
     }
 
     /// From `deadline` on reads and peeks fail with `TimedOut`, those that wait now and all later ones, until

@@ -121,12 +121,12 @@ impl UnixStream {
         (OwnedReadHalf::new(Arc::clone(&stream)), OwnedWriteHalf::new(stream))
     }
 
-    /// Shuts one direction or both, at once.
+    /// Shuts one direction or both, at once. A reader that waits sees the end, a writer that waits gets `BrokenPipe`.
     ///
     /// # Errors
     /// `NotConnected` when the connection is gone.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.socket.get().shutdown(how)
+        self.socket.shutdown(how)
     }
 
     /// From `deadline` on reads fail with `TimedOut`, those that wait now too. `None` takes it away.
