@@ -3,10 +3,13 @@
 #[path = "net/support.rs"]
 mod support;
 
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::net::Shutdown;
+use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -165,6 +168,35 @@ fn a_client_with_an_abstract_name_is_known_by_it() {
         assert_eq!(stream.peer_addr()?.as_abstract_name(), Some(name.as_bytes()));
         let _unnamed = UnixStream::connect(&path).await?;
         assert!(listener.accept().await?.1.is_unnamed());
+        std::fs::remove_file(&path)
+    });
+}
+
+#[test]
+fn a_client_with_the_longest_path_is_known_by_it() {
+    run(async {
+        let (path, prefix) = (path("longest"), path("client"));
+        let listener = UnixListener::bind(&path)?;
+        let client = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        let bytes = prefix.as_os_str().as_bytes();
+        // SAFETY: all zeroes is an address without a path; it lives through the call, which is told of its whole length.
+        let (bound, name) = unsafe {
+            let mut address: libc::sockaddr_un = std::mem::zeroed();
+            address.sun_family = libc::AF_UNIX as _;
+            address.sun_path.fill(b'x' as _);
+            for (place, byte) in address.sun_path.iter_mut().zip(bytes) {
+                *place = *byte as _;
+            }
+            let size = size_of::<libc::sockaddr_un>() as _;
+            let bound = libc::bind(client.as_raw_fd(), (&raw const address).cast(), size);
+            (bound, address.sun_path.map(|byte| byte as u8))
+        };
+        assert_eq!(bound, 0, "{}", std::io::Error::last_os_error());
+        client.connect(&SockAddr::unix(&path)?)?;
+        let (_stream, address) = listener.accept().await?;
+        let name = Path::new(OsStr::from_bytes(&name));
+        assert_eq!(address.as_pathname(), Some(name));
+        std::fs::remove_file(name)?;
         std::fs::remove_file(&path)
     });
 }

@@ -120,13 +120,15 @@ impl Accepted for UnixStream {
         address: &SockAddr,
         at: &'static Location<'static>,
     ) -> io::Result<(Self, SocketAddr)> {
+        let stream = std::os::unix::net::UnixStream::from(socket);
         let address = match (address.as_pathname(), address.as_abstract_namespace()) {
-            (Some(path), _) => SocketAddr::from_pathname(path),
+            // A path may fill all of its room. One can then be told by the system, but not made: that wants a zero behind it.
+            (Some(path), _) => SocketAddr::from_pathname(path).or_else(|_| stream.peer_addr()),
             (None, Some(name)) => SocketAddr::from_abstract_name(name),
             // A client that is bound to nothing has no address: the empty path stands for that.
             (None, None) => SocketAddr::from_pathname(""),
         }?;
-        Ok((Self::from_socket(Socket::new(socket.into(), at)?), address))
+        Ok((Self::from_socket(Socket::new(stream, at)?), address))
     }
 }
 
