@@ -62,18 +62,19 @@ impl Child {
             }
         };
         let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
-        // From here on an error drops the child, which sends it to the reaper.
+        // From here on an error drops the child, which kills it and sends it to the reaper.
         let mut child = Self {
             stdin: None,
             stdout: None,
             stderr: None,
             running: Some(Running { process, pidfd }),
             status: None,
-            kill_on_drop,
+            kill_on_drop: true,
         };
         child.stdin = stdin.map(ChildStdin::new).transpose()?;
         child.stdout = stdout.map(ChildStdout::new).transpose()?;
         child.stderr = stderr.map(ChildStderr::new).transpose()?;
+        child.kill_on_drop = kill_on_drop;
         Ok(child)
     }
 

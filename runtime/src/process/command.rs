@@ -125,8 +125,8 @@ impl Command {
     /// long as the system needs to make a process, some hundred microseconds.
     ///
     /// # Errors
-    /// As [`std::process::Command::spawn`]; when there is no descriptor left to watch the child with (it is
-    /// killed then).
+    /// As [`std::process::Command::spawn`]; when there is no descriptor left to watch the child with, or no room to watch
+    /// its pipes (it is killed then).
     #[track_caller]
     pub fn spawn(&mut self) -> io::Result<Child> {
         Child::new(self.std.spawn()?, self.kill_on_drop)
