@@ -120,6 +120,15 @@ fn a_signal_that_cannot_be_handled_panics() {
 }
 
 #[test]
+fn a_signal_of_the_c_library_panics() {
+    let library = [Signal::from_raw(32).unwrap()];
+    for refuse in [|signals: &[Signal]| drop(signal::notify(signals)), signal::ignore, signal::reset] {
+        let message = std::panic::catch_unwind(|| refuse(&library)).unwrap_err();
+        assert!(message.downcast_ref::<String>().unwrap().contains("cannot be listened to"));
+    }
+}
+
+#[test]
 fn signals_reach_a_plain_thread() {
     within_a_minute(|| {
         let signals = signal::notify(&[Signal::ALRM]);

@@ -99,10 +99,12 @@ impl Signal {
         unsafe { libc::kill(libc::getpid(), self.0) };
     }
 
-    /// Whether a handler for it makes sense and is allowed.
+    /// Whether a handler for it makes sense and is allowed. Those between the named ones and the first that is free are
+    /// the C library's, which uses them between threads.
     pub(super) fn can_be_heard(self) -> bool {
         let faults = [Self::SEGV, Self::BUS, Self::FPE, Self::ILL];
-        ![Self::KILL, Self::STOP].contains(&self) && !faults.contains(&self)
+        let library = 32..libc::SIGRTMIN();
+        ![Self::KILL, Self::STOP].contains(&self) && !faults.contains(&self) && !library.contains(&self.0)
     }
 }
 
