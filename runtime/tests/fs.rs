@@ -4,7 +4,9 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::ffi::CString;
 use std::io::{ErrorKind, SeekFrom};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use pirn::fs;
@@ -147,6 +149,43 @@ fn an_error_of_a_write_is_told_by_the_next_operation() {
         };
         assert_eq!(error.kind(), ErrorKind::StorageFull);
         full.flush().await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn an_error_of_an_operation_that_was_dropped_is_told_to_nobody() {
+    run(async {
+        let mut directory = fs::File::open("/").await?;
+        // Neither works on a directory. A job that is done at the first poll has told its future.
+        let _ = poll_once(directory.read(&mut [0; 8]));
+        assert!(directory.metadata().await?.is_dir());
+        let _ = poll_once(directory.seek(SeekFrom::Current(-1_000)));
+        assert!(directory.metadata().await?.is_dir());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_write_to_a_pipe_loses_no_byte_that_a_cancelled_read_has_fetched() {
+    run(async {
+        // A terminal is such a file too: read and written through one handle, and without a position.
+        let scratch = Scratch::new("pipe");
+        let path = scratch.join("pipe");
+        let name = CString::new(path.as_os_str().as_bytes())?;
+        // SAFETY: the name ends with a zero and lives through the call.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        let mut pipe = fs::OpenOptions::new().read(true).write(true).open(&path).await?;
+        pipe.write_all(b"abcdef").await?;
+        pipe.flush().await?;
+        let mut buf = [0; 3];
+        let taken = poll_once(pipe.read(&mut buf)).transpose()?.unwrap_or(0);
+        pipe.write_all(b"ghi").await?;
+        pipe.flush().await?;
+        let mut rest = [0; 9];
+        pipe.read_exact(&mut rest[taken..]).await?;
+        rest[..taken].copy_from_slice(&buf[..taken]);
+        assert_eq!(&rest, b"abcdefghi");
         Ok(())
     });
 }

@@ -16,8 +16,10 @@
 //!     loses nothing, the next one takes them.
 //! F2. The file's own position is ahead of the user's by `unread.len()`. Whatever depends on the position
 //!     (a write, a seek from the current place) first steps back by that much, inside its job.
-//!     A seek gives the bytes up when it has succeeded: one that fails moves nothing.
-//! F3. An error of a write that has been reported as done is told once, by the next operation.
+//!     The bytes are given up when that has succeeded: a seek that fails moves nothing, and what has no position (a
+//!     pipe, a terminal) is written to without a step, and its bytes stay for the reader.
+//! F3. An error of a write that has been reported as done is told once, by the next operation. One of a read, a seek or a
+//!     call is for the future that asked for it, and for nobody if that was dropped.
 //! F4. A job that has been started is in `state` until it has ended, whatever becomes of the future that asked for it.
 //!     So operations take effect one after the other, in the order in which their jobs were started.
 
@@ -79,7 +81,8 @@ pub struct File {
 enum State {
     Idle,
     Reading(Job<Vec<u8>>),
-    Writing(Job<()>),
+    /// Whether it has stepped back (F2), and what became of the bytes.
+    Writing(Job<(bool, io::Result<()>)>),
     Seeking(SeekFrom, Job<u64>),
     /// What the call returned is for its [`Settled`], if that is still there.
     Calling(Job<()>),
@@ -156,13 +159,29 @@ impl File {
         Settled::new(self, move |file| file.set_permissions(permissions))
     }
 
-    /// Waits for the job that is under way, whatever it is (F1, F3).
+    /// Waits for the job that is under way, whatever it is. An error is one of a write (F3).
     fn poll_settle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = match &mut self.state {
             State::Idle => return Poll::Ready(Ok(())),
-            State::Reading(job) => ready!(Pin::new(job).poll(cx)).map(|bytes| self.keep(bytes)),
-            State::Writing(job) | State::Calling(job) => ready!(Pin::new(job).poll(cx)),
-            State::Seeking(_, job) => ready!(Pin::new(job).poll(cx)).map(|_| self.keep(Vec::new())),
+            State::Reading(job) => {
+                if let Ok(bytes) = ready!(Pin::new(job).poll(cx)) {
+                    self.keep(bytes);
+                }
+                Ok(())
+            }
+            State::Seeking(_, job) => {
+                if ready!(Pin::new(job).poll(cx)).is_ok() {
+                    self.keep(Vec::new());
+                }
+                Ok(())
+            }
+            State::Writing(job) => ready!(Pin::new(job).poll(cx)).and_then(|(stepped_back, result)| {
+                if stepped_back {
+                    self.keep(Vec::new());
+                }
+                result
+            }),
+            State::Calling(job) => ready!(Pin::new(job).poll(cx)),
         };
         self.state = State::Idle;
         Poll::Ready(result)
@@ -189,12 +208,15 @@ impl File {
 impl AsyncRead for File {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let mut fetched = false;
         loop {
-            let was_reading = matches!(this.state, State::Reading(_));
+            if let State::Reading(job) = &mut this.state {
+                let fetched = ready!(Pin::new(job).poll(cx));
+                this.state = State::Idle;
+                this.keep(fetched?);
+                return Poll::Ready(Ok(this.take_unread(buf)));
+            }
             ready!(this.poll_settle(cx))?;
-            fetched |= was_reading;
-            if fetched || this.taken < this.unread.len() || buf.is_empty() {
+            if this.taken < this.unread.len() || buf.is_empty() {
                 return Poll::Ready(Ok(this.take_unread(buf)));
             }
             let (file, room) = (Arc::clone(&this.std), buf.len().min(LARGEST_JOB));
@@ -214,20 +236,16 @@ impl AsyncWrite for File {
         ready!(this.poll_settle(cx))?;
         let bytes = buf[..buf.len().min(LARGEST_JOB)].to_vec();
         let (file, count, ahead) = (Arc::clone(&this.std), bytes.len(), this.ahead());
-        this.keep(Vec::new());
-        let mut job = Job::called_at(this.at, move || {
-            if ahead > 0 {
-                (&*file).seek(SeekFrom::Current(-ahead))?;
-            }
-            (&*file).write_all(&bytes)
-        });
+        this.state = State::Writing(Job::called_at(this.at, move || {
+            Ok(match step_back(&file, ahead) {
+                Ok(stepped_back) => (stepped_back, (&*file).write_all(&bytes)),
+                Err(error) => (false, Err(error)),
+            })
+        }));
         // The first poll starts it; nobody else may ever poll this file again.
-        match Pin::new(&mut job).poll(cx) {
+        match this.poll_settle(cx) {
             Poll::Ready(result) => Poll::Ready(result.map(|()| count)),
-            Poll::Pending => {
-                this.state = State::Writing(job);
-                Poll::Ready(Ok(count))
-            }
+            Poll::Pending => Poll::Ready(Ok(count)),
         }
     }
 
@@ -265,6 +283,17 @@ impl AsyncSeek for File {
             });
             this.state = State::Seeking(to, job);
         }
+    }
+}
+
+/// Moves the file's position back to the user's (F2). False for a file that has none.
+fn step_back(mut file: &std::fs::File, ahead: i64) -> io::Result<bool> {
+    if ahead == 0 {
+        return Ok(true);
+    }
+    match file.seek(SeekFrom::Current(-ahead)) {
+        Err(error) if error.raw_os_error() == Some(libc::ESPIPE) => Ok(false),
+        result => result.map(|_| true),
     }
 }
 
