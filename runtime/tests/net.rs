@@ -395,6 +395,37 @@ fn halves_reunite_only_with_their_own_kind() {
     });
 }
 
+/// Runs `attempt` again and again, and aborts that.
+async fn abort_repeated<F: Future<Output: Send> + Send>(attempt: impl Fn() -> F + Send + 'static) {
+    let (begin, begun) = pirn::channel::oneshot::channel();
+    let mut begin = Some(begin);
+    let task = pirn::spawn(async move {
+        loop {
+            attempt().await;
+            if let Some(begin) = begin.take() {
+                begin.send(()).unwrap();
+            }
+        }
+    });
+    begun.await.unwrap();
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+}
+
+#[test]
+fn who_repeats_what_fails_at_once_can_be_aborted() {
+    run(async {
+        let taken = TcpListener::bind("127.0.0.1:0").await?;
+        let address = taken.local_addr()?;
+        abort_repeated(move || TcpListener::bind(address)).await;
+        abort_repeated(|| TcpStream::connect("224.0.0.1:9")).await;
+        abort_repeated(|| UnixStream::connect("/no/such/socket")).await;
+        abort_repeated(|| pirn::process::Command::new("/no/such/program").status()).await;
+        abort_repeated(|| pirn::process::Command::new("/no/such/program").output()).await;
+        Ok(())
+    });
+}
+
 #[test]
 fn two_tasks_may_read_one_stream() {
     run(async {

@@ -11,6 +11,8 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use pirn_sync::host;
+
 use crate::fs::Job;
 
 /// What can stand for one or several socket addresses.
@@ -161,6 +163,7 @@ impl Future for Resolve {
     type Output = io::Result<Vec<SocketAddr>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(host::poll_yield(cx));
         let addresses = match &mut self.get_mut().0 {
             Step::Known(answer) => answer.take().expect("`Resolve` polled after it returned"),
             Step::Asking(job) => ready!(Pin::new(job).poll(cx)),

@@ -8,6 +8,7 @@ use std::process::{ExitStatus, Output};
 use std::task::{Context, Poll, ready};
 
 use futures_io::AsyncRead;
+use pirn_sync::host;
 
 use super::Child;
 
@@ -39,6 +40,7 @@ impl Future for Status {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        ready!(host::poll_yield(cx));
         child(&mut this.child)?.poll_wait(None, cx, this.at)
     }
 }
@@ -66,6 +68,7 @@ impl Future for CollectOutput {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        ready!(host::poll_yield(cx));
         let child = child(&mut this.child)?;
         let stdout = poll_collect(&mut child.stdout, &mut this.stdout, cx)?;
         let stderr = poll_collect(&mut child.stderr, &mut this.stderr, cx)?;

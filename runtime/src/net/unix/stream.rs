@@ -15,7 +15,7 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures_io::{AsyncRead, AsyncWrite};
@@ -250,6 +250,7 @@ impl Future for ConnectPath {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        ready!(host::poll_yield(cx));
         loop {
             if let Some(next) = this.next_look {
                 if this.timer.poll_until(next, cx).is_pending() {
