@@ -134,6 +134,25 @@ fn a_dropped_child_lives_on_and_leaves_no_zombie() {
 }
 
 #[test]
+fn a_child_has_the_timers_that_any_other_has() {
+    fn slack() -> Command {
+        let mut command = Command::new("cat");
+        command.arg("/proc/self/timerslack_ns");
+        command
+    }
+    run(async {
+        let ordinary = std::thread::spawn(|| slack().as_std_mut().output()).join().unwrap()?;
+        assert!(ordinary.status.success());
+        let one = pirn::spawn(async { slack().output().await });
+        let two = pirn::spawn_blocking(|| pirn::block_on(slack().output()));
+        for output in [one.await, two.await] {
+            assert_eq!(output.unwrap()?.stdout, ordinary.stdout);
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn a_program_that_is_not_there_is_an_error() {
     run(async {
         let error = Command::new("/no/such/program").status().await.unwrap_err();

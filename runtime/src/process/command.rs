@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::{Child, CollectOutput, Status, Stdio};
+use crate::thread;
 
 /// Describes a process to start, as [`std::process::Command`] does.
 ///
@@ -129,7 +130,7 @@ impl Command {
     /// its pipes (it is killed then).
     #[track_caller]
     pub fn spawn(&mut self) -> io::Result<Child> {
-        Child::new(self.std.spawn()?, self.kill_on_drop)
+        Child::new(thread::with_ordinary_timers(|| self.std.spawn())?, self.kill_on_drop)
     }
 
     /// Starts the process, at once, and waits for its end.
