@@ -24,9 +24,10 @@ pub(super) struct Readiness {
     pub(super) read: bool,
     /// Room to write, or an end or error that writing will tell of.
     pub(super) write: bool,
-    /// A single read may leave something: the peer writes no more, or has sent urgent data, at which reads stop.
+    /// A single read may leave something: the peer writes no more, or has sent urgent data, at which reads stop, or there
+    /// is an error, which is told when the bytes before it have been read.
     pub(super) read_partial: bool,
-    /// The same of writes: the peer reads no more.
+    /// The same of writes: the peer reads no more, or there is an error.
     pub(super) write_partial: bool,
 }
 
@@ -36,8 +37,8 @@ impl Readiness {
         Self {
             read: any(libc::EPOLLIN | libc::EPOLLPRI | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR),
             write: any(libc::EPOLLOUT | libc::EPOLLHUP | libc::EPOLLERR),
-            read_partial: any(libc::EPOLLPRI | libc::EPOLLRDHUP | libc::EPOLLHUP),
-            write_partial: any(libc::EPOLLHUP),
+            read_partial: any(libc::EPOLLPRI | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR),
+            write_partial: any(libc::EPOLLHUP | libc::EPOLLERR),
         }
     }
 }
@@ -191,4 +192,20 @@ pub(super) fn check(result: i32) -> io::Result<i32> {
 pub(super) unsafe fn owned(fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: the caller vouches for ownership, `check` for the sign.
     check(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// A TCP socket has an error and is not shut when a router says so of it, and it was asked to tell (`IP_RECVERR`).
+    #[test]
+    fn after_an_error_a_short_read_or_write_proves_nothing() {
+        for (bytes, partial) in
+            [(libc::EPOLLIN | libc::EPOLLOUT, false), (libc::EPOLLIN | libc::EPOLLERR, true)]
+        {
+            let readiness = Readiness::from_events(bytes as u32);
+            assert_eq!((readiness.read_partial, readiness.write_partial), (partial, partial));
+        }
+    }
 }
