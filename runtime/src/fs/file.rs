@@ -48,7 +48,8 @@ const LARGEST_JOB: usize = 2 * 1024 * 1024;
 /// [`BufReader`](crate::io::BufReader) or [`BufWriter`](crate::io::BufWriter): each costs a job.
 ///
 /// Reads and writes are cancel-safe. Operations take effect one after the other, in the order in which they were first
-/// polled, also when their futures are dropped: the next one waits for what goes on.
+/// polled, also when their futures are dropped: the next one waits for what goes on. (After a seek that was dropped, the
+/// same seek takes that one's place, since [`AsyncSeek`] does not tell the two apart.)
 ///
 /// ```
 /// use pirn::fs::{self, File};
