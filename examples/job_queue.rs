@@ -40,7 +40,7 @@ use pirn::process::Command;
 use pirn::signal::{self, Signal};
 use pirn::time::{sleep, timeout};
 use pirn::{CancelFunc, Context, select, spawn_blocking};
-use pirn_examples::{Failure, MOST, Outcome, duration, finish};
+use pirn_examples::{Failure, MOST, Outcome, complain, duration, finish};
 use serde::Serialize;
 
 /// Runs jobs, one per line: shell commands, or URLs to fetch. Writes one JSON line about each.
@@ -114,7 +114,7 @@ async fn run(args: Args) -> Outcome {
         Ok(intake) => intake.unwrap_or_else(|panic| Err(io::Error::other(panic))),
         Err(_stopped) => Ok(()),
     };
-    eprintln!("{}", tally.report());
+    complain(tally.report());
     // The report knows nothing of a job whose worker panicked.
     for worker in workers {
         worker.await.map_err(|error| Failure::Wrong(format!("a worker failed: {error}")))?;
@@ -192,7 +192,7 @@ impl Shutdown {
 /// Turns the first signal into the end of the intake, and the second, or the end of `grace`, into the end of the jobs.
 async fn obey(signals: Receiver<Signal>, shutdown: Arc<Shutdown>, grace: Duration) {
     let Ok(signal) = signals.recv().await else { return };
-    eprintln!("{signal:?}: what was accepted is still done; a second signal cancels it");
+    complain(format_args!("{signal:?}: what was accepted is still done; a second signal cancels it"));
     shutdown.end_intake();
     select! {
         _ = second(&signals) => {}

@@ -1,7 +1,7 @@
 //! What the programs beside this file share: how one checks its own result, and how it ends.
 //!
-//! Every program here is one file that can be read from top to bottom (`crawl` is a folder): what it shows, its
-//! arguments, a thin `main`, and `run`, which is the program. `run` is a function of its own so that `tour` can
+//! Every program here is one file that can be read from top to bottom, or a folder if it is larger: what it shows,
+//! its arguments, a thin `main`, and `run`, which is the program. `run` is a function of its own so that `tour` can
 //! call it too. A program ends with one of three exit codes:
 //!
 //! | code | when |
@@ -76,13 +76,21 @@ fn exit(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{}: {failure}", name());
+            complain(format_args!("{}: {failure}", name()));
             match failure {
                 Failure::Wrong(_) => ExitCode::from(1),
                 Failure::Input(_) => ExitCode::from(2),
             }
         }
     }
+}
+
+/// Writes a line to standard error.
+///
+/// Where it cannot be written, since the disk is full, it is lost and nothing else: `eprintln!` would panic, and a
+/// program does not give up its work because nobody hears it complain.
+pub fn complain(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 fn name() -> String {

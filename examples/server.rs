@@ -37,10 +37,17 @@ pub use refusals::Refusals;
 /// Writes the log to standard error; `RUST_LOG=debug` shows more of it, `RUST_LOG=off` nothing.
 pub fn log() {
     let level = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok());
+    log_up_to(level.unwrap_or(LevelFilter::INFO));
+}
+
+/// Writes the log of this level and the ones above it to standard error. What cannot be written there is lost.
+pub fn log_up_to(level: LevelFilter) {
     tracing_subscriber::fmt()
-        .with_max_level(level.unwrap_or(LevelFilter::INFO))
+        .with_max_level(level)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
+        // It would say on standard error that standard error takes nothing, and panic since that fails as well.
+        .log_internal_errors(false)
         .init();
 }
 

@@ -31,7 +31,9 @@ use pirn::channel::{Receiver, Sender, bounded, oneshot};
 use pirn::task::JoinSet;
 use pirn::time::{Instant, Timer, sleep};
 use pirn::{CancelFunc, Context, ContextError, JoinError, select};
-use pirn_examples::{Failure, MOST, Outcome, check, check_eq, check_no_task_is_left, finish, live_tasks};
+use pirn_examples::{
+    Failure, MOST, Outcome, check, check_eq, check_no_task_is_left, complain, finish, live_tasks,
+};
 
 /// A token, and how long it can be used.
 #[derive(Clone, Debug)]
@@ -183,7 +185,7 @@ where
         }
         let doubled = self.policy.min_pause.saturating_mul(1 << (self.failures - 1).min(16));
         let pause = doubled.min(self.policy.max_pause);
-        eprintln!("refreshing the token failed ({failure}), the next try is in {pause:?}");
+        complain(format_args!("refreshing the token failed ({failure}), the next try is in {pause:?}"));
         Ok(pause)
     }
 }

@@ -32,7 +32,7 @@ use clap::Parser;
 use pirn::channel::{Receiver, SendError, Sender, bounded};
 use pirn::signal::Signal;
 use pirn::{Context, select, spawn_blocking};
-use pirn_examples::{Failure, MOST, Outcome, duration, finish};
+use pirn_examples::{Failure, MOST, Outcome, complain, duration, finish};
 
 mod count;
 mod order;
@@ -277,15 +277,15 @@ async fn merge(ctx: &Context, counts: Receiver<Event>, totals: &mut Totals, prog
 
 fn settle(event: Event, totals: &mut Totals, progress: &Progress) {
     // The debug form of a path keeps a name with a newline on one line.
-    let complain = |Problem { path, error }| progress.complain(&format!("cannot read {path:?}: {error}"));
+    let name = |Problem { path, error }| progress.complain(&format!("cannot read {path:?}: {error}"));
     match event {
         Event::Unlisted(problem) => {
             totals.unreadable += 1;
-            complain(problem);
+            name(problem);
         }
         Event::Counted(files) => {
             for (number, counted) in files {
-                totals.add(number, counted.map_err(complain).ok());
+                totals.add(number, counted.map_err(name).ok());
             }
         }
     }
@@ -293,10 +293,10 @@ fn settle(event: Event, totals: &mut Totals, progress: &Progress) {
 
 fn summary(ctx: &Context, totals: &Totals) {
     if totals.unreadable > 0 {
-        eprintln!("{} could not be read", totals.unreadable);
+        complain(format_args!("{} could not be read", totals.unreadable));
     }
     if let Some(cause) = ctx.cause() {
-        eprintln!("stopped early: {cause}; this is what was counted until then");
+        complain(format_args!("stopped early: {cause}; this is what was counted until then"));
     }
     let all = totals.all();
     println!("{} files, {} lines, {} words", totals.files, all.lines, all.words);

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use pirn_examples::complain;
 
 pub(crate) struct Progress {
     /// None where nobody watches.
@@ -30,15 +31,15 @@ impl Progress {
     pub(crate) fn show(&mut self, files: usize) {
         match &self.bar {
             Some(bar) => bar.set_position(files as u64),
-            None => eprintln!("{files} files after {:.1?}", self.begun.elapsed()),
+            None => complain(format_args!("{files} files after {:.1?}", self.begun.elapsed())),
         }
     }
 
     /// Prints a line of its own, above the bar where there is one.
     pub(crate) fn complain(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| complain(line)),
+            None => complain(line),
         }
     }
 

@@ -15,13 +15,12 @@
 //! Read `connection.rs` first, then follow a request: `frame.rs`, `command.rs`, `command/strings.rs`, `db.rs`.
 //! `docs/kv-server.md` says how it differs from Redis and how it was measured.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
 use pirn::net::TcpListener;
-use pirn_examples::server::{Stop, raise_descriptors};
+use pirn_examples::server::{Stop, log_up_to, raise_descriptors};
 use pirn_examples::{Failure, Outcome, finish};
 
 mod buffers;
@@ -47,12 +46,7 @@ use server::Server;
 fn main() -> ExitCode {
     memory::give_back_large_blocks();
     let options = Options::parse();
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(colours)
-        .with_max_level(options.log)
-        .init();
+    log_up_to(options.log);
     if let Some(procs) = options.procs {
         let installed = pirn::Builder::new().procs(procs.into()).install_global();
         installed.expect("nothing has used the global runtime before");

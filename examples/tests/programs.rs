@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{program, program_that_cannot_write, run};
+use support::{program, program_that_cannot_complain, program_that_cannot_write, run, serve_as};
 
 /// What each program prints when its work is right; all of them, with small arguments where the work is large.
 const PROGRAMS: [(&str, &[&str], &str); 15] = [
@@ -105,6 +105,25 @@ fn a_result_that_cannot_be_written_ends_with_1() {
     }
     run(program_that_cannot_write("tour").arg("hello_tasks")).expect(1);
     run(program_that_cannot_write("crawl").arg(env!("CARGO_MANIFEST_DIR"))).expect(1);
+}
+
+#[test]
+fn a_log_on_a_full_disk_stops_no_server() {
+    let servers =
+        [("echo_server", &["--serve"][..]), ("http_service", &[]), ("kv_server", &[]), ("stream_stats", &[])];
+    for (name, arguments) in servers {
+        let (server, _address) = serve_as(program_that_cannot_complain(name), arguments);
+        // Each says something as it drains, if it has not before.
+        server.signal("TERM");
+        server.end().expect(0);
+    }
+}
+
+#[test]
+fn complaints_on_a_full_disk_change_no_result() {
+    run(program_that_cannot_complain("token_cache").args(["--clients", "1"])).expect(0);
+    run(program_that_cannot_complain("job_queue").arg("/dev/null")).expect(0);
+    run(program_that_cannot_complain("crawl").arg("/nowhere")).expect(2);
 }
 
 #[test]

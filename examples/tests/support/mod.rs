@@ -58,8 +58,17 @@ fn command(path: impl AsRef<OsStr>) -> Command {
 
 /// The program `name`, whose standard output takes nothing: it is on a disk that is full.
 pub(crate) fn program_that_cannot_write(name: &str) -> Command {
+    with_full_disk(name, r#"exec "$0" "$@" >/dev/full"#)
+}
+
+/// The program `name`, whose standard error takes nothing.
+pub(crate) fn program_that_cannot_complain(name: &str) -> Command {
+    with_full_disk(name, r#"exec "$0" "$@" 2>/dev/full"#)
+}
+
+fn with_full_disk(name: &str, script: &str) -> Command {
     let mut command = command("sh");
-    command.args(["-c", r#"exec "$0" "$@" >/dev/full"#]).arg(path(name));
+    command.args(["-c", script]).arg(path(name));
     command
 }
 
