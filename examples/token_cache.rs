@@ -28,8 +28,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use pirn::channel::{Receiver, Sender, bounded, oneshot};
+use pirn::sync::WaitGroup;
 use pirn::task::JoinSet;
-use pirn::time::{Instant, Timer, sleep};
+use pirn::time::{Instant, Timer, sleep, timeout};
 use pirn::{CancelFunc, Context, ContextError, JoinError, select};
 use pirn_examples::{
     Failure, MOST, Outcome, check, check_eq, check_no_task_is_left, complain, finish, live_tasks,
@@ -203,33 +204,70 @@ async fn main() -> ExitCode {
     finish(run(Args::parse())).await
 }
 
+/// How long a token can be used, and how long it is until the next one is fetched.
+const LIFE: Duration = Duration::from_secs(3600);
+const FRESH: Duration = Duration::from_millis(80);
+
+/// How long the authority waits for clients: long enough for any machine to serve them all.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// An authority as one wishes to have it in tests: the second call panics, the third fails, all from the fifth on do.
-async fn issue(call: u32) -> Result<Token, String> {
-    sleep(Duration::from_millis(5)).await;
-    match call {
-        1 | 4 => {
-            println!("the authority issues token {call}");
-            Ok(Token {
-                text: format!("token {call}").into(),
-                expires: Instant::now() + Duration::from_millis(200),
-            })
+///
+/// So that every client can be asked to have seen every token, however many there are and however slow the machine is,
+/// a token is not followed by the next one, nor by the failures at the end, before all clients have used it.
+struct Authority {
+    calls: AtomicU32,
+    /// The clients that have not used the first token yet, and those that have not used the second.
+    unused: [WaitGroup; 2],
+}
+
+impl Authority {
+    fn new(clients: u32) -> Self {
+        let unused = [WaitGroup::new(), WaitGroup::new()];
+        unused.iter().for_each(|token| token.add(clients as usize));
+        Self { calls: AtomicU32::new(0), unused }
+    }
+
+    async fn issue(&self) -> Result<Token, String> {
+        let call = self.calls.fetch_add(1, Relaxed) + 1;
+        sleep(Duration::from_millis(5)).await;
+        let [first, second] = &self.unused;
+        let before = match call {
+            4 => Some(first),
+            5 => Some(second),
+            _ => None,
+        };
+        if let Some(before) = before {
+            // Who waits in vain goes on: that a client was not served is for the check to tell.
+            let _ = timeout(PATIENCE, before.wait()).await;
         }
-        2 => panic!("the authority's client has a bug"),
-        _ => Err("the authority is out of office".to_owned()),
+        match call {
+            1 | 4 => {
+                println!("the authority issues token {call}");
+                Ok(Token { text: format!("token {call}").into(), expires: Instant::now() + LIFE })
+            }
+            2 => panic!("the authority's client has a bug"),
+            _ => Err("the authority is out of office".to_owned()),
+        }
     }
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {
     let before = live_tasks();
     let policy = Policy {
-        margin: Duration::from_millis(120),
+        margin: LIFE - FRESH,
         min_pause: Duration::from_millis(10),
         max_pause: Duration::from_millis(40),
         max_failures: 3,
     };
-    let calls = Arc::new(AtomicU32::new(0));
-    let counter = calls.clone();
-    let fetch = move || issue(counter.fetch_add(1, Relaxed) + 1);
+    let authority = Arc::new(Authority::new(args.clients));
+    let fetch = {
+        let authority = authority.clone();
+        move || {
+            let authority = authority.clone();
+            async move { authority.issue().await }
+        }
+    };
     let (cache, service) = TokenCache::start(&Context::background(), policy, fetch);
 
     let (in_no_time, _cancel) = Context::background().with_timeout(Duration::ZERO);
@@ -242,7 +280,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
 
     let mut clients = JoinSet::new();
     for client in 1..=args.clients {
-        clients.spawn(use_tokens(client, cache.clone()));
+        clients.spawn(use_tokens(client, cache.clone(), authority.clone()));
     }
     while let Some(seen) = clients.join_next().await {
         let seen = seen.map_err(|error| Failure::Wrong(format!("a client failed: {error}")))?;
@@ -257,7 +295,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
         "three failures in a row end the service, and the cause says so",
         cause.starts_with("3 refreshes failed"),
     )?;
-    check_eq("a panic and an error had been survived before", calls.load(Relaxed), 7)?;
+    check_eq("a panic and an error had been survived before", authority.calls.load(Relaxed), 7)?;
     check_eq(
         "later callers learn of it",
         cache.token(&Context::background()).await.err(),
@@ -267,11 +305,13 @@ pub(crate) async fn run(args: Args) -> Outcome {
 }
 
 /// A client that uses tokens until there are none; returns those it saw.
-async fn use_tokens(client: u32, cache: TokenCache) -> BTreeSet<Arc<str>> {
+async fn use_tokens(client: u32, cache: TokenCache, authority: Arc<Authority>) -> BTreeSet<Arc<str>> {
     let mut seen = BTreeSet::new();
     while let Ok(token) = cache.token(&Context::background()).await {
         if seen.insert(token.text.clone()) {
             println!("client {client} uses {}", token.text);
+            let unused = authority.unused.get(seen.len() - 1).expect("there are two tokens");
+            unused.done();
         }
         sleep(Duration::from_millis(3)).await;
     }

@@ -127,6 +127,13 @@ fn complaints_on_a_full_disk_change_no_result() {
 }
 
 #[test]
+fn the_checks_hold_for_as_many_as_there_may_be() {
+    run(program("semaphore_limit").args(["--calls", "100000", "--limit", "100000"])).expect(0);
+    run(program("token_cache").args(["--clients", "100000"])).expect(0);
+    run(program("worker_pool").args(["--workers", "0", "--jobs", "18446744073709551615"])).expect(0);
+}
+
+#[test]
 fn numbers_that_no_machine_can_bear_are_refused_with_2() {
     let counts = [
         ("atomic_counter", "--workers"),
