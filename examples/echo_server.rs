@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   clients, a task each               server, a task per connection
-//!   write 64 bytes ───────────────────► read what is there
-//!   read the answer, check it ◄──────── write it back
+//!   write 64 bytes, and meanwhile ────► read what is there
+//!   read the answer; check it ◄──────── write it back
 //!        └─ again, until the time is up     └─ until the client closes
 //! ```
 //!
@@ -21,13 +21,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use futures_lite::future::try_zip;
 use pirn::io::{AsyncReadExt, AsyncWriteExt};
 use pirn::net::{TcpListener, TcpStream};
 use pirn::select;
 use pirn::sync::Semaphore;
 use pirn::time::timeout;
 use pirn_examples::server::{self, Stop};
-use pirn_examples::{Failure, Outcome, check, duration, finish};
+use pirn_examples::{Failure, MOST, Outcome, check, duration, finish};
 use tracing::{debug, info};
 
 /// How long a connection is still read from after the signal to stop.
@@ -56,10 +57,10 @@ struct Args {
     #[arg(long, default_value = "5s", value_name = "D", value_parser = duration)]
     grace: Duration,
     /// How many connections the load client keeps
-    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST))]
     connections: u32,
-    /// How many bytes each message has
-    #[arg(long, default_value_t = 64, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
+    /// How many bytes each message has, 16 MiB at most
+    #[arg(long, default_value_t = 64, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=1 << 24))]
     size: u32,
     /// How long the load lasts
     #[arg(long, default_value = "2s", value_name = "D", value_parser = duration)]
@@ -173,8 +174,9 @@ async fn client(
     size: usize,
     end: Option<Instant>,
 ) -> io::Result<Vec<Duration>> {
-    let mut stream = TcpStream::connect(address).await?;
+    let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
+    let (mut there, mut back) = (&stream, &stream);
     let mut message = vec![number as u8; size];
     let (mut answer, mut trips) = (vec![0; size], Vec::new());
     loop {
@@ -183,8 +185,8 @@ async fn client(
             return Ok(trips);
         }
         message[0] = message[0].wrapping_add(1);
-        stream.write_all(&message).await?;
-        stream.read_exact(&mut answer).await?;
+        // At once: a message that the sockets between us cannot hold comes back before it has gone.
+        try_zip(there.write_all(&message), back.read_exact(&mut answer)).await?;
         if answer != message {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is not what was sent"));
         }

@@ -21,6 +21,14 @@ fn it_measures_itself() {
 }
 
 #[test]
+fn messages_may_be_larger_than_what_the_sockets_hold() {
+    // They must come back while they are still being sent, or both sides would wait for each other.
+    let arguments = ["--connections", "2", "--size", "16777216", "--time", "0"];
+    let ended = run(program("echo_server").args(arguments)).expect(0);
+    assert!(ended.stdout.contains("every answer was the message that was sent"), "{}", ended.stdout);
+}
+
+#[test]
 fn what_was_sent_before_the_signal_comes_back() {
     let (server, address) = serve("echo_server", &["--serve"]);
     let sent: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();

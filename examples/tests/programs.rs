@@ -143,6 +143,7 @@ fn numbers_that_no_machine_can_bear_are_refused_with_2() {
         ("token_cache", "--clients"),
         ("worker_pool", "--workers"),
         ("job_queue", "--workers"),
+        ("echo_server", "--connections"),
         ("crawl", "--workers"),
     ];
     let refuses = |name: &str, count: &str, number: &str| {
@@ -155,5 +156,6 @@ fn numbers_that_no_machine_can_bear_are_refused_with_2() {
         refuses(name, count, "18446744073709551615");
     }
     refuses("ping_pong_channels", "--rounds", "18446744073709551615");
+    refuses("echo_server", "--size", "16777217");
     refuses("stream_stats", "--max-connections", "18446744073709551615");
 }
