@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use clap::Args;
@@ -119,7 +119,10 @@ async fn connection(
     let mut http = http1::Builder::new();
     // Answers are short: to copy one behind its head costs less than to write two buffers at once.
     http.writev(false);
-    http.timer(Timer).header_read_timeout(server.limits.head_timeout).max_buf_size(server.limits.max_head);
+    // hyper adds the limit to the time; one that the clock cannot tell is none.
+    let head_timeout =
+        Some(server.limits.head_timeout).filter(|limit| Instant::now().checked_add(*limit).is_some());
+    http.timer(Timer).header_read_timeout(head_timeout).max_buf_size(server.limits.max_head);
     let service = service_fn(|request| answer(&server, &alive, request));
     let mut http = pin!(http.serve_connection(Patient::new(stream, server.limits.write_timeout), service));
 

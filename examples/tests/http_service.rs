@@ -315,6 +315,13 @@ fn one_connection_too_many_waits_for_its_place() {
 }
 
 #[test]
+fn a_head_may_take_longer_than_the_clock_can_tell() {
+    let (server, address) = serve("http_service", &["--head-timeout", "18000000000000000000s"]);
+    assert_eq!(get(&client(), &address, "/task?ms=0").unwrap().0, 200);
+    stop(server);
+}
+
+#[test]
 fn more_connections_than_can_be_counted_are_refused_on_the_command_line() {
     for number in ["0", "18446744073709551615"] {
         let ended = run(program("http_service").args(["--max-connections", number])).expect(2);
