@@ -23,7 +23,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use pirn::channel::{Receiver, bounded};
@@ -157,6 +157,8 @@ async fn statistics(
     let mut ticks = interval(every);
     // The first is at once: there is nothing to tell yet.
     ticks.tick().await;
+    // Ticks may be late or left out, and the last one is cut short: what passed in between is looked up.
+    let mut last = Instant::now();
     loop {
         select! {
             batch = batches.recv() => match batch {
@@ -167,27 +169,30 @@ async fn statistics(
                 Err(_) => break,
             },
             _ = ticks.tick() => {
-                window.push(std::mem::take(&mut since_tick), &mut totals.read);
-                totals.printed += print(&window, every, top)?;
+                let took = last.elapsed();
+                last += took;
+                window.push(std::mem::take(&mut since_tick), took, &mut totals.read);
+                totals.printed += print(&window, top)?;
             }
         }
     }
     if since_tick.lines > 0 {
-        window.push(since_tick, &mut totals.read);
-        totals.printed += print(&window, every, top)?;
+        window.push(since_tick, last.elapsed(), &mut totals.read);
+        totals.printed += print(&window, top)?;
     }
     Ok(totals)
 }
 
 /// Prints the line of the last tick, and returns how many lines it tells of.
-fn print(window: &Window, every: Duration, top: usize) -> Outcome<u64> {
-    let last = window.last();
-    let rate = |lines: u64, over: Duration| lines as f64 / over.as_secs_f64();
+fn print(window: &Window, top: usize) -> Outcome<u64> {
+    let (last, took) = window.last();
+    // The clock may not have moved for what came all at once.
+    let rate = |lines: u64, over: Duration| lines as f64 / over.max(Duration::from_nanos(1)).as_secs_f64();
     let mut text = format!(
         "{:>8} lines {:>10.1} lines/s {:>10.1} KiB/s",
         last.lines,
-        rate(last.lines, every),
-        rate(last.bytes, every) / 1024.0,
+        rate(last.lines, took),
+        rate(last.bytes, took) / 1024.0,
     );
     for (kind, lines) in window.most_frequent(top) {
         text += &format!(

@@ -47,9 +47,11 @@ impl Batch {
 
 /// The last ticks.
 pub(crate) struct Window {
-    ticks: VecDeque<Batch>,
+    /// What came, and in which time, the newest first.
+    ticks: VecDeque<(Batch, Duration)>,
     most: usize,
-    every: Duration,
+    /// How much time the ticks cover.
+    covered: Duration,
     /// How often each kind came in those ticks.
     sum: HashMap<Vec<u8>, u64>,
     empty: Batch,
@@ -60,19 +62,28 @@ impl Window {
     pub(crate) fn new(length: Duration, every: Duration) -> Self {
         let most = (length.as_secs_f64() / every.as_secs_f64()) as usize;
         let most = most.clamp(1, 100_000);
-        Self { ticks: VecDeque::new(), most, every, sum: HashMap::new(), empty: Batch::default() }
+        Self {
+            ticks: VecDeque::new(),
+            most,
+            covered: Duration::ZERO,
+            sum: HashMap::new(),
+            empty: Batch::default(),
+        }
     }
 
-    /// Takes in a tick, whose counts are also added to `total`, and drops the oldest if there are too many.
-    pub(crate) fn push(&mut self, tick: Batch, total: &mut Batch) {
+    /// Takes in a tick that took so long, and whose counts are also added to `total`; drops the oldest if there are
+    /// too many.
+    pub(crate) fn push(&mut self, tick: Batch, took: Duration, total: &mut Batch) {
         total.lines += tick.lines;
         total.bytes += tick.bytes;
         for (kind, lines) in &tick.kinds {
             *self.sum.entry(kind.clone()).or_default() += lines;
         }
-        self.ticks.push_front(tick);
+        self.ticks.push_front((tick, took));
+        self.covered += took;
         if self.ticks.len() > self.most {
-            let oldest = self.ticks.pop_back().expect("there are some");
+            let (oldest, took) = self.ticks.pop_back().expect("there are some");
+            self.covered -= took;
             for (kind, lines) in oldest.kinds {
                 let left = self.sum.get_mut(&kind).expect("it was added when it came");
                 *left -= lines;
@@ -83,14 +94,14 @@ impl Window {
         }
     }
 
-    /// The newest tick.
-    pub(crate) fn last(&self) -> &Batch {
-        self.ticks.front().unwrap_or(&self.empty)
+    /// The newest tick, and how long it took.
+    pub(crate) fn last(&self) -> (&Batch, Duration) {
+        self.ticks.front().map_or((&self.empty, Duration::ZERO), |(tick, took)| (tick, *took))
     }
 
     /// The time that the ticks in it cover.
     pub(crate) fn covered(&self) -> Duration {
-        self.every * self.ticks.len().max(1) as u32
+        self.covered
     }
 
     /// The kinds that came most often, the most frequent first; equals in the order of their names.

@@ -64,6 +64,27 @@ fn it_connects_and_reads_to_the_end_of_the_stream() {
 }
 
 #[test]
+fn rates_are_over_the_time_that_has_passed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    // The stream ends long before the first tick; an hour's rate would be less than one.
+    let arguments = ["--every", "1h", "--window", "1h", "--connect", &address];
+    let program = Running::start(program("stream_stats").args(arguments));
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.write_all("x\n".repeat(1000).as_bytes()).unwrap();
+    drop(stream);
+    let ended = program.end().expect(0);
+    let line = ended.stdout.lines().find(|line| line.contains("lines/s")).expect("there is a line");
+    let rate = |what: &str| -> f64 {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let at = words.iter().position(|word| *word == what).expect("it is in the line");
+        let number = if what.ends_with(':') { words[at + 1] } else { words[at - 1] };
+        number.trim_end_matches("/s").parse().expect("it is a number")
+    };
+    assert!(rate("lines/s") > 10.0 && rate("x:") > 10.0, "{}", ended.stdout);
+}
+
+#[test]
 fn a_line_that_is_too_long_ends_its_connection_and_no_other() {
     let (server, address) = serve("stream_stats", &["--max-line", "100"]);
     let mut good = TcpStream::connect(&address).unwrap();
