@@ -6,6 +6,11 @@
 //!
 //! What can be said as data is said as data: the table answers `COMMAND` too, which client libraries ask to learn
 //! where keys stand among the arguments.
+//!
+//! # No HTTP
+//! A browser sends what a page wants to any address of the machine that it runs on, only with a head of HTTP in front,
+//! each line of which is an inline command that nobody knows; and then the rest would be executed. So what every such
+//! head has ([`is_http`]) ends the connection, as it does in Redis, and without a word.
 
 use std::sync::LazyLock;
 
@@ -109,6 +114,11 @@ fn find(name: &[u8]) -> Option<&'static Command> {
     BY_NAME.get(&*lower).copied()
 }
 
+/// Whether a request's name is one that only HTTP has: the method that comes with a body, or the field that all have.
+fn is_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:")
+}
+
 /// Executes a request, which has at least a name, and writes its reply.
 pub(crate) fn execute(
     server: &Server,
@@ -144,7 +154,7 @@ struct Call<'a> {
 
 impl<'a> Call<'a> {
     fn execute(&mut self) -> Done {
-        let command = find(self.args.at(0)).ok_or_else(|| Error::unknown_command(self.args))?;
+        let Some(command) = find(self.args.at(0)) else { return self.unknown() };
         let (found, arity) = (self.args.len() as i32, command.arity);
         if if arity < 0 { found < -arity } else { found != arity } {
             return Err(Error::wrong_arity(command.name));
@@ -156,6 +166,20 @@ impl<'a> Call<'a> {
             return Err(Error::OnlySubscriber(command.name));
         }
         (command.run)(self)
+    }
+
+    /// The end of a request whose name is not in the table.
+    fn unknown(&mut self) -> Done {
+        if !is_http(self.args.at(0)) {
+            return Err(Error::unknown_command(self.args));
+        }
+        let client = self.session.client.id;
+        tracing::warn!(
+            client,
+            "it speaks HTTP, as a browser does that was lured here: closing its connection"
+        );
+        self.session.is_ending = true;
+        Ok(())
     }
 
     /// Does something at the place of the key at `index`, and writes the reply there: what is read need not be copied

@@ -45,6 +45,18 @@ fn what_cannot_be_understood_ends_the_connection_and_says_why() {
 }
 
 #[test]
+fn a_browser_cannot_be_made_to_send_commands() {
+    let server = Server::start(&[]);
+    // A page may have a browser send what it likes to this machine, but only behind a head of HTTP.
+    for head in ["POST / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nhost: a\r\n\r\n"] {
+        let mut raw = server.raw();
+        raw.send(format!("{head}SET k v\r\nPING\r\n"));
+        assert!(!raw.rest().contains("+"), "{head}");
+    }
+    assert_eq!(server.client().say("get k"), "nil");
+}
+
+#[test]
 fn noise_does_no_harm() {
     let server = Server::start(&[]);
     // A small generator of our own: the noise is the same in every run.
