@@ -2,6 +2,7 @@
 //!
 //! The words matter: clients match on the code in capitals, and people search for the sentence.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::frame::Args;
@@ -20,6 +21,7 @@ pub(crate) enum Error {
     HashNotInteger,
     InvalidCursor,
     NoSuchDatabase,
+    NoSuchNumber,
     TooLong,
     OutOfMemory,
     NoRoomForReply,
@@ -33,36 +35,45 @@ pub(crate) enum Error {
     UnknownSubcommand { command: &'static str, subcommand: String },
     OnlySubscriber(&'static str),
     UnsupportedOption(String),
+    HelloOption(String),
     Incompatible(&'static str),
     UnknownCommand { name: String, args: String },
 }
 
 impl Error {
     pub(crate) fn unknown_command(args: Args<'_>) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(128)]).into_owned();
+        let text = |bytes: &[u8], most: usize| cut(bytes, most).into_owned();
         let mut begin = String::new();
         for arg in args.from(1) {
-            if begin.len() >= 128 {
+            let left = 128_usize.saturating_sub(begin.len());
+            if left == 0 {
                 break;
             }
-            begin.push_str(&format!("'{}' ", text(arg)));
+            begin.push_str(&format!("'{}' ", text(arg, left)));
         }
-        Self::UnknownCommand { name: text(args.at(0)), args: begin }
+        Self::UnknownCommand { name: text(args.at(0), 128), args: begin }
     }
 
     pub(crate) fn unknown_subcommand(command: &'static str, subcommand: &[u8]) -> Self {
-        let subcommand = &subcommand[..subcommand.len().min(128)];
-        Self::UnknownSubcommand { command, subcommand: String::from_utf8_lossy(subcommand).into_owned() }
+        Self::UnknownSubcommand { command, subcommand: cut(subcommand, 128).into_owned() }
     }
 
     pub(crate) fn unsupported_option(option: &[u8]) -> Self {
-        let option = &option[..option.len().min(128)];
-        Self::UnsupportedOption(String::from_utf8_lossy(option).into_owned())
+        Self::UnsupportedOption(cut(option, 128).into_owned())
+    }
+
+    pub(crate) fn hello_option(option: &[u8]) -> Self {
+        Self::HelloOption(cut(option, 128).into_owned())
     }
 
     pub(crate) fn wrong_arity(command: &str) -> Self {
         Self::WrongArity(command.to_owned())
     }
+}
+
+/// The beginning of what a client has said, as text.
+fn cut(bytes: &[u8], most: usize) -> Cow<'_, str> {
+    String::from_utf8_lossy(&bytes[..bytes.len().min(most)])
 }
 
 impl fmt::Display for Error {
@@ -77,6 +88,7 @@ impl fmt::Display for Error {
             Self::HashNotInteger => "ERR hash value is not an integer",
             Self::InvalidCursor => "ERR invalid cursor",
             Self::NoSuchDatabase => "ERR DB index is out of range",
+            Self::NoSuchNumber => "ERR value is out of range, value must between -2147483648 and 2147483647",
             Self::TooLong => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
             Self::OutOfMemory => "OOM command not allowed when used memory > 'maxmemory'.",
             Self::NoRoomForReply => "OOM the reply is too long for the memory that is left.",
@@ -105,6 +117,7 @@ impl fmt::Display for Error {
                 );
             }
             Self::UnsupportedOption(option) => return write!(f, "ERR Unsupported option {option}"),
+            Self::HelloOption(option) => return write!(f, "ERR Syntax error in HELLO option '{option}'"),
             Self::Incompatible(options) => {
                 return write!(f, "ERR {options} options at the same time are not compatible");
             }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use pirn_examples::duration;
+use pirn_examples::server::connections;
 use tracing::level_filters::LevelFilter;
 
 use crate::memory;
@@ -26,7 +27,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     maxmemory: Option<usize>,
     /// How many clients may be connected at once
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = connections)]
     pub(crate) max_clients: usize,
     /// Cut a subscriber off for whom more than this is waiting
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "32mb")]

@@ -56,7 +56,7 @@ fn hello(call: &mut Call<'_>) -> Done {
             name = Some(client_name(call.args.at(index + 1))?);
             index += 2;
         } else {
-            return Err(Error::Syntax);
+            return Err(Error::hello_option(call.args.at(index)));
         }
     }
     if let Some(name) = name {
@@ -99,7 +99,8 @@ fn check_password(user: &[u8]) -> Done {
 }
 
 fn select(call: &mut Call<'_>) -> Done {
-    if call.integer(1)? != 0 {
+    let number = i32::try_from(call.integer(1)?).map_err(|_| Error::NoSuchNumber)?;
+    if number != 0 {
         return Err(Error::NoSuchDatabase);
     }
     call.reply.ok();
@@ -123,6 +124,9 @@ fn client(call: &mut Call<'_>) -> Done {
         arity(call.args.len() == 4, "client|setinfo")?;
         call.reply.ok();
     } else if call.is(1, "LIST") {
+        if call.args.len() > 2 {
+            return Err(Error::Syntax);
+        }
         let mut text = String::new();
         call.server.clients.all().iter().for_each(|client| client.describe(&mut text));
         call.reply.bulk(text.as_bytes());

@@ -8,8 +8,10 @@ pub(super) fn command(call: &mut Call<'_>) -> Done {
     let (args, reply) = (call.args, &mut call.reply);
     let asked = args.from(1).next().unwrap_or(b"INFO").to_ascii_uppercase();
     match &asked[..] {
-        b"COUNT" if args.len() == 2 => reply.count(all().count()),
-        b"LIST" if args.len() == 2 => {
+        b"COUNT" if args.len() > 2 => return Err(Error::wrong_arity("command|count")),
+        b"COUNT" => reply.count(all().count()),
+        b"LIST" if args.len() > 2 => return Err(Error::Syntax),
+        b"LIST" => {
             let names: Vec<_> = all().map(|(_, command)| command.name).collect();
             reply.bulks(names.iter());
         }
@@ -23,7 +25,7 @@ pub(super) fn command(call: &mut Call<'_>) -> Done {
             for name in args.from(2) {
                 match find(name) {
                     Some(command) => info(command, reply),
-                    None => reply.null_array(),
+                    None => reply.null(),
                 }
             }
         }

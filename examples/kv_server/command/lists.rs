@@ -117,12 +117,15 @@ fn lrange(call: &mut Call<'_>) -> Done {
 }
 
 fn lindex(call: &mut Call<'_>) -> Done {
-    let index = call.integer(2)?;
+    let index = call.integer(2);
     call.at(1, |place, reply| {
-        let element = place.collection()?.and_then(|list: &List| {
-            let index = if index < 0 { index.checked_add(list.len() as i64)? } else { index };
-            list.get(usize::try_from(index).ok()?)
-        });
+        let Some(list) = place.collection::<List>()? else {
+            reply.null();
+            return Ok(());
+        };
+        let index = index?;
+        let index = if index < 0 { index.saturating_add(list.len() as i64) } else { index };
+        let element = usize::try_from(index).ok().and_then(|index| list.get(index));
         reply.bulk_or_null(element.map(|element| &element[..]));
         Ok(())
     })

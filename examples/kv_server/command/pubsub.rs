@@ -88,7 +88,9 @@ fn remove(call: &mut Call<'_>, kind: Kind, word: &str) -> Done {
 
 fn pubsub(call: &mut Call<'_>) -> Done {
     let hub = &call.server.hub;
-    if call.is(1, "CHANNELS") && call.args.len() <= 3 {
+    let arity = |is_right: bool, name: &str| is_right.then_some(()).ok_or_else(|| Error::wrong_arity(name));
+    if call.is(1, "CHANNELS") {
+        arity(call.args.len() <= 3, "pubsub|channels")?;
         call.reply.bulks(hub.channels(call.args.from(2).next()).iter());
     } else if call.is(1, "NUMSUB") {
         call.reply.array(2 * (call.args.len() - 2));
@@ -96,7 +98,8 @@ fn pubsub(call: &mut Call<'_>) -> Done {
             call.reply.bulk(channel);
             call.reply.count(hub.subscribers(channel));
         }
-    } else if call.is(1, "NUMPAT") && call.args.len() == 2 {
+    } else if call.is(1, "NUMPAT") {
+        arity(call.args.len() == 2, "pubsub|numpat")?;
         call.reply.count(hub.topics(Kind::Pattern));
     } else {
         return Err(Error::unknown_subcommand("PUBSUB", call.args.at(1)));

@@ -52,7 +52,10 @@ fn time(call: &mut Call<'_>) -> Done {
 }
 
 fn config(call: &mut Call<'_>) -> Done {
-    if call.is(1, "RESETSTAT") && call.args.len() == 2 {
+    if call.is(1, "RESETSTAT") {
+        if call.args.len() > 2 {
+            return Err(Error::wrong_arity("config|resetstat"));
+        }
         call.reply.ok();
     } else if call.is(1, "GET") && call.args.len() > 2 {
         let maxmemory = call.server.maxmemory.unwrap_or(0);

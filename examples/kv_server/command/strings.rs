@@ -49,8 +49,10 @@ struct Options {
 }
 
 impl Options {
+    /// What they say. What number a deadline has is looked at last, when all the words are known.
     fn parse(call: &Call<'_>) -> Result<Self, Error> {
         let mut options = Self::default();
+        let mut deadline = None;
         let mut index = 3;
         while index < call.args.len() {
             if call.is(index, "NX") && !options.only_if_present {
@@ -59,18 +61,20 @@ impl Options {
                 options.only_if_present = true;
             } else if call.is(index, "GET") {
                 options.returns_old = true;
-            } else if call.is(index, "KEEPTTL") && options.deadline.is_none() {
+            } else if call.is(index, "KEEPTTL") && deadline.is_none() {
                 options.keeps_deadline = true;
             } else {
                 let unit = keys::Expiry::of(call.args.at(index)).ok_or(Error::Syntax)?;
                 index += 1;
-                if options.deadline.is_some() || options.keeps_deadline || index == call.args.len() {
+                if deadline.is_some() || options.keeps_deadline || index == call.args.len() {
                     return Err(Error::Syntax);
                 }
-                options.deadline = Some(positive_deadline(call, index, unit, "set")?);
+                deadline = Some((index, unit));
             }
             index += 1;
         }
+        let told = deadline.map(|(index, unit)| positive_deadline(call, index, unit, "set"));
+        options.deadline = told.transpose()?;
         Ok(options)
     }
 }
@@ -193,6 +197,9 @@ fn getrange(call: &mut Call<'_>) -> Done {
     let (begin, end) = (call.integer(2)?, call.integer(3)?);
     call.at(1, |place, reply| {
         let bytes = place.string()?.map_or(&[][..], |bytes| &bytes[..]);
+        // Unlike a list's, a string's end that lies before its first byte means that byte.
+        let is_backwards = begin < 0 && end < 0 && begin > end;
+        let end = if is_backwards { end } else { end.max(-(bytes.len() as i64)) };
         reply.bulk(&bytes[super::range(begin, end, bytes.len())]);
         Ok(())
     })

@@ -25,6 +25,8 @@ fn strings() {
         ("set a 3 ex 1 keepttl", SYNTAX),
         ("set a 3 ex x", NOT_INTEGER),
         ("set a 3 ex 0", "!ERR invalid expire time in 'set' command"),
+        ("set a 3 ex 0 what", SYNTAX),
+        ("set a 3 ex x what", SYNTAX),
         ("set a 3 ex 9223372036854775807", "!ERR invalid expire time in 'set' command"),
         ("getset a 4", "\"3\""),
         ("getdel a", "\"4\""),
@@ -36,6 +38,11 @@ fn strings() {
         ("strlen a", "3"),
         ("strlen none", "0"),
         ("getrange a 1 -1", "\"23\""),
+        ("getrange a 0 -100", "\"1\""),
+        ("getrange a -200 -100", "\"1\""),
+        ("getrange a -100 -200", "\"\""),
+        ("getrange a 1 -100", "\"\""),
+        ("getrange none 0 -100", "\"\""),
         ("mset a 1 b 2 a 3", "OK"),
         ("mget a none b", "[\"3\" nil \"2\"]"),
         ("mset a", "!ERR wrong number of arguments for 'mset' command"),
@@ -92,6 +99,8 @@ fn keys() {
         ("scan 0 match", SYNTAX),
         ("select 0", "OK"),
         ("select 1", "!ERR DB index is out of range"),
+        ("select x", NOT_INTEGER),
+        ("select 2147483648", "!ERR value is out of range, value must between -2147483648 and 2147483647"),
         ("flushdb", "OK"),
         ("dbsize", "0"),
         ("set a 1", "OK"),
@@ -124,6 +133,8 @@ fn lists() {
         ("lindex l -1", "\"d\""),
         ("lindex l 4", "nil"),
         ("lindex l -5", "nil"),
+        ("lindex l x", NOT_INTEGER),
+        ("lindex none x", "nil"),
         ("llen l", "4"),
         ("lpop l", "\"a\""),
         ("rpop l 2", "[\"d\" \"c\"]"),
@@ -253,7 +264,21 @@ fn what_is_no_command_is_told_so() {
         ("GET a b", "!ERR wrong number of arguments for 'get' command"),
         ("client nonsense", "!ERR unknown subcommand 'nonsense'. Try CLIENT HELP."),
         ("config set maxmemory 1", "!ERR unknown subcommand 'set'. Try CONFIG HELP."),
+        ("config resetstat x", "!ERR wrong number of arguments for 'config|resetstat' command"),
+        ("command count x", "!ERR wrong number of arguments for 'command|count' command"),
+        ("pubsub numpat x", "!ERR wrong number of arguments for 'pubsub|numpat' command"),
+        ("command list x", SYNTAX),
+        ("client list x", SYNTAX),
+        ("hello 2 nonsense", "!ERR Syntax error in HELLO option 'nonsense'"),
+        ("hello 2 setname", "!ERR Syntax error in HELLO option 'setname'"),
     ]);
+    // No more than 128 bytes of the arguments come back, however many there are.
+    let (first, second) = ("a".repeat(100), "b".repeat(100));
+    let begin = format!("'{first}' '{}' ", "b".repeat(25));
+    assert_eq!(
+        server.client().say(&format!("nonsense {first} {second} c")),
+        format!("!ERR unknown command 'nonsense', with args beginning with: {begin}")
+    );
 }
 
 #[test]

@@ -14,6 +14,7 @@ fn it_says_what_it_can_do() {
     }
     run(program("kv_server").args(["--maxmemory", "much"])).expect(2);
     run(program("kv_server").args(["--procs", "0"])).expect(2);
+    run(program("kv_server").args(["--max-clients", "0"])).expect(2);
 }
 
 #[test]
