@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 
 #[test]
 fn up_and_down_under_load_loses_no_task() {
@@ -124,6 +125,60 @@ fn timers_of_a_processor_that_is_taken_out_of_use_fire() {
         for sleeper in sleepers {
             runtime.block_on(sleeper).unwrap();
         }
+    });
+}
+
+#[test]
+fn with_fewer_processors_more_blocking_jobs_run_and_those_that_queue_are_started() {
+    within(60, || {
+        // One machine for jobs at first, four afterwards.
+        let runtime = Builder::new().procs(4).max_threads(6).build().unwrap();
+        let (met, meet) = channel();
+        let first = runtime.spawn_blocking(move || meet.recv().unwrap());
+        let queued = runtime.spawn_blocking(move || met.send(7).unwrap());
+        runtime.set_procs(1);
+        runtime.block_on(queued).unwrap();
+        assert_eq!(runtime.block_on(first).unwrap(), 7);
+    });
+}
+
+#[test]
+fn with_more_processors_fewer_blocking_jobs_run_once_those_that_have_begun_are_done() {
+    within(60, || {
+        let runtime = Builder::new().procs(1).max_threads(6).build().unwrap();
+        let (started, wait_started) = channel();
+        let begun: Vec<_> = (0..4)
+            .map(|_| {
+                let (leave, wait_leave) = channel::<()>();
+                let started = started.clone();
+                let job = runtime.spawn_blocking(move || {
+                    started.send(()).unwrap();
+                    wait_leave.recv().unwrap();
+                });
+                wait_started.recv().unwrap();
+                (leave, job)
+            })
+            .collect();
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let queued: Vec<_> = (0..400)
+            .map(|_| {
+                let (now, most) = (now.clone(), most.clone());
+                runtime.spawn_blocking(move || {
+                    most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    (0..10).for_each(|_| std::thread::yield_now());
+                    now.fetch_sub(1, Ordering::SeqCst);
+                })
+            })
+            .collect();
+        runtime.set_procs(4);
+        for (leave, job) in begun {
+            leave.send(()).unwrap();
+            runtime.block_on(job).unwrap();
+        }
+        for job in queued {
+            runtime.block_on(job).unwrap();
+        }
+        assert_eq!(most.load(Ordering::SeqCst), 1, "one machine is left to jobs");
     });
 }
 

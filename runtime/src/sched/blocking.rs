@@ -8,20 +8,24 @@
 //!   who starts a job                              a machine that is at it
 //!   1  push                                       take one ◄──────┐
 //!   2  running < limit ? running += 1             ├─ there is: run it
-//!        no: one of those will come to it         └─ there is none: running −= 1, in the same step
+//!        no: one of those will come to it         └─ there is none, or running > limit: running −= 1, in the same step
 //!        yes: 3  ask for a machine
 //!                └─ none to be had: running −= 1, and the mark `refused`, in the same step
 //! ```
 //!
+//! The number of processors may change, and the limit with it. Whoever raises it does as one that starts jobs, from 2 on,
+//! for as many as queue: those at it may wait for one of them. When it is lowered, machines are done with their jobs
+//! first.
+//!
 //! # Invariants
 //! - B1. A job lies in the queue before a machine is asked for, and a machine is counted out in the step in
-//!   which it finds the queue empty. So who is told that the limit is reached relies on a machine that has yet
-//!   to look; and where none could be had, the next one that would wait takes the jobs first
+//!   which it finds the queue empty, or the limit exceeded. So who is told that the limit is reached relies on a machine
+//!   that has yet to look; and where none could be had, the next one that would wait takes the jobs first
 //!   ([`waiting`](super::waiting)).
-//! - B2. `running` machines are at it, at most the limit.
+//! - B2. `running` machines are at it, at most the limit; but for those that have begun a job before it was lowered.
 //!
 //! The models stand in `blocking::loom`: with 1 and 2 exchanged, with the counting out a step later on either
-//! side, with the limit ignored, one of them fails.
+//! side, with the limit ignored, or raised without a look at the queue, one of them fails.
 
 use super::machine::Assignment;
 use super::machines::Refused;
@@ -51,18 +55,29 @@ pub(super) struct Jobs<J>(Mutex<State<J>>);
 #[derive(Debug)]
 struct State<J> {
     running: usize,
+    /// How many machines may be at it.
+    limit: usize,
     queue: VecDeque<J>,
 }
 
 impl BlockingJobs {
-    pub(super) fn new() -> Self {
-        Self { jobs: Jobs::new(), owned: Owned::new(1) }
+    /// As many machines as `limit` run jobs at first.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { jobs: Jobs::new(limit), owned: Owned::new(1) }
     }
 }
 
 impl<J> Jobs<J> {
-    pub(super) fn new() -> Self {
-        Self(Mutex::new(State { running: 0, queue: VecDeque::new() }))
+    pub(super) fn new(limit: usize) -> Self {
+        Self(Mutex::new(State { running: 0, limit, queue: VecDeque::new() }))
+    }
+
+    /// Changes the limit. How many more machines the jobs that queue are to be given.
+    #[must_use]
+    pub(super) fn set_limit(&self, limit: usize) -> usize {
+        let mut state = self.0.lock();
+        state.limit = limit;
+        limit.saturating_sub(state.running).min(state.queue.len())
     }
 
     /// How many machines run jobs, or are about to.
@@ -77,9 +92,9 @@ impl<J> Jobs<J> {
 
     /// Counts one more machine in, if there are jobs and the limit allows (B2).
     #[must_use]
-    pub(super) fn count_in(&self, limit: usize) -> bool {
+    pub(super) fn count_in(&self) -> bool {
         let mut state = self.0.lock();
-        let may = !state.queue.is_empty() && state.running < limit;
+        let may = !state.queue.is_empty() && state.running < state.limit;
         state.running += usize::from(may);
         may
     }
@@ -89,10 +104,10 @@ impl<J> Jobs<J> {
         self.0.lock().running -= 1;
     }
 
-    /// The next job; without one the machine is counted out, in the same step (B1).
+    /// The next job; without one, or with too many at it, the machine is counted out, in the same step (B1).
     pub(super) fn next(&self) -> Option<J> {
         let mut state = self.0.lock();
-        let job = state.queue.pop_front();
+        let job = if state.running <= state.limit { state.queue.pop_front() } else { None };
         if job.is_none() {
             state.running -= 1;
         }
@@ -144,17 +159,17 @@ impl Shared {
 
     fn start_job(self: &Arc<Self>, job: Runnable) {
         self.blocking.jobs.push(job);
-        if self.blocking.jobs.count_in(self.jobs_limit())
+        self.ask_for_machine();
+    }
+
+    /// Has one more machine run jobs, if there are any and the limit allows.
+    pub(super) fn ask_for_machine(self: &Arc<Self>) {
+        if self.blocking.jobs.count_in()
             && let Err(Refused::Ended) = self.assign(Assignment::Jobs)
         {
             self.blocking.jobs.count_out();
             self.cancel_queued_jobs();
         }
-    }
-
-    /// How many machines may run jobs.
-    pub(super) fn jobs_limit(&self) -> usize {
-        self.config.max_threads.saturating_sub(self.procs() + 1).max(1)
     }
 
     /// Cancels the jobs that have not started.

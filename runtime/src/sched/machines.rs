@@ -245,7 +245,7 @@ impl Shared {
         if waiting.is_closed() {
             return Next::Do(Assignment::Exit);
         }
-        match waiting.at_hand(&self.idle, &self.blocking.jobs, self.jobs_limit()) {
+        match waiting.at_hand(&self.idle, &self.blocking.jobs) {
             Some(AtHand::Processor(processor)) => Next::Do(Assignment::Work { processor, searching: true }),
             Some(AtHand::Jobs) => Next::Do(Assignment::Jobs),
             None if waiting.wait(machine.clone(), self.idle.any()) => Next::Poll,

@@ -71,10 +71,13 @@ impl Shared {
             procs <= MAX_PROCS,
             "a runtime has {MAX_PROCS} processors at most; set_procs({procs}) was called"
         );
-        let _changing = self.spares.changing.lock();
+        let changing = self.spares.changing.lock();
         let before = self.procs.swap(procs, Ordering::Relaxed);
         let withheld = self.spares.withheld.swap(0, Ordering::Relaxed);
         self.bring_to(procs, before - withheld);
+        let more_for_jobs = self.blocking.jobs.set_limit(self.config.jobs_limit(procs));
+        drop(changing);
+        (0..more_for_jobs).for_each(|_| self.ask_for_machine());
         if procs < before {
             self.machines.fewer_are_enough();
         }

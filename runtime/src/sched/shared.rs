@@ -46,6 +46,13 @@ pub(crate) struct Config {
     pub(crate) sysmon: bool,
 }
 
+impl Config {
+    /// How many machines may run blocking jobs beside so many processors.
+    pub(super) fn jobs_limit(&self, procs: usize) -> usize {
+        self.max_threads.saturating_sub(procs + 1).max(1)
+    }
+}
+
 /// One runtime.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -87,7 +94,7 @@ impl Shared {
             spares: Spares::new(),
             sysmon: Sysmon::new(config.sysmon),
             machines: Machines::new(),
-            blocking: BlockingJobs::new(),
+            blocking: BlockingJobs::new(config.jobs_limit(config.procs)),
             owned: Owned::new(config.procs),
             deadlines: Deadlines::new(),
             netpoll: Arc::new(Netpoll::new(config.procs)?),

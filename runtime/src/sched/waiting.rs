@@ -125,18 +125,13 @@ impl<M> Waiting<M> {
     }
 
     /// What a machine does instead of waiting.
-    pub(super) fn at_hand<P, J>(
-        &mut self,
-        idle: &Idle<P>,
-        jobs: &Jobs<J>,
-        limit: usize,
-    ) -> Option<AtHand<P>> {
+    pub(super) fn at_hand<P, J>(&mut self, idle: &Idle<P>, jobs: &Jobs<J>) -> Option<AtHand<P>> {
         if std::mem::take(&mut self.refused_work)
             && let Some(processor) = idle.acquire(true)
         {
             return Some(AtHand::Processor(processor));
         }
-        (std::mem::take(&mut self.refused_jobs) && jobs.count_in(limit)).then_some(AtHand::Jobs)
+        (std::mem::take(&mut self.refused_jobs) && jobs.count_in()).then_some(AtHand::Jobs)
     }
 
     /// A machine waits from now on: in the netpoller if it `may_poll` and nobody does. True if it must go there.

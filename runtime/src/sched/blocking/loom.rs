@@ -21,7 +21,8 @@ struct Pool {
     waiting: Mutex<Waiting<&'static str>>,
     idle: Idle<usize>,
     max_threads: usize,
-    limit: usize,
+    /// As in `jobs`, for the check.
+    limit: AtomicUsize,
     ran: AtomicUsize,
     at_once: AtomicUsize,
 }
@@ -32,11 +33,11 @@ impl Pool {
         let mut waiting = Waiting::new();
         (0..threads).for_each(|_| waiting.thread_started());
         Arc::new(Self {
-            jobs: Jobs::new(),
+            jobs: Jobs::new(limit),
             waiting: Mutex::new(waiting),
             idle: Idle::new(),
             max_threads,
-            limit,
+            limit: AtomicUsize::new(limit),
             ran: AtomicUsize::new(0),
             at_once: AtomicUsize::new(0),
         })
@@ -45,7 +46,17 @@ impl Pool {
     /// A job is started, as `start_job` and `assign` have it.
     fn start(&self, job: usize) {
         self.jobs.push(job);
-        if !self.jobs.count_in(self.limit) {
+        self.ask_for_machine();
+    }
+
+    /// The limit is changed, as `set_procs` has it.
+    fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Relaxed);
+        (0..self.jobs.set_limit(limit)).for_each(|_| self.ask_for_machine());
+    }
+
+    fn ask_for_machine(&self) {
+        if !self.jobs.count_in() {
             return;
         }
         let machine = {
@@ -69,7 +80,7 @@ impl Pool {
     fn run_jobs(&self) {
         while let Some(_job) = self.jobs.next() {
             let others = self.at_once.fetch_add(1, Relaxed);
-            assert!(others < self.limit, "B2");
+            assert!(others < self.limit.load(Relaxed), "B2");
             self.ran.fetch_add(1, Relaxed);
             self.at_once.fetch_sub(1, Relaxed);
         }
@@ -79,7 +90,7 @@ impl Pool {
     fn wait(&self, machine: &'static str) {
         loop {
             let mut waiting = self.waiting.lock();
-            match waiting.at_hand(&self.idle, &self.jobs, self.limit) {
+            match waiting.at_hand(&self.idle, &self.jobs) {
                 Some(AtHand::Jobs) => drop(waiting),
                 Some(AtHand::Processor(_)) => unreachable!("there are none"),
                 None => {
@@ -127,6 +138,46 @@ fn two_machines_at_most_run_jobs_of_three_who_start_them() {
         pool.start(2);
         others.into_iter().for_each(|other| other.join().unwrap());
         pool.assert_all_ran(3);
+    });
+}
+
+#[test]
+fn a_job_that_others_wait_for_runs_when_the_limit_is_raised() {
+    model(|| {
+        let pool = Pool::new(1, 3, 1);
+        // The machine that is at it does not come back.
+        pool.jobs.push(0);
+        assert!(pool.jobs.count_in() && pool.jobs.next().is_some());
+        let other = {
+            let pool = pool.clone();
+            thread::spawn(move || {
+                pool.start(1);
+                pool.start(2);
+            })
+        };
+        pool.set_limit(2);
+        other.join().unwrap();
+        assert_eq!((pool.ran.load(Relaxed), pool.jobs.running()), (2, 1));
+    });
+}
+
+#[test]
+fn machines_leave_the_jobs_when_the_limit_is_lowered_and_all_jobs_run() {
+    model(|| {
+        let pool = Pool::new(2, 3, 2);
+        // Two machines are each about to be done with a job, and there are two more.
+        (0..4).for_each(|job| pool.jobs.push(job));
+        for _ in 0..2 {
+            assert!(pool.jobs.count_in() && pool.jobs.next().is_some());
+        }
+        pool.set_limit(1);
+        let other = {
+            let pool = pool.clone();
+            thread::spawn(move || pool.run_jobs())
+        };
+        pool.run_jobs();
+        other.join().unwrap();
+        pool.assert_all_ran(2);
     });
 }
 

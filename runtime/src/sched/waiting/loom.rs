@@ -24,7 +24,7 @@ impl Runtime {
         waiting.thread_started();
         let idle = Idle::new();
         let _nobody_searches = idle.release(1, false);
-        Arc::new(Self { waiting: Mutex::new(waiting), idle, jobs: Jobs::new(), tasks: AtomicUsize::new(0) })
+        Arc::new(Self { waiting: Mutex::new(waiting), idle, jobs: Jobs::new(1), tasks: AtomicUsize::new(0) })
     }
 
     /// A task is queued where every machine looks, as `inject` and `start_machine` have it; no thread is to be
@@ -53,7 +53,7 @@ impl Runtime {
     fn wait(&self, may_poll: bool) {
         loop {
             let mut waiting = self.waiting.lock().unwrap();
-            match waiting.at_hand(&self.idle, &self.jobs, 1) {
+            match waiting.at_hand(&self.idle, &self.jobs) {
                 Some(AtHand::Processor(processor)) => {
                     drop(waiting);
                     self.work(processor);
