@@ -5,10 +5,13 @@ mod common;
 use common::{eventually, within};
 use pirn::{Builder, UnhandledPanic, block_on, spawn, yield_now};
 use std::collections::HashSet;
-use std::future::pending;
+use std::future::{Future, pending};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 
 fn child(name: &str) -> Output {
     Command::new(std::env::current_exe().unwrap())
@@ -132,6 +135,41 @@ fn the_destructor_of_an_output_that_nobody_takes_panics_unhandled() {
         eventually(|| ended.is_finished());
         drop(ended);
         assert!(told.recv().unwrap().ends_with("panicked: an output's destructor"));
+    });
+}
+
+/// The waker of a joiner that is of no more use, and says so when it goes.
+struct PanickingWaker;
+
+impl Wake for PanickingWaker {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for PanickingWaker {
+    fn drop(&mut self) {
+        panic!("a waker's destructor");
+    }
+}
+
+#[test]
+fn the_destructor_of_a_joiners_waker_panics_and_nothing_of_the_task_is_left() {
+    within(60, || {
+        let kept = Arc::new(());
+        let left = Arc::downgrade(&kept);
+        let runtime = Builder::new()
+            .procs(1)
+            .on_unhandled_panic(UnhandledPanic::Callback(Arc::new(move |_| {
+                let _lives_as_long_as_the_runtime = &kept;
+            })))
+            .build()
+            .unwrap();
+        let mut task = runtime.spawn(pending::<()>());
+        let waker = Waker::from(Arc::new(PanickingWaker));
+        assert!(pin!(&mut task).poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(task))).is_err());
+        drop(runtime);
+        eventually(|| left.upgrade().is_none());
     });
 }
 

@@ -152,17 +152,19 @@ impl<T> Drop for JoinHandle<T> {
             // SAFETY: the handle's own reference.
             return unsafe { self.task.drop_ref() };
         }
-        match header.state.drop_join_handle() {
+        // It goes last: its destructor may panic, and the task must not be left with a reference of nobody's.
+        let _waker = match header.state.drop_join_handle() {
             Detach::Done => return,
-            // SAFETY: T4, and the output is the handle's (S3), not taken yet.
-            Detach::DropOutput => unsafe { (header.vtable.drop_output)(self.task) },
-            Detach::DropWaker => {
-                // SAFETY: the handle holds a reference; S4: the bit is clear again and nobody else sets it.
-                let waker =
-                    unsafe { (header.vtable.join_waker)(self.task).as_ref().with_mut(|slot| (*slot).take()) };
-                drop(waker);
+            Detach::DropOutput => {
+                // SAFETY: T4, and the output is the handle's (S3), not taken yet.
+                unsafe { (header.vtable.drop_output)(self.task) };
+                None
             }
-        }
+            // SAFETY: the handle holds a reference; S4: the bit is clear again and nobody else sets it.
+            Detach::DropWaker => unsafe {
+                (header.vtable.join_waker)(self.task).as_ref().with_mut(|slot| (*slot).take())
+            },
+        };
         // SAFETY: the handle's own reference.
         unsafe { self.task.drop_ref() }
     }
