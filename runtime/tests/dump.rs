@@ -117,6 +117,16 @@ fn a_task_inside_a_poll_is_shown_as_running_and_one_that_queues_as_scheduled() {
 }
 
 #[test]
+fn a_poll_is_counted_once_however_often_it_gives_its_processor_away() {
+    within(60, || {
+        let runtime = Builder::new().procs(4).build().unwrap();
+        let task = runtime.spawn(async { (0..100).for_each(|_| pirn::block_in_place(|| ())) });
+        runtime.block_on(task).unwrap();
+        assert_eq!(runtime.metrics().procs.iter().map(|proc| proc.polls).sum::<u64>(), 1);
+    });
+}
+
+#[test]
 fn metrics_count_tasks_threads_polls_timers_and_handoffs() {
     within(60, || {
         let runtime = Builder::new().procs(2).build().unwrap();

@@ -98,7 +98,7 @@ impl Context {
             return;
         }
         self.stop_searching();
-        self.with_processor(|processor| processor.remote.counters.batch_edge());
+        self.with_processor(|processor| processor.remote.counters.aside_edge());
         self.batching.set(true);
         for waker in due.drain(..) {
             wake_caught(waker);

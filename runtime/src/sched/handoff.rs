@@ -88,7 +88,7 @@ impl Context {
         if let Some(processor) = self.shared.idle.acquire(false) {
             self.shared.sysmon.wake();
             if inside_poll {
-                processor.remote.counters.poll_edge();
+                processor.remote.counters.aside_edge();
             }
             self.hold(processor);
         }

@@ -14,7 +14,7 @@
 //! - P1. Only the machine that holds the box pushes to the queue and to `next`.
 //! - P2. The slot owns a [`Runnable`]; whoever exchanges the pointer out owns it then.
 //! - P3. `polls` is odd exactly while a task of this processor is being polled, or wakers that are due are being
-//!   woken, which `batches` counts apart.
+//!   woken. `asides` counts apart what begins no poll: the latter, and a poll that goes on after it gave a processor away.
 //!
 //! # Orderings
 //! | access | order | with | why | weakened, fails in |
@@ -90,7 +90,7 @@ pub(crate) struct Remote {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     polls: AtomicU64,
-    batches: AtomicU64,
+    asides: AtomicU64,
     slices: AtomicU64,
     steals: AtomicU64,
     parks: AtomicU64,
@@ -109,9 +109,9 @@ impl Counters {
         bump(&self.polls);
     }
 
-    /// P3: wakers that are due are woken from now on.
-    pub(super) fn batch_edge(&self) {
-        bump(&self.batches);
+    /// P3: wakers that are due are woken from now on, or a poll goes on that has been counted where it began.
+    pub(super) fn aside_edge(&self) {
+        bump(&self.asides);
         bump(&self.polls);
     }
 
@@ -157,8 +157,8 @@ impl Counters {
     }
 
     pub(crate) fn polls(&self) -> u64 {
-        let batches = self.batches.load(Ordering::Relaxed);
-        self.polls.load(Ordering::Relaxed).div_ceil(2).saturating_sub(batches)
+        let asides = self.asides.load(Ordering::Relaxed);
+        self.polls.load(Ordering::Relaxed).div_ceil(2).saturating_sub(asides)
     }
 
     pub(crate) fn steals(&self) -> u64 {
