@@ -36,6 +36,7 @@ use pirn_sync::{AcquireOwned, OwnedSemaphorePermit, Semaphore, host};
 use super::JoinSet;
 use crate::context::{CancelFunc, Context};
 use crate::task::JoinError;
+use crate::unwind::caught;
 
 /// A group of tasks that return `Result<(), E>`, of which the first error counts.
 ///
@@ -71,6 +72,8 @@ struct Shared<E> {
 }
 
 struct Outcome<E> {
+    /// Any task was started, be it one that has ended and gone.
+    started: bool,
     first_error: Option<E>,
     panicked: bool,
     /// The first task that has no output; one that panicked before those that were cancelled.
@@ -129,7 +132,8 @@ impl<E> ErrGroup<E> {
     }
 
     fn with_cancel(cancel: Option<CancelFunc>) -> Self {
-        let outcome = Mutex::new(Outcome { first_error: None, panicked: false, failed: None });
+        let outcome =
+            Mutex::new(Outcome { started: false, first_error: None, panicked: false, failed: None });
         let owner = Owner(Arc::new(Shared { outcome, cancel }));
         Self { members: Mutex::new(JoinSet::new()), owner, slots: None }
     }
@@ -140,7 +144,7 @@ impl<E> ErrGroup<E> {
     /// If a task was started before.
     #[track_caller]
     pub fn limit(mut self, n: usize) -> Self {
-        assert!(self.members.lock().is_empty(), "`limit` must be called before the group's first task");
+        assert!(!self.owner.0.outcome.lock().started, "`limit` must be called before the group's first task");
         self.slots = Some(Arc::new(Semaphore::new(n)));
         self
     }
@@ -205,6 +209,7 @@ impl<E> ErrGroup<E> {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Send + 'static,
     {
+        self.owner.0.outcome.lock().started = true;
         let task = Member { future: Some(future), shared: Arc::clone(&self.owner.0), _slot: slot };
         // A runtime that has shut down drops the future here, so no lock is held.
         let handle = crate::global::spawn(task, None, at);
@@ -258,21 +263,20 @@ impl<E, F: Future<Output = Result<(), E>>> Future for Member<E, F> {
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let running = future.as_mut().as_pin_mut().expect("a task is not polled after its end");
             let result = ready!(running.poll(cx));
-            // Here, so that a destructor that panics counts like any other panic.
+            // Here, so that a destructor that panics counts like any other panic; and so does a waker that hears
+            // of the context's end.
             future.set(None);
-            Poll::Ready(result)
-        }));
-        match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(Ok(()))) => {}
-            Ok(Poll::Ready(Err(error))) => shared.fail(error),
-            Err(panic) => {
-                shared.outcome.lock().panicked = true;
-                shared.cancel();
-                resume_unwind(panic);
+            if let Err(error) = result {
+                shared.fail(error);
             }
-        }
-        Poll::Ready(())
+            Poll::Ready(())
+        }));
+        polled.unwrap_or_else(|panic| {
+            shared.outcome.lock().panicked = true;
+            // A waker's panic must not take the place of the task's own.
+            caught(|| shared.cancel());
+            resume_unwind(panic)
+        })
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::future::{Future, pending};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
-use std::task::{Context as Cx, Waker};
+use std::sync::{Arc, Mutex};
+use std::task::{Context as Cx, Wake, Waker};
 
-use pirn::{Context, ContextError, ErrGroup};
+use pirn::{Context, ContextError, Done, ErrGroup, UnhandledPanic};
 
 use crate::support::{Alive, in_time, message, no_task_is_left, on_runtime, runtime};
 
@@ -122,6 +122,58 @@ fn a_destructor_that_panics_is_a_panic() {
         ctx.done().await;
         let wait = pirn::spawn(group.wait()).await;
         assert_eq!(message(&*wait.expect_err("resumed").into_panic()), "in drop");
+    });
+}
+
+/// Waits for a context's end, and panics when it hears of it.
+struct PanickingWaker;
+
+impl Wake for PanickingWaker {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker's");
+    }
+}
+
+fn wait_and_panic(ctx: &Context) -> Done {
+    let mut done = ctx.done();
+    let waker = Waker::from(Arc::new(PanickingWaker));
+    assert!(pin!(&mut done).poll(&mut Cx::from_waker(&waker)).is_pending());
+    done
+}
+
+#[test]
+fn the_panic_of_a_waker_that_hears_of_an_error_is_reported_when_nobody_waits() {
+    in_time(|| {
+        let (tells, told) = channel();
+        let tells = Mutex::new(tells);
+        let runtime = pirn::Builder::new()
+            .procs(2)
+            .on_unhandled_panic(UnhandledPanic::Callback(Arc::new(move |info| {
+                tells.lock().unwrap().send(info.error().to_string()).unwrap();
+            })))
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (group, ctx) = ErrGroup::with_context(&Context::background());
+            let _waits = wait_and_panic(&ctx);
+            group.go(async { Err("first") }).await;
+            no_task_is_left(&runtime);
+            // It may join those that have ended, but not this one.
+            group.go(async { Ok(()) }).await;
+            drop(group);
+        });
+        assert!(told.recv().unwrap().ends_with("panicked: a waker's"));
+    });
+}
+
+#[test]
+fn the_panic_of_a_waker_does_not_take_the_place_of_a_tasks_own() {
+    on_runtime(|| async {
+        let (group, ctx) = ErrGroup::<()>::with_context(&Context::background());
+        let _waits = wait_and_panic(&ctx);
+        group.go(async { panic!("no tea") }).await;
+        let wait = pirn::spawn(group.wait()).await;
+        assert_eq!(message(&*wait.expect_err("resumed").into_panic()), "no tea");
     });
 }
 
@@ -290,6 +342,22 @@ fn limit_after_the_first_task_panics() {
         runtime().block_on(async {
             let group = ErrGroup::<()>::new();
             group.go(std::future::pending()).await;
+            let _ = group.limit(3);
+        });
+    });
+}
+
+#[test]
+#[should_panic(expected = "`limit` must be called before the group's first task")]
+fn limit_after_a_task_that_has_gone_panics() {
+    in_time(|| {
+        let runtime = runtime();
+        let handle = runtime.handle().clone();
+        handle.block_on(async move {
+            // What is spawned from here on has ended at once, and nothing of it stays in the group.
+            drop(runtime);
+            let group = ErrGroup::<()>::new();
+            group.go(pending()).await;
             let _ = group.limit(3);
         });
     });
