@@ -9,7 +9,7 @@
 //! # Invariants
 //! - Z1. `alive - surplus = procs - withheld + lent`, where `lent` counts the spares that stand in for a stuck
 //!   machine's processor and `alive` the processors that are no spares.
-//! - Z2. A spare's queue and next slot are empty.
+//! - Z2. A spare's queue and next slot are empty, and nobody stands in for it.
 //! - Z3. `withheld < procs`; both change under the lock of `changing`.
 //!
 //! `surplus`, `procs` and `withheld` are `Relaxed`, all of their accesses: they are numbers, and a machine that sees one
@@ -142,6 +142,12 @@ impl Shared {
 
     /// Takes a processor out of use.
     pub(super) fn retire(self: &Arc<Self>, processor: Box<Processor>) {
+        if let Some(why) = processor.remote.stuck.take_replaced() {
+            // Its machine was back, and had missed the flag. One processor goes for each that is not needed, and so must
+            // the one that stands in for it.
+            self.sysmon.came_back(why);
+            self.spares.add_surplus();
+        }
         let mut moved = false;
         while let Some(task) = processor.remote.take_next().or_else(|| processor.queue.pop()) {
             self.injector.push(task);

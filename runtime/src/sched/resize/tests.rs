@@ -1,6 +1,7 @@
 //! Tests of withholding, and of which processors are left after some stood in for others; that of changing the number on
 //! request is in `tests/resize.rs`.
 
+use super::super::stuck::Replaced;
 use super::*;
 use crate::common::{eventually, within};
 use crate::{Builder, Runtime, spawn, yield_now};
@@ -100,6 +101,23 @@ fn who_stands_in_for_another_has_its_set_of_the_network() {
             homes.sort_unstable();
             assert_eq!(homes, [0, 1], "round {round}: {unused:?} are not in use");
         }
+    });
+}
+
+#[test]
+fn a_processor_that_is_given_up_with_the_flag_up_takes_its_spare_along() {
+    within(60, || {
+        let (runtime, shared) = two();
+        eventually(|| shared.idle.len() == 2);
+        // Its machine was back just before the spare was lent, and has missed the flag.
+        let replaced = shared.idle.acquire(false).unwrap();
+        assert!(replaced.remote.stuck.replace(Replaced::Blocked, || true));
+        let _nobody_searches = shared.idle.release(shared.spare(), false);
+        let _nobody_searches = shared.idle.release(replaced, false);
+        // The one that was put down last goes.
+        runtime.set_procs(1);
+        runtime.block_on(rounds(20));
+        eventually(|| shared.idle.len() == 1);
     });
 }
 
