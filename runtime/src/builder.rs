@@ -59,6 +59,9 @@ impl Builder {
 
     /// How many threads there may be, workers and those that block together; raised to `procs + 2`. Blocking
     /// jobs use at most `max_threads - procs - 1` of them.
+    ///
+    /// A task that blocks, in [`block_on`](crate::block_on()) or otherwise, keeps its thread meanwhile. Where as many as
+    /// there may be wait for other tasks, nobody is left to run these.
     pub fn max_threads(mut self, n: usize) -> Self {
         self.max_threads = Some(n);
         self

@@ -114,6 +114,34 @@ fn the_threads_are_waited_for_after_the_tasks() {
 
 /// A task that blocks until it is told to end, and others that wait, so that its machine is made up for.
 #[test]
+fn tasks_that_block_on_others_at_the_limit_of_threads_end_with_their_runtime() {
+    within(60, || {
+        let runtime = Builder::new().procs(1).max_threads(3).build().unwrap();
+        let blocked = Arc::new(AtomicUsize::new(0));
+        let seen = blocked.clone();
+        // All of them are queued before the first one runs, so that nobody comes to what they wait for.
+        let parents = runtime.spawn(async move {
+            let parent = |_| {
+                let blocked = blocked.clone();
+                spawn(async move {
+                    let child = spawn(async {});
+                    blocked.fetch_add(1, Ordering::SeqCst);
+                    block_on(child)
+                })
+            };
+            (0..3).map(parent).collect::<Vec<_>>()
+        });
+        let parents = runtime.block_on(parents).unwrap();
+        eventually(|| seen.load(Ordering::SeqCst) == 3);
+        drop(runtime);
+        for parent in parents {
+            let child = block_on(parent).expect("its poll went on, and has its output");
+            assert!(child.unwrap_err().is_cancelled());
+        }
+    });
+}
+
+#[test]
 fn a_stuck_task_is_reported_and_resolves_when_it_comes_back() {
     within(60, || {
         for again in [false, true] {

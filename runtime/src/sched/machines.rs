@@ -14,6 +14,9 @@
 //! in a queue, a processor in the idle list, a job in its queue), and the next machine that would wait takes
 //! it up instead: [`waiting`](super::waiting) says why none comes to nothing.
 //!
+//! If every thread there may be is kept by a task that waits for another one, none comes. That is the program's own affair
+//! until the runtime closes: to drop the futures of those that are waited for there may be one thread more then.
+//!
 //! # Invariants
 //! - M1. A machine is in `parked` or in `poller` exactly while it waits and has no assignment; whoever takes
 //!   it out, under the lock, gives it one before the lock is released.
@@ -254,7 +257,7 @@ impl Shared {
     }
 
     fn start_thread(self: &Arc<Self>, lists: &mut Lists, first: &mut Option<Assignment>) -> io::Result<()> {
-        if lists.waiting.threads() >= self.config.max_threads {
+        if lists.waiting.threads() >= self.config.max_threads + usize::from(self.machines.is_closing()) {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
         let name = format!("{}-{}", self.config.thread_name, lists.started);

@@ -1,7 +1,8 @@
 //! Closing down, step by step.
 //!
 //! 1. The registries close: a later `spawn` drops its future and yields a cancelled handle. Every live task
-//!    is aborted: that schedules it, so its future is dropped by a worker, where it would have run.
+//!    is aborted: that schedules it, so its future is dropped by a worker, where it would have run. If all threads are
+//!    kept by tasks that wait for others, there is one more for that.
 //! 2. Wait until no task lives, at most until the deadline. A task inside a poll is waited for. Blocking jobs
 //!    that have not started are cancelled; those that run are waited for a while.
 //! 3. Timers and descriptors close: whoever still waits for one (a `block_on` in progress) is woken.
@@ -135,6 +136,8 @@ impl Shared {
     fn close(self: &Arc<Self>) {
         self.machines.announce_last_task();
         self.owned.close();
+        // Those that queued already were not queued by being aborted, and perhaps no thread was to be had for them.
+        self.notify();
         self.blocking.owned.close();
         self.cancel_queued_jobs();
     }
