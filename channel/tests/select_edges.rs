@@ -2,15 +2,16 @@
 
 use std::cell::RefCell;
 use std::future::{poll_fn, Future};
+use std::mem::MaybeUninit;
 use std::pin::{pin, Pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
-use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::Duration;
 
 use pirn_channel::pull::pull_channel;
 use pirn_channel::{
-    bounded, never, select, RecvError, Select, Selected, SendError, TryRecvError, TrySendError,
+    bounded, never, select, Ready, RecvError, Select, Selected, SendError, TryRecvError, TrySendError,
 };
 
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -519,4 +520,35 @@ fn a_pull_sender_learns_when_the_last_receiver_goes() {
         tell.fetch_add(10, Ordering::Relaxed);
     });
     assert_eq!(told.load(Ordering::Relaxed), 11, "told at once when it is too late");
+}
+
+#[test]
+fn a_dropped_dynamic_wait_leaves_every_queue_even_if_a_waker_panics_meanwhile() {
+    struct Bomb;
+    impl Wake for Bomb {
+        fn wake(self: Arc<Self>) {
+            panic!("the waker's own fault");
+        }
+    }
+    let bomb = Waker::from(Arc::new(Bomb));
+    let (tx, rx) = bounded(0);
+    let (tx2, rx2) = bounded(0);
+    let mut select = Select::new();
+    select.recv(&rx);
+    select.recv(&rx2);
+    let mut place = Box::new(MaybeUninit::<Ready<'_, '_, u8>>::uninit());
+    let ready = place.write(select.ready());
+    // SAFETY: it stays in the box, and is dropped there below.
+    assert!(poll(unsafe { Pin::new_unchecked(&mut *ready) }).is_pending());
+    let mut next = pin!(rx.recv());
+    assert!(next.as_mut().poll(&mut Context::from_waker(&bomb)).is_pending());
+    // It is handed to the select, whose drop passes it on and wakes the next one.
+    tx.try_send(1).unwrap();
+    // SAFETY: it was written above, and is not used any more.
+    let dropped = std::panic::AssertUnwindSafe(|| unsafe { place.assume_init_drop() });
+    assert!(std::panic::catch_unwind(dropped).is_err());
+    assert_eq!(poll(next), Poll::Ready(Ok(1)), "it was passed on all the same");
+    // Its memory is used for something else.
+    *place = MaybeUninit::zeroed();
+    assert_eq!(tx2.try_send(2), Err(TrySendError::Full(2)), "nobody waits any more");
 }

@@ -137,7 +137,7 @@ impl<'a, T> Select<'a, T> {
 
     fn start(&mut self, default: bool, at: &'static Location<'static>) -> Ready<'_, 'a, T> {
         // None waits any more, unless an earlier `Ready` was forgotten: then they wait under its claim.
-        self.cases.iter_mut().for_each(Case::reset);
+        reset_all(&mut self.cases);
         let live = self.cases.iter().map(Case::is_live);
         let frame = Frame::with(&mut self.order, live, default, at);
         Ready { cases: &mut self.cases, frame }
@@ -167,6 +167,21 @@ impl<T> Case<'_, T> {
             }
         }
     }
+}
+
+/// Has every case leave its queue. One of them may pass on what it was given, and whoever is woken for that may panic: the
+/// others leave all the same, because the claim under which they wait goes in the unwinding.
+fn reset_all<T>(cases: &mut [Case<'_, T>]) {
+    struct Rest<'r, 'a, T>(std::slice::IterMut<'r, Case<'a, T>>);
+
+    impl<T> Drop for Rest<'_, '_, T> {
+        fn drop(&mut self) {
+            self.0.by_ref().for_each(Case::reset);
+        }
+    }
+
+    let mut rest = Rest(cases.iter_mut());
+    rest.0.by_ref().for_each(Case::reset);
 }
 
 impl<T> Default for Select<'_, T> {
@@ -238,7 +253,7 @@ impl<T> Future for Ready<'_, '_, T> {
 impl<T> Drop for Ready<'_, '_, T> {
     fn drop(&mut self) {
         // Before the frame goes (F3 of [`frame`][crate::select::frame]).
-        self.cases.iter_mut().for_each(Case::reset);
+        reset_all(self.cases);
     }
 }
 
