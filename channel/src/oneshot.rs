@@ -87,8 +87,9 @@ impl<T> Shared<T> {
                 (before & mine.0 != 0).then(|| take(mine.1)).flatten(),
             )
         };
-        drop(mine);
+        // Woken first: the other one's drop may panic.
         theirs.into_iter().for_each(Waker::wake);
+        drop(mine);
     }
 
     /// Waits for the end of the word, with the waker in `slot`. True if it has ended.

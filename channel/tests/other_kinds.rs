@@ -1,10 +1,11 @@
 //! The rules of oneshot, broadcast and watch.
 
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::pin::{pin, Pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -70,6 +71,26 @@ fn oneshot_sender_dropped_or_receiver_gone() {
     tx.send(value.clone()).unwrap();
     drop(rx);
     assert_eq!(Arc::strong_count(&value), 1);
+}
+
+#[test]
+fn oneshot_wakes_the_other_side_even_if_the_waker_of_this_one_panics_in_its_drop() {
+    static VTABLE: RawWakerVTable = RawWakerVTable::new(
+        |_| RawWaker::new(std::ptr::null(), &VTABLE),
+        |_| (),
+        |_| (),
+        |_| panic!("the waker's own fault"),
+    );
+    // SAFETY: there is no data, and what does not panic does nothing.
+    let bomb = unsafe { ManuallyDrop::new(Waker::from_raw(RawWaker::new(std::ptr::null(), &VTABLE))) };
+    let (mut tx, mut rx) = oneshot::channel::<u8>();
+    assert!(Pin::new(&mut rx).poll(&mut Context::from_waker(&bomb)).is_pending());
+    let count = Arc::new(Count::default());
+    let mut closed = pin!(tx.closed());
+    assert!(poll_with(closed.as_mut(), &count).is_pending());
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(rx))).is_err());
+    assert_eq!(count.0.load(Ordering::SeqCst), 1);
+    assert!(poll(closed).is_ready());
 }
 
 #[test]
