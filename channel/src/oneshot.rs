@@ -22,7 +22,7 @@
 //! |---|---|---|---|---|---|
 //! | 1 | `Shared::end`: exchange | `AcqRel` | 2, 4 | publishes the value; sees the other side's waker | argued: the receiver goes on unwoken |
 //! | 2 | `Shared::word`: load | `Acquire` | 1 | sees the value | argued: the receiver goes on unwoken |
-//! | 3 | [`try_recv`][Receiver::try_recv], before it says that nothing is there: fence | `SeqCst` | itself, and that of `chan` | of two that each send, and then look for what the other has sent, one finds it | `loom::of_two_that_send_and_look_one_finds` |
+//! | 3 | [`try_recv`][Receiver::try_recv], before it says that nothing is there, and [`is_closed`][Sender::is_closed], before it says no: fence | `SeqCst` | itself, and that of `chan` | of two that each send (or close), and then look for what the other has done, one finds it | `loom::of_two_that_send_and_look_one_finds`, `loom::of_two_that_close_and_look_one_finds` |
 //! | 4 | setting and taking away a `WAITS` bit | `AcqRel` | 1 | publishes the waker; sees the value, if it is there | `loom::send_against_another_waker` |
 
 use std::fmt;
@@ -211,7 +211,14 @@ impl<T> Sender<T> {
 
     /// Whether the receiver is gone or closed.
     pub fn is_closed(&self) -> bool {
-        self.shared.as_ref().is_none_or(|shared| shared.word() & ENDED != 0)
+        self.shared.as_ref().is_none_or(|shared| {
+            let ended = || shared.word() & ENDED != 0;
+            ended() || {
+                // Row 3: who finds it open goes on with its work.
+                fence(Ordering::SeqCst);
+                ended()
+            }
+        })
     }
 
     /// Waits until the receiver is gone or closed: nobody wants the value any more.

@@ -106,6 +106,21 @@ fn of_two_that_send_and_look_one_finds() {
 }
 
 #[test]
+fn of_two_that_close_and_look_one_finds() {
+    model(|| {
+        let ((to_two, mut from_one), (to_one, mut from_two)) = (channel::<u8>(), channel::<u8>());
+        let two = thread::spawn(move || {
+            from_one.close();
+            (to_one.is_closed(), from_one)
+        });
+        from_two.close();
+        let one_finds = to_two.is_closed();
+        let (two_finds, _from_one) = two.join().unwrap();
+        assert!(one_finds || two_finds);
+    });
+}
+
+#[test]
 fn sender_drop_against_receive() {
     model(|| {
         let (tx, rx) = channel::<u8>();
