@@ -3,11 +3,22 @@
 //! A state under a lock, and a crowd of waiting tasks beside it. A waiter asks a question of the state; while the
 //! answer is "not yet" it stands in the crowd. Whoever changes the state rouses the crowd, and everybody asks again.
 //!
+//! ```text
+//!   round 7:   [ waiting | free | waiting | free | waiting ]      a key is a round and a place
+//!                           │                ▲
+//!                           └── the chain ───┘                    the last place is never free
+//!      change ──► everybody is woken, and no place is left: round 8 begins with an empty list
+//! ```
+//!
 //! # Invariants
 //! D1. The question is asked and the waiter enlisted in one critical section, and the state is changed and the crowd taken out in
 //!     one: so no change falls between the two.
-//! D2. A place is *waiting* (with a waker), *woken*, or free; its [`Key`] has one owner, who alone frees it.
+//! D2. A [`Key`] of the present round has one owner, and its place is waiting until that one frees it. A key of an earlier round
+//!     names nothing any more: its owner has been woken.
 //! D3. No waker and no value is cloned, called or dropped with the lock held.
+//! D4. Every free place is in the chain once, and the last place is never free: free places at the end are given up at once, and
+//!     the memory that has become too much. So neither the size of the list nor what a change costs is paid for a crowd that has
+//!     gone: a change looks at each place that was taken since the last one once.
 
 use std::task::{Context, Poll, Waker};
 
@@ -27,75 +38,113 @@ struct Inner<S> {
     places: Places,
 }
 
-/// How many places an empty crowd may keep.
-const KEEP: usize = 32;
+/// A list with room for no more than this is never shrunk.
+const SMALL: usize = 32;
 
-/// The end of the list of free places.
+/// The end of the chain of free places.
 const NIL: u32 = u32::MAX;
 
 /// Where a waiter stands in its crowd.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Key(u32);
+pub(crate) struct Key {
+    round: u64,
+    place: u32,
+}
 
 #[derive(Debug)]
 enum Place {
     Waiting(Waker),
-    Woken,
-    Free { next: u32 },
+    Free { before: u32, after: u32 },
 }
 
 #[derive(Debug)]
 struct Places {
     all: Vec<Place>,
-    free: u32,
-    used: u32,
+    first_free: u32,
+    /// How many times everybody was woken.
+    round: u64,
 }
 
 impl Places {
     fn enter(&mut self, waker: Waker) -> Key {
-        self.used += 1;
-        let place = Place::Waiting(waker);
-        match self.all.get_mut(self.free as usize) {
-            Some(free) => match std::mem::replace(free, place) {
-                Place::Free { next } => Key(std::mem::replace(&mut self.free, next)),
-                _ => unreachable!("D2: the list of free places holds free ones"),
-            },
-            None => {
-                assert!(self.all.len() < NIL as usize, "more than 2³² operations wait on one channel");
-                self.all.push(place);
-                Key((self.all.len() - 1) as u32)
-            }
+        let mut place = self.first_free;
+        if place == NIL {
+            assert!(self.all.len() < NIL as usize, "more than 2³² operations wait on one channel");
+            place = self.all.len() as u32;
+            self.all.push(Place::Waiting(waker));
+        } else {
+            self.unchain(place);
+            self.all[place as usize] = Place::Waiting(waker);
         }
+        Key { round: self.round, place }
     }
 
-    fn leave(&mut self, key: Key) -> Place {
-        let left = std::mem::replace(&mut self.all[key.0 as usize], Place::Free { next: self.free });
-        self.free = key.0;
-        self.used -= 1;
-        if self.used == 0 && self.all.len() > KEEP {
-            (self.all, self.free) = (Vec::new(), NIL);
+    /// Frees the place, unless its owner has been woken. The waker is for the caller to drop.
+    fn leave(&mut self, key: Key) -> Option<Waker> {
+        if key.round != self.round {
+            return None;
         }
-        left
+        let freed = Place::Free { before: NIL, after: self.first_free };
+        let Place::Waiting(waker) = std::mem::replace(&mut self.all[key.place as usize], freed) else {
+            unreachable!("D2: a place is freed once")
+        };
+        if let Some(Place::Free { before, .. }) = self.all.get_mut(self.first_free as usize) {
+            *before = key.place;
+        }
+        self.first_free = key.place;
+        while let Some(Place::Free { .. }) = self.all.last() {
+            self.unchain(self.all.len() as u32 - 1);
+            self.all.pop();
+        }
+        self.shrink();
+        Some(waker)
     }
 
     fn knows(&self, key: Key, waker: &Waker) -> bool {
-        matches!(&self.all[key.0 as usize], Place::Waiting(old) if old.will_wake(waker))
+        key.round == self.round
+            && matches!(&self.all[key.place as usize], Place::Waiting(old) if old.will_wake(waker))
     }
 
     fn rouse(&mut self, wakes: &mut WakeList) {
-        for place in &mut self.all {
-            if let Place::Waiting(_) = place {
-                if let Place::Waiting(waker) = std::mem::replace(place, Place::Woken) {
-                    wakes.push(waker);
-                }
+        if self.all.is_empty() {
+            return;
+        }
+        self.shrink();
+        for place in self.all.drain(..) {
+            if let Place::Waiting(waker) = place {
+                wakes.push(waker);
             }
+        }
+        self.first_free = NIL;
+        self.round += 1;
+    }
+
+    /// Takes the free place out of the chain.
+    fn unchain(&mut self, place: u32) {
+        let Place::Free { before, after } = self.all[place as usize] else {
+            unreachable!("D4: only free places are chained")
+        };
+        match self.all.get_mut(before as usize) {
+            Some(Place::Free { after: link, .. }) => *link = after,
+            _ => self.first_free = after,
+        }
+        if let Some(Place::Free { before: link, .. }) = self.all.get_mut(after as usize) {
+            *link = before;
+        }
+    }
+
+    /// Gives up the memory that is too much for those who wait.
+    fn shrink(&mut self) {
+        if self.all.capacity() > SMALL && self.all.len() < self.all.capacity() / 4 {
+            self.all.shrink_to(2 * self.all.len());
         }
     }
 }
 
 impl<S> Crowd<S> {
     pub(crate) fn new(state: S) -> Self {
-        Self { inner: Mutex::new(Inner { state, places: Places { all: Vec::new(), free: NIL, used: 0 } }) }
+        let places = Places { all: Vec::new(), first_free: NIL, round: 0 };
+        Self { inner: Mutex::new(Inner { state, places }) }
     }
 
     /// Reads or changes the state without telling anybody.
@@ -137,7 +186,7 @@ impl<S> Crowd<S> {
         let waker = cx.waker().clone();
         let (answer, old) = {
             let mut inner = self.lock();
-            let old = key.take().map(|key| inner.places.leave(key));
+            let old = key.take().and_then(|key| inner.places.leave(key));
             match ask(&mut inner.state) {
                 Some(answer) => (Some(answer), (old, Some(waker))),
                 None => {
@@ -160,5 +209,53 @@ impl<S> Crowd<S> {
 
     fn lock(&self) -> MutexGuard<'_, Inner<S>> {
         self.inner.lock()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Nobody;
+
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn keys_agree_with_a_map_over_random_use() {
+        let random = pirn_sync::random::Random::new(7);
+        let mut places = Places { all: Vec::new(), first_free: NIL, round: 0 };
+        let (mut waiting, mut woken) = (BTreeMap::new(), Vec::new());
+        for n in 0..50_000 {
+            match random.below(1000) {
+                0 => {
+                    let mut wakes = WakeList::new();
+                    places.rouse(&mut wakes);
+                    assert_eq!(wakes.len(), waiting.len(), "everybody is woken");
+                    woken.extend(std::mem::take(&mut waiting).into_values().map(|(key, _)| key));
+                }
+                // For a while they are more and more, then less and less.
+                dice if waiting.is_empty() || dice < 300 + 400 * (n / 5000 % 2) => {
+                    let waker = Waker::from(Arc::new(Nobody));
+                    let key = places.enter(waker.clone());
+                    assert!(waiting.insert(key.place, (key, waker)).is_none(), "a place was given out twice");
+                }
+                _ => {
+                    let nth = random.below(u32::try_from(waiting.len()).expect("few")) as usize;
+                    let place = *waiting.keys().nth(nth).expect("below the length");
+                    let (key, waker) = waiting.remove(&place).expect("it is there");
+                    assert!(places.knows(key, &waker));
+                    assert!(places.leave(key).is_some_and(|left| left.will_wake(&waker)));
+                }
+            }
+            let last = waiting.keys().next_back().map_or(0, |last| *last as usize + 1);
+            assert_eq!(places.all.len(), last, "free places at the end are given up");
+        }
+        assert!(woken.into_iter().all(|key| places.leave(key).is_none()), "a woken key names nothing");
     }
 }

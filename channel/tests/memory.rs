@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::{pin, Pin};
 use std::task::{Context, Poll, Waker};
 
-use pirn_channel::{bounded, never, oneshot, select, unbounded, Recv, RecvError};
+use pirn_channel::{bounded, never, oneshot, select, unbounded, watch, Recv, RecvError};
 
 /// Counts the allocations of each thread, and the bytes that it has out.
 struct Counting;
@@ -145,4 +145,24 @@ fn waiting_costs_nothing_beyond_the_future() {
         assert!(future <= 112, "{future} bytes for a future and its box");
     }
     assert_eq!(BYTES.get(), before);
+}
+
+#[test]
+fn a_burst_of_waiters_on_a_watch_gives_its_memory_back_although_one_goes_on_waiting() {
+    let (_tx, rx) = watch::channel(0);
+    let mut first = rx.clone();
+    let mut standing = pin!(first.changed());
+    assert!(poll(standing.as_mut()).is_pending());
+    let before = BYTES.get();
+    {
+        let mut others: Vec<_> = (0..100_000).map(|_| rx.clone()).collect();
+        let mut waits: Vec<_> = others.iter_mut().map(|rx| Box::pin(rx.changed())).collect();
+        waits.iter_mut().for_each(|wait| assert!(poll(wait.as_mut()).is_pending()));
+        // Not in order, so that the free places lie between those in use.
+        waits.sort_by_key(|wait| (&raw const **wait).addr() / 16 % 1009);
+        waits.into_iter().for_each(drop);
+    }
+    let kept = BYTES.get() - before;
+    assert!(kept <= 4096, "{kept} bytes kept");
+    assert!(poll(standing).is_pending());
 }

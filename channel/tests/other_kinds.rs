@@ -249,3 +249,30 @@ fn watch_wakes_everybody_and_a_dropped_wait_leaves_no_trace() {
     assert_eq!(count.0.load(Ordering::SeqCst), 9);
     assert!(waits.iter_mut().all(|wait| poll(wait.as_mut()).is_ready()));
 }
+
+#[test]
+fn a_burst_of_waiters_makes_no_later_send_dear_although_somebody_goes_on_waiting() {
+    // How long a thousand sends to one that waits take, once `burst` others have waited with it.
+    let time = |burst: usize| {
+        let (tx, mut rx) = broadcast::channel(1);
+        let mut others: Vec<_> = (0..burst).map(|_| tx.subscribe()).collect();
+        let mut waits: Vec<_> = others.iter_mut().map(|rx| Box::pin(rx.recv())).collect();
+        waits.iter_mut().for_each(|wait| assert!(poll(wait.as_mut()).is_pending()));
+        let mut next = pin!(rx.recv());
+        assert!(poll(next.as_mut()).is_pending());
+        drop(waits);
+        drop(others);
+        let start = std::time::Instant::now();
+        for i in 0..1000 {
+            assert_eq!(tx.send(i), Ok(1));
+            let mut another = tx.subscribe();
+            assert!(poll(pin!(another.recv())).is_pending());
+        }
+        start.elapsed()
+    };
+    let (small, large) = (time(10), time(300_000));
+    assert!(
+        large < small * 20 + Duration::from_millis(20),
+        "{small:?} after ten, but {large:?} after 300,000"
+    );
+}
