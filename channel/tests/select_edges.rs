@@ -137,6 +137,26 @@ fn r15_default_looks_at_one_moment() {
 }
 
 #[test]
+fn r15_default_is_taken_although_the_channels_never_stand_still() {
+    within(20, || {
+        let (tx1, rx1) = bounded::<u32>(1);
+        let (_tx2, rx2) = bounded::<u32>(1);
+        // A value comes and goes in every look, and is there in none.
+        let restless = poll_fn(|_| {
+            tx1.try_send(1).unwrap();
+            assert_eq!(rx1.try_recv(), Ok(1));
+            Poll::<()>::Pending
+        });
+        let got = now(async {
+            select! { v = rx1.recv() => v.unwrap(), v = rx2.recv() => v.unwrap(), _ = restless => 2, default => 0 }
+        });
+        assert_eq!(got, 0);
+        assert_eq!(tx1.try_send(3), Ok(()), "and nobody waits any more");
+        assert_eq!(rx1.try_recv(), Ok(3));
+    });
+}
+
+#[test]
 fn r16_cancellation_and_timeout_are_branches_like_others() {
     let (_tx, rx) = bounded::<u8>(0);
     let fired = AtomicBool::new(false);

@@ -5,10 +5,10 @@
 //!   poll ──► look at every branch, in random order ── ready? ─────────────────────────────► won
 //!              │ none
 //!              ├── default: did all channels stand still while we looked? yes ────────────► default
-//!              │                                                          no: look again
+//!              │                                      no: look again; after some looks go on
 //!              ▼
 //!            BUSY: stand in every channel's queue, looking once more under its lock ───────► won
-//!              │ settle ── flagged: again
+//!              │ settle ── flagged: again             with a default: not flagged ──────────► default
 //!              ▼
 //!            WAITING ── claimed by a partner, woken ──► collect ───────────────────────────► won
 //!              │ woken otherwise                          │ pattern does not match: branch out, begin anew
@@ -29,9 +29,18 @@
 //! # `default` sees one moment
 //! Every channel counts its changes. If the sum of the counts is the same before and after looking at all, no
 //! channel changed in between, so that "nothing is ready" was true of all of them at once. Otherwise somebody else
-//! has made progress, and the select looks again. With a single channel case one look is one moment; the last one before
-//! the default is behind a fence, which makes it later than all that this thread has done, as the locks do under which
-//! changes are counted. (`SeqCst`; its partner is the same fence of others: row 4 of [`chan`][crate::chan].)
+//! has made progress, and the select looks again.
+//!
+//! That may go on for as long as the channels are in use by others, also where nothing is ever left for this select. So after
+//! [`LOOKS`] looks it takes the seats as if it were to wait, and asks whether it was flagged since. If not, the moment of that
+//! question is the one: each channel had nothing when it was looked at under its lock, and whoever has left something there
+//! since would have flagged it (C4 of [`claim`][crate::claim]). If it was, something was there, and it goes through the seats
+//! again; a fixed bound is out of the question, because `default` would be wrong if something is there at every moment and others
+//! are always faster. It stays BUSY all the while, so nobody claims it, and the plain futures are not polled any more.
+//!
+//! With a single channel case one look is one moment; the last one before the default is behind a fence, which makes it later
+//! than all that this thread has done, as the locks do under which changes are counted. (`SeqCst`; its partner is the same fence
+//! of others: row 4 of [`chan`][crate::chan].)
 //!
 //! # Fairness
 //! The order of looking is a fresh random permutation in each round, so each of several ready branches is equally
@@ -51,6 +60,10 @@ use pirn_sync::random::Batch;
 use crate::claim::{Begin, Claim};
 use crate::select::case::{Pass, Step};
 use crate::wait::Seat;
+
+/// How often a select with a default looks for a moment at which its channels stand still. In the models once, so that they
+/// get past it.
+const LOOKS: usize = if cfg!(loom) { 1 } else { 4 };
 
 /// The state of one select while it waits.
 #[derive(Debug)]
@@ -187,7 +200,7 @@ impl<'o> Frame<'o> {
         cx: &mut Context<'_>,
         step: &mut impl FnMut(u32, Pass<'_>, &mut Context<'_>) -> Step<O>,
     ) -> Turn<O> {
-        loop {
+        for look in 1.. {
             let before = self.moment(cx, step);
             if let Some(output) = self.round(Pass::Look, cx, step) {
                 return Turn::Won(output);
@@ -197,14 +210,16 @@ impl<'o> Frame<'o> {
                 let missed = self.round(Pass::LookAgain, cx, step);
                 return missed.map_or(Turn::Default, Turn::Won);
             }
-            if self.default {
-                if self.live == 0 || self.moment(cx, step) == before {
-                    return Turn::Default;
-                }
-                continue;
+            if !self.default {
+                self.insist_on_a_branch();
+                break;
             }
-            self.insist_on_a_branch();
-            break;
+            if self.live == 0 || self.moment(cx, step) == before {
+                return Turn::Default;
+            }
+            if look == LOOKS {
+                break;
+            }
         }
         if self.channels == 0 {
             return Turn::Wait;
@@ -230,6 +245,13 @@ impl<'o> Frame<'o> {
                     Step::Won(output) => return Turn::Won(output),
                     Step::Out => self.retire(place, cx, step),
                 }
+            }
+            if self.default {
+                // It takes the flag down, too.
+                if matches!(self.claim.begin(), Begin::Busy { look: false }) {
+                    return Turn::Default;
+                }
+                continue;
             }
             self.insist_on_a_branch();
             if self.claim.settle() {

@@ -215,6 +215,36 @@ fn default_against_a_moving_token() {
 }
 
 #[test]
+fn default_in_its_seats_against_a_moving_token() {
+    model(|| {
+        let (tx1, rx1) = bounded::<u32>(1);
+        let (tx2, rx2) = bounded::<u32>(1);
+        let rx = rx1.clone();
+        let mover = thread::spawn(move || {
+            tx2.try_send(2).unwrap();
+            rx.try_recv().is_ok()
+        });
+        // The first look ends with it, so it has changed a channel, and the seats are taken.
+        let sends = poll_fn(|_| {
+            let _ = tx1.try_send(1);
+            Poll::<()>::Pending
+        });
+        let mut choice = pin!(async {
+            select! {
+                biased;
+                v = rx2.recv() => v.unwrap(),
+                v = rx1.recv() => v.unwrap(),
+                _ = sends => 3,
+                default => 0,
+            }
+        });
+        let got = poll_once(choice.as_mut());
+        mover.join().unwrap();
+        assert_ne!(got, Some(0), "a false default");
+    });
+}
+
+#[test]
 fn of_two_that_send_and_select_with_a_default_one_finds() {
     async fn finds(rx: &Receiver<u32>) -> bool {
         select! { biased; v = rx.recv() => v.is_ok(), default => false }
