@@ -278,10 +278,10 @@ impl<T> Chan<T> {
     /// One receiver fewer; the last one closes and drops what is buffered.
     pub(crate) fn drop_receiver(&self) {
         if self.receivers.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let (rest, hook) = self.with(|state, _| state.abandon());
-            // Also if a value's drop panics, everything else is dropped and everybody is woken.
+            // In the unwinding, too, the senders are let go before the values are dropped: what runs in a value's drop is
+            // anybody's code, which may panic, and may wait for one of them.
+            let (_rest, hook) = self.with(|state, _| state.abandon());
             let _closing = CloseOnDrop(self);
-            drop(rest);
             if let Some(hook) = hook {
                 hook();
             }

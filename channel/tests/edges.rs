@@ -642,6 +642,24 @@ fn a_panicking_drop_hurts_nobody_else_and_every_value_is_dropped_once() {
 }
 
 #[test]
+fn the_last_receiver_frees_blocked_senders_before_it_drops_what_is_buffered() {
+    /// Were it to wait for the sender in its drop, as one that joins its thread does, it would do so for ever.
+    struct Waits(Arc<Count>, Arc<AtomicUsize>);
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            self.1.fetch_max(self.0.get(), Ordering::SeqCst);
+        }
+    }
+    let (count, seen) = (Arc::new(Count::default()), Arc::new(AtomicUsize::new(0)));
+    let (tx, rx) = bounded(1);
+    assert!(tx.try_send(Waits(count.clone(), seen.clone())).is_ok());
+    let mut blocked = pin!(tx.send(Waits(Arc::default(), seen.clone())));
+    assert!(poll_with(blocked.as_mut(), &count).is_pending());
+    drop(rx);
+    assert_eq!(seen.load(Ordering::SeqCst), 1, "the sender was woken by then");
+}
+
+#[test]
 fn a_value_may_use_its_channel_while_it_is_dropped() {
     struct Curious(Sender<Curious>);
     impl Drop for Curious {
