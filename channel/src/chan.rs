@@ -84,7 +84,7 @@ impl<T> Chan<T> {
         Arc::new(Self {
             hint: AtomicU8::new(state.hint()),
             state: Lock::new(state),
-            senders: AtomicUsize::new(1),
+            senders: AtomicUsize::new(usize::from(!never)),
             receivers: AtomicUsize::new(1),
             never,
         })

@@ -57,7 +57,8 @@ pub(crate) fn of<T>(chan: &Chan<T>) -> Stats {
         capacity: Some(state.cap()).filter(|cap| *cap != UNBOUNDED),
         sent: state.sent,
         received: state.received(),
-        high_water: state.high_water,
+        // What came back may have lain beside the value of a permit: to an observer no more than the slots (S5 of `state`).
+        high_water: state.high_water.min(state.cap()),
         // Relaxed: a count to look at, out of date as soon as it is read.
         senders: senders.load(Ordering::Relaxed),
         receivers: receivers.load(Ordering::Relaxed),

@@ -164,6 +164,7 @@ fn r10_len_and_capacity() {
 
 #[test]
 fn r11_never_is_never_ready_and_never_closed() {
+    assert_eq!((never::<u8>().sender_count(), never::<u8>().receiver_count()), (0, 1));
     let rx = never::<u8>();
     assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
     assert!(poll(pin!(rx.recv())).is_pending());
@@ -738,6 +739,21 @@ fn closing_a_channel_with_a_million_blocked_receivers_is_linear() {
         large < small * 200 + Duration::from_millis(500),
         "{small:?} for 50,000 but {large:?} for 1,000,000"
     );
+}
+
+#[test]
+fn the_most_that_was_buffered_counts_what_came_back_and_never_exceeds_the_capacity() {
+    let (tx, rx) = bounded(1);
+    let mut recv = Box::pin(rx.recv());
+    assert!(poll(recv.as_mut()).is_pending());
+    tx.try_send(1).unwrap();
+    assert_eq!(tx.stats().high_water, 0, "it was handed over");
+    let Poll::Ready(Ok(permit)) = poll(pin!(tx.reserve())) else { panic!("a slot is free") };
+    drop(recv);
+    assert_eq!((tx.stats().len, tx.stats().high_water), (1, 1));
+    permit.send(2).unwrap();
+    assert_eq!((tx.stats().len, tx.stats().high_water), (1, 1));
+    assert_eq!((rx.try_recv(), rx.try_recv()), (Ok(1), Ok(2)));
 }
 
 #[test]

@@ -56,6 +56,7 @@ impl<T> State<T> {
             }
             if !self.waiters.flag_busy(Side::Receivers, None) {
                 self.ring.give_back(number, value);
+                self.high_water = self.high_water.max(self.ring.len());
                 self.events += 2;
                 return None;
             }
