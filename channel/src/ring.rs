@@ -9,12 +9,13 @@
 //! always, so it is allocated only when it is needed.
 //!
 //! # Invariants
-//! B1. The lane is sorted by number, and every value in it was sent before every value in the buffer.
+//! B1. The lane is sorted by number, and every value in it was sent before every value in the buffer. No two values have one
+//!     number. Values come back in any order, so it is a tree: many that do must not each move the others.
 //! B2. An empty buffer keeps at most [`KEEP`] bytes: a burst leaves nothing behind. Within a burst it doubles, so a
 //!     push costs amortised constant time, and a huge capacity costs nothing until it is used.
 //! B3. Growing and shrinking move values but never drop one.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// How many bytes an empty buffer may keep.
 const KEEP: usize = 32 * 1024;
@@ -22,14 +23,15 @@ const KEEP: usize = 32 * 1024;
 /// Plain data: values in the order in which they are to be received.
 #[derive(Debug)]
 pub(crate) struct Ring<T> {
+    /// Never empty.
     returned: Option<Box<Lane<T>>>,
     buffer: VecDeque<T>,
 }
 
-/// Values that came back, each with its number.
+/// Values that came back, each under its number.
 #[derive(Debug)]
 struct Lane<T> {
-    values: VecDeque<(u64, T)>,
+    values: BTreeMap<u64, T>,
 }
 
 impl<T> Ring<T> {
@@ -66,20 +68,19 @@ impl<T> Ring<T> {
 
     #[cold]
     fn pop_returned(&mut self) -> Option<T> {
-        let lane = self.returned.as_mut()?;
-        let value = lane.values.pop_front().map(|(_, value)| value);
-        if lane.values.is_empty() {
+        let values = &mut self.returned.as_mut()?.values;
+        let first = values.pop_first();
+        if values.is_empty() {
             self.returned = None;
         }
-        value
+        first.map(|(_, value)| value)
     }
 
     /// Takes back a value that was sent as number `number`.
     pub(crate) fn give_back(&mut self, number: u64, value: T) {
-        let lane =
-            &mut self.returned.get_or_insert_with(|| Box::new(Lane { values: VecDeque::new() })).values;
-        let place = lane.partition_point(|(other, _)| *other < number);
-        lane.insert(place, (number, value));
+        let lane = self.returned.get_or_insert_with(|| Box::new(Lane { values: BTreeMap::new() }));
+        let twin = lane.values.insert(number, value);
+        debug_assert!(twin.is_none(), "B1: two values of one number");
     }
 
     /// Empties it; the caller drops the values after it has released the lock.

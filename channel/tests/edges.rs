@@ -305,6 +305,29 @@ fn values_that_come_back_reenter_ahead_of_the_buffer_in_the_order_of_sending() {
 }
 
 #[test]
+fn values_come_back_in_any_order_without_a_search_through_all_of_them() {
+    let time = |n: usize| {
+        let (tx, rx) = unbounded();
+        let mut waits: Vec<_> = (0..n).map(|i| (i, Box::pin(rx.recv()))).collect();
+        for (_, wait) in &mut waits {
+            assert!(poll(wait.as_mut()).is_pending());
+        }
+        (0..n).for_each(|i| tx.try_send(i).unwrap());
+        waits.sort_by_key(|(i, _)| i * 7919 % 100_003);
+        let start = std::time::Instant::now();
+        drop(waits);
+        let took = start.elapsed();
+        assert!(rx.try_iter().eq(0..n), "in the order of sending");
+        took
+    };
+    let (small, large) = (time(10_000), time(300_000));
+    assert!(
+        large < small * 200 + Duration::from_millis(500),
+        "{small:?} for 10,000 but {large:?} for 300,000"
+    );
+}
+
+#[test]
 fn a_value_that_came_back_can_be_received_after_close() {
     let (tx, rx) = bounded(0);
     let mut wait = Box::pin(rx.recv());
