@@ -11,13 +11,14 @@
 //! # Invariants
 //! B1. The lane is sorted by number, and every value in it was sent before every value in the buffer. No two values have one
 //!     number. Values come back in any order, so it is a tree: many that do must not each move the others.
-//! B2. An empty buffer keeps at most [`KEEP`] bytes: a burst leaves nothing behind. Within a burst it doubles, so a
-//!     push costs amortised constant time, and a huge capacity costs nothing until it is used.
+//! B2. A buffer that takes more than [`KEEP`] bytes is never less than a quarter full, and keeps nothing when it is empty: a burst
+//!     leaves nothing behind, also where something stays buffered. Growing doubles it, shrinking leaves half of it free, so both cost
+//!     amortised constant time, and a huge capacity costs nothing until it is used.
 //! B3. Growing and shrinking move values but never drop one.
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// How many bytes an empty buffer may keep.
+/// How many bytes a buffer may keep, used or not.
 const KEEP: usize = 32 * 1024;
 
 /// Plain data: values in the order in which they are to be received.
@@ -60,10 +61,16 @@ impl<T> Ring<T> {
             return self.pop_returned();
         }
         let value = self.buffer.pop_front()?;
-        if self.buffer.is_empty() && self.buffer.capacity() * size_of::<T>() > KEEP && size_of::<T>() > 0 {
-            self.buffer = VecDeque::new();
+        // One comparison for a small buffer, and none for values without size.
+        if self.buffer.capacity() * size_of::<T>() > KEEP && self.buffer.len() <= self.buffer.capacity() / 4 {
+            self.shrink();
         }
         Some(value)
+    }
+
+    #[cold]
+    fn shrink(&mut self) {
+        self.buffer.shrink_to(2 * self.buffer.len());
     }
 
     #[cold]
