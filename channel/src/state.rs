@@ -140,7 +140,7 @@ impl<T> State<T> {
     #[inline]
     pub(crate) fn hint_of_a_waiter(&self, side: Side) -> u8 {
         match side {
-            Side::Senders if !self.may_meet() => CROWDED,
+            Side::Senders if !self.may_meet() || !self.waiters.may_offer() => CROWDED,
             Side::Senders => CROWDED | MAY_TAKE,
             Side::Receivers => CROWDED | MAY_PUT,
         }
@@ -249,7 +249,7 @@ impl<T> State<T> {
             }
             return Ok(value);
         }
-        if !self.closed && self.may_meet() {
+        if !self.closed && self.may_meet() && self.waiters.may_offer() {
             if let Some(claimed) = self.waiters.claim_offer() {
                 let cargo = claimed.complete(wakes, |_, cargo| std::mem::replace(cargo, Cargo::Sent));
                 self.sent += 1;
@@ -258,6 +258,9 @@ impl<T> State<T> {
                     Cargo::Offer(value) => return Ok(value),
                     _ => unreachable!("an offer was claimed"),
                 }
+            }
+            if self.reserved > 0 {
+                self.waiters.note_offers();
             }
         }
         Err(if self.closed { TryRecvError::Closed } else { TryRecvError::Empty })
@@ -331,11 +334,13 @@ impl<T> State<T> {
     ///
     /// A select that is flagged itself tells nobody: it will be back (see [`claim`][crate::claim]).
     pub(crate) fn announce(&self, side: Side, me: Option<&Claim>) -> bool {
-        let other = match side {
-            Side::Senders => Side::Receivers,
-            Side::Receivers => Side::Senders,
+        let (other, nobody) = match side {
+            Side::Senders => (Side::Receivers, self.waiters.is_empty(Side::Receivers)),
+            Side::Receivers => {
+                (Side::Senders, self.waiters.is_empty(Side::Senders) || !self.waiters.may_offer())
+            }
         };
-        if self.waiters.is_empty(other) || !self.may_meet() || me.is_some_and(|me| me.is_flagged()) {
+        if nobody || !self.may_meet() || me.is_some_and(|me| me.is_flagged()) {
             return false;
         }
         self.waiters.flag_busy(other, me)

@@ -10,6 +10,7 @@
 //! Q1. A linked waiter is alive and where it was when it was linked (W3 of [`waiter`][crate::waiter]); all links are between
 //!     linked waiters, and are followed only under the lock, which a `&mut` to these queues stands for.
 //! Q2. A waiter is linked in at most one queue; queues are in order of arrival.
+//! Q3. Whether a waiter waits for a slot alone does not change while it is linked: what it is given then, it is given afterwards.
 //!
 //! # Rejected
 //! *A slab of nodes in the channel, and its index in the future*: all safe code, and futures that may move. A task that waits then cost
@@ -44,6 +45,8 @@ struct Ends<T> {
 pub(crate) struct WaitQueues<T> {
     receivers: Ends<T>,
     senders: Ends<T>,
+    /// False only if all senders wait for a slot alone.
+    may_offer: bool,
 }
 
 // SAFETY: pointers to waiters, whose content may be sent to whoever holds the lock (Q1); nothing else.
@@ -88,7 +91,8 @@ impl<T> Claimed<'_, T> {
 
 impl<T> WaitQueues<T> {
     pub(crate) const fn new() -> Self {
-        Self { receivers: Ends { head: None, tail: None }, senders: Ends { head: None, tail: None } }
+        let (receivers, senders) = (Ends { head: None, tail: None }, Ends { head: None, tail: None });
+        Self { receivers, senders, may_offer: false }
     }
 
     #[inline]
@@ -113,6 +117,24 @@ impl<T> WaitQueues<T> {
         self.head(side).is_none()
     }
 
+    /// Whether a sender may be linked that has a value. To search the queue would take as long as there are who wait for a slot.
+    #[inline]
+    pub(crate) fn may_offer(&self) -> bool {
+        self.may_offer
+    }
+
+    /// After a search for one in vain: so that there is no other before one comes.
+    #[cold]
+    pub(crate) fn note_offers(&mut self) {
+        let mut at = self.senders.head;
+        self.may_offer = false;
+        while let (Some(pointer), false) = (at, self.may_offer) {
+            // SAFETY: Q1, and W1: linked, and under the lock.
+            (at, self.may_offer) =
+                unsafe { pointer.as_ref().place(|place, cargo| (place.next, !matches!(cargo, Cargo::Slot))) };
+        }
+    }
+
     /// Puts a waiter at the end of a queue.
     ///
     /// # Safety
@@ -127,7 +149,12 @@ impl<T> WaitQueues<T> {
         }
         // SAFETY: it is idle, so it is still its owner's, who calls (W1).
         unsafe {
-            waiter.node(|node| node.place = MaybeUninit::new(Place { prev: tail, next: None, party, case }));
+            waiter.node(|node| {
+                node.place = MaybeUninit::new(Place { prev: tail, next: None, party, case });
+                if side == Side::Senders {
+                    self.may_offer |= !matches!(node.cargo, Cargo::Slot);
+                }
+            });
         }
         waiter.link();
     }

@@ -474,6 +474,30 @@ fn a_receiver_takes_from_a_sender_that_waits_while_permits_hold_every_slot() {
 }
 
 #[test]
+fn a_receiver_does_not_search_through_all_who_wait_for_a_slot() {
+    let time = |n: usize| {
+        let (tx, rx) = bounded(1);
+        let Poll::Ready(Ok(mut permit)) = poll(pin!(tx.reserve())) else { panic!("a slot is free") };
+        let mut reserves: Vec<_> = (0..n).map(|_| Box::pin(tx.reserve())).collect();
+        for reserve in &mut reserves {
+            assert!(poll(reserve.as_mut()).is_pending());
+        }
+        let start = std::time::Instant::now();
+        for (i, reserve) in reserves.iter_mut().enumerate() {
+            let mut recv = pin!(rx.recv());
+            assert!(poll(recv.as_mut()).is_pending());
+            permit.send(i).unwrap();
+            assert_eq!(poll(recv), Poll::Ready(Ok(i)));
+            let Poll::Ready(Ok(next)) = poll(reserve.as_mut()) else { panic!("the slot is the next one's") };
+            permit = next;
+        }
+        start.elapsed()
+    };
+    let (small, large) = (time(1_000), time(20_000));
+    assert!(large < small * 80 + Duration::from_millis(100), "{small:?} for 1,000 but {large:?} for 20,000");
+}
+
+#[test]
 fn recv_many_takes_what_is_there() {
     let (tx, rx) = bounded(10);
     (0..5).for_each(|i| tx.try_send(i).unwrap());
