@@ -29,6 +29,8 @@
 
 mod ending;
 
+use std::any::Any;
+
 use crate::claim::Claim;
 use crate::error::{TryRecvError, TrySendError};
 use crate::ring::Ring;
@@ -81,6 +83,8 @@ pub(crate) struct State<T> {
 #[derive(Default)]
 struct Rare {
     name: Option<std::sync::Arc<str>>,
+    /// Its place in the list of those that have a name, which ends as this is dropped.
+    listed: Option<Box<dyn Any + Send>>,
     on_abandoned: Hook,
 }
 

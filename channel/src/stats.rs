@@ -1,7 +1,7 @@
 //! What can be counted about a channel, and the list of channels that have a name.
 //!
 //! The counters are plain numbers under the channel's lock, so they cost an addition each. Naming a channel puts a
-//! weak reference to it into one list; the list forgets channels that are gone.
+//! weak reference to it into one list, from which it is taken as the channel goes: it would keep the channel's memory.
 
 use std::fmt;
 use std::sync::Arc as StdArc;
@@ -69,7 +69,8 @@ pub(crate) fn of<T>(chan: &Chan<T>) -> Stats {
 pub(crate) fn set_name<T: Send + 'static>(chan: &Arc<Chan<T>>, name: &str) {
     let first = chan.with(|state, _| state.rename(name.into())).is_none();
     if first {
-        registry::add(chan);
+        let listed = Box::new(registry::add(chan));
+        chan.with(|state, _| state.set_listed(listed));
     }
 }
 
@@ -82,41 +83,38 @@ pub fn named_channels() -> Vec<Stats> {
 mod registry {
     use super::{of, Arc, Chan, Stats};
     use pirn_sync::primitive::Mutex;
+    use std::collections::BTreeMap;
     use std::sync::Weak;
 
-    /// A channel of any type.
-    trait Named: Send + Sync {
-        fn is_alive(&self) -> bool;
-        fn stats(&self) -> Option<Stats>;
-    }
+    /// A channel of any type. `None` when it is gone.
+    type Named = Arc<dyn Fn() -> Option<Stats> + Send + Sync>;
 
-    struct Entry<T>(Weak<Chan<T>>);
+    /// By the order in which they were named.
+    static NAMED: Mutex<BTreeMap<u64, Named>> = Mutex::new(BTreeMap::new());
 
-    impl<T: Send> Named for Entry<T> {
-        fn is_alive(&self) -> bool {
-            self.0.strong_count() > 0
-        }
+    /// A channel's place in the list, which ends with it.
+    pub(super) struct Listed(u64);
 
-        fn stats(&self) -> Option<Stats> {
-            self.0.upgrade().map(|chan| of(&chan))
+    impl Drop for Listed {
+        fn drop(&mut self) {
+            let entry = NAMED.lock().remove(&self.0);
+            drop(entry);
         }
     }
 
-    static NAMED: Mutex<Vec<Arc<dyn Named>>> = Mutex::new(Vec::new());
-
-    pub(super) fn add<T: Send + 'static>(chan: &Arc<Chan<T>>) {
-        let entry = Arc::new(Entry(Arc::downgrade(chan)));
+    pub(super) fn add<T: Send + 'static>(chan: &Arc<Chan<T>>) -> Listed {
+        let weak: Weak<Chan<T>> = Arc::downgrade(chan);
+        let entry = Arc::new(move || weak.upgrade().map(|chan| of(&chan)));
         let mut named = NAMED.lock();
-        if named.len() == named.capacity() {
-            named.retain(|entry| entry.is_alive());
-        }
-        named.push(entry);
+        let number = named.last_key_value().map_or(0, |(last, _)| last + 1);
+        named.insert(number, entry);
+        Listed(number)
     }
 
     pub(super) fn all() -> Vec<Stats> {
         // Outside the lock: the reference taken here may be the channel's last, and drop its values.
-        let named = NAMED.lock().clone();
-        named.iter().filter_map(|entry| entry.stats()).collect()
+        let named: Vec<_> = NAMED.lock().values().cloned().collect();
+        named.iter().filter_map(|stats| stats()).collect()
     }
 }
 
@@ -125,7 +123,11 @@ mod registry {
 mod registry {
     use super::{Arc, Chan, Stats};
 
-    pub(super) fn add<T>(_: &Arc<Chan<T>>) {}
+    pub(super) struct Listed;
+
+    pub(super) fn add<T>(_: &Arc<Chan<T>>) -> Listed {
+        Listed
+    }
 
     pub(super) fn all() -> Vec<Stats> {
         Vec::new()

@@ -151,6 +151,20 @@ fn a_burst_gives_its_memory_back_although_something_stays_buffered() {
 }
 
 #[test]
+fn a_named_channel_that_is_gone_leaves_nothing_behind() {
+    bounded::<u64>(1).0.set_name("memory: the first one makes the list");
+    let before = BYTES.get();
+    let all: Vec<_> = (0..10_000).map(|_| bounded::<u64>(1)).collect();
+    all.iter().for_each(|(tx, _)| tx.set_name("memory: one of many"));
+    let last = pirn_channel::named_channels().pop().expect("there are many");
+    assert_eq!(last.name.as_deref(), Some("memory: one of many"));
+    drop(last);
+    drop(all);
+    let kept = BYTES.get() - before;
+    assert!(kept <= 4096, "{kept} bytes kept");
+}
+
+#[test]
 fn waiting_costs_nothing_beyond_the_future() {
     let (_tx, rx) = bounded::<u64>(0);
     let before = BYTES.get();

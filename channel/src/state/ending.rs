@@ -4,6 +4,8 @@
 //! to the next sender. A channel that has closed sends everybody away, in batches (S3), and one whose last receiver has gone
 //! keeps no value.
 
+use std::any::Any;
+
 use super::{hand, Hook, Leftover, State};
 use crate::ring::Ring;
 use crate::wait_queue::Side;
@@ -106,6 +108,11 @@ impl<T> State<T> {
     /// Names the channel; returns the name before.
     pub(crate) fn rename(&mut self, name: std::sync::Arc<str>) -> Option<std::sync::Arc<str>> {
         self.rare.get_or_insert_default().name.replace(name)
+    }
+
+    /// Keeps its place in the list of channels that have a name.
+    pub(crate) fn set_listed(&mut self, listed: Box<dyn Any + Send>) {
+        self.rare.get_or_insert_default().listed = Some(listed);
     }
 
     pub(crate) fn name(&self) -> Option<std::sync::Arc<str>> {
