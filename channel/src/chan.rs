@@ -124,6 +124,15 @@ impl<T> Chan<T> {
         }
     }
 
+    /// As [`try_send`](Self::try_send), for who does not go away when there is no room: the first look counts.
+    #[inline]
+    pub(crate) fn send_at_once(&self, value: T) -> Result<(), TrySendError<T>> {
+        match self.look(MAY_PUT) {
+            Some(look) => self.send_after(look, value),
+            None => Err(TrySendError::Full(value)),
+        }
+    }
+
     #[inline]
     pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
         self.recv_at_once().or_else(|none| match none {

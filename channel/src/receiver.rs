@@ -81,7 +81,8 @@ impl<T> Receiver<T> {
     /// As [`recv`][Self::recv].
     #[track_caller]
     pub fn recv_blocking(&self) -> Result<T, RecvError> {
-        let look = || match self.try_recv() {
+        self.end_stream_wait();
+        let look = || match self.chan.recv_at_once() {
             Ok(value) => Some(Ok(value)),
             Err(TryRecvError::Closed) => Some(Err(RecvError)),
             Err(TryRecvError::Empty) => None,

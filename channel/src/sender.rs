@@ -82,7 +82,7 @@ impl<T> Sender<T> {
     #[track_caller]
     pub fn send_blocking(&self, value: T) -> Result<(), SendError<T>> {
         let mut unsent = Some(value);
-        let mut look = || match self.try_send(unsent.take()?) {
+        let mut look = || match self.chan.send_at_once(unsent.take()?) {
             Ok(()) => Some(Ok(())),
             Err(TrySendError::Closed(value)) => Some(Err(SendError(value))),
             Err(TrySendError::Full(value)) => {
