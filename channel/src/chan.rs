@@ -44,6 +44,8 @@
 //! A lock-free ring with the lock only for waiters: hand-off, claims, values that come back and the exact order of both queues
 //! then need a second protocol between ring and queues.
 
+use std::panic::RefUnwindSafe;
+
 use pirn_sync::primitive::atomic::{fence, AtomicU8, AtomicUsize, Ordering};
 use pirn_sync::primitive::Arc;
 
@@ -77,6 +79,9 @@ pub(crate) struct Chan<T> {
     /// A channel that is never ready and never closes.
     pub(crate) never: bool,
 }
+
+// Whatever panics does so with the lock released and the state whole (H1).
+impl<T> RefUnwindSafe for Chan<T> {}
 
 impl<T> Chan<T> {
     pub(crate) fn new(cap: usize, pull: bool, never: bool) -> Arc<Self> {

@@ -20,6 +20,7 @@
 //!     the memory that has become too much. So neither the size of the list nor what a change costs is paid for a crowd that has
 //!     gone: a change looks at each place that was taken since the last one once.
 
+use std::panic::RefUnwindSafe;
 use std::task::{Context, Poll, Waker};
 
 use pirn_sync::primitive::{Mutex, MutexGuard};
@@ -140,6 +141,9 @@ impl Places {
         }
     }
 }
+
+// Whatever panics does so with the lock released and everything in its place (D3).
+impl<S> RefUnwindSafe for Crowd<S> {}
 
 impl<S> Crowd<S> {
     pub(crate) fn new(state: S) -> Self {

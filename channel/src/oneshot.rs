@@ -27,7 +27,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -54,6 +54,9 @@ struct Shared<T> {
 
 // SAFETY: it sends a value of T from one side to the other; each slot is one side's at a time (O1, O2).
 unsafe impl<T: Send> Sync for Shared<T> {}
+
+// A waker that panics as it is cloned or dropped does so while no bit says that one lies in the slot.
+impl<T> RefUnwindSafe for Shared<T> {}
 
 impl<T> Shared<T> {
     fn word(&self) -> u8 {

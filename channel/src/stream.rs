@@ -19,6 +19,7 @@
 //! | 2 | [`put`][StreamWait::put]: swap | `Release` | 1 | | argued: as 1 |
 //! | 3 | [`is_empty`][StreamWait::is_empty] | `Relaxed` | – | only decides whether to take | – |
 
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::ptr;
 
@@ -52,6 +53,10 @@ pub(crate) struct StreamWait<T>(AtomicPtr<Op<Shared<T>, T>>);
 unsafe impl<T: Send> Send for StreamWait<T> {}
 // SAFETY: as above; through a shared reference the box is only taken whole.
 unsafe impl<T: Send> Sync for StreamWait<T> {}
+
+// Whatever panics in a poll does so with the box taken out.
+impl<T> UnwindSafe for StreamWait<T> {}
+impl<T> RefUnwindSafe for StreamWait<T> {}
 
 impl<T> StreamWait<T> {
     pub(crate) fn new() -> Self {

@@ -1,6 +1,7 @@
 //! The rules of the channels, each by its name.
 
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::{pin, Pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,8 +10,8 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use pirn_channel::{
-    bounded, never, select, unbounded, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError,
-    Sender, TryRecvError, TrySendError,
+    bounded, broadcast, never, oneshot, select, unbounded, Receiver, RecvError, RecvTimeoutError, SendError,
+    SendTimeoutError, Sender, TryRecvError, TrySendError, WeakReceiver, WeakSender,
 };
 
 /// Counts how often it wakes.
@@ -136,6 +137,17 @@ fn r8_ends_are_of_their_own_type() {
     let (tx, rx) = bounded(1);
     only_sends(&tx);
     assert_eq!(only_receives(&rx), 1);
+}
+
+#[test]
+fn handles_go_to_other_threads_with_values_that_may_and_across_panics() {
+    fn check<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + std::fmt::Debug>() {}
+    // Such a value may be sent but not shared, nor be looked at after a panic.
+    type Value = std::cell::Cell<u8>;
+    check::<(Sender<Value>, Receiver<Value>, WeakSender<Value>, WeakReceiver<Value>)>();
+    check::<(oneshot::Sender<Value>, oneshot::Receiver<Value>)>();
+    // Here every receiver clones the same value.
+    check::<(broadcast::Sender<u8>, broadcast::Receiver<u8>)>();
 }
 
 #[test]
