@@ -207,7 +207,7 @@ impl<T> WaitList<T> {
 ///
 /// Declare it before the lock's guard and call [`wake`](Self::wake) after the guard is gone. Two fit
 /// without an allocation, which is what one release of a lock needs. If a waker panics, those behind it
-/// are woken all the same, while the panic goes on.
+/// are woken all the same, while the panic goes on; if another one is going on already, it ends here.
 #[derive(Debug, Default)]
 pub(crate) struct Wakers {
     near: [Option<Waker>; 2],
@@ -251,7 +251,11 @@ impl Drop for Wakers {
             return;
         }
         let near = std::mem::take(&mut self.near).into_iter().flatten();
-        WakeEach(near.chain(std::mem::take(&mut self.far))).run();
+        let mut each = WakeEach(near.chain(std::mem::take(&mut self.far)));
+        // A panic that meets another one on its way out ends the process: then all are left to the destructor.
+        if !std::thread::panicking() {
+            each.run();
+        }
     }
 }
 

@@ -148,6 +148,19 @@ fn wakers_that_panic_one_after_the_other_end_no_process() {
     assert_eq!(angry.0.load(Ordering::Relaxed), 5);
 }
 
+#[test]
+fn a_waker_that_panics_while_another_panic_unwinds_ends_no_process() {
+    let angry = Arc::new(Counting(AtomicUsize::new(0), true));
+    let mut wakers = Wakers::new();
+    (0..5).for_each(|_| wakers.push(Some(Waker::from(Arc::clone(&angry)))));
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        let _woken_as_it_unwinds = wakers;
+        panic!("the first");
+    }));
+    assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"the first"));
+    assert_eq!(angry.0.load(Ordering::Relaxed), 5);
+}
+
 struct Numbered(usize, Arc<std::sync::Mutex<Vec<usize>>>);
 
 impl Wake for Numbered {
