@@ -13,7 +13,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use crate::block;
 use crate::host::{self, WaitKind};
@@ -62,7 +62,7 @@ impl Barrier {
     /// ```
     #[track_caller]
     pub fn wait(&self) -> BarrierWait<'_> {
-        BarrierWait { barrier: self, wait: Wait::new(WaitKind::Barrier, Location::caller()) }
+        BarrierWait { barrier: self, wait: Wait::new(WaitKind::Barrier, Location::caller()), leads: false }
     }
 
     /// [`wait`](Self::wait), blocking this thread.
@@ -107,17 +107,29 @@ impl BarrierWaitResult {
 pub struct BarrierWait<'a> {
     barrier: &'a Barrier,
     wait: Wait,
+    /// It has completed the round, and has not said so yet.
+    leads: bool,
 }
 
 impl Future for BarrierWait<'_> {
     type Output = BarrierWaitResult;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        ready!(host::poll_yield(context));
         let this = &mut *self;
-        let leader = !this.wait.has_begun();
+        let first = !this.wait.has_begun() && !this.leads;
         let arrive = |round: &mut _, wakers: &mut _| this.barrier.arrive(round, wakers);
-        this.barrier.waiters.poll(&mut this.wait, context, arrive).map(|()| BarrierWaitResult { leader })
+        if host::poll_yield(context).is_pending() {
+            // It comes all the same, and says so the next time.
+            if first {
+                this.leads = this.barrier.waiters.enter(&mut this.wait, None, arrive).is_some();
+            }
+            return Poll::Pending;
+        }
+        if std::mem::take(&mut this.leads) {
+            return Poll::Ready(BarrierWaitResult { leader: true });
+        }
+        let told = this.barrier.waiters.poll(&mut this.wait, context, arrive);
+        told.map(|()| BarrierWaitResult { leader: first })
     }
 }
 

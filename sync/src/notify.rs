@@ -31,7 +31,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use crate::block;
 use crate::host::{self, WaitKind};
@@ -229,8 +229,12 @@ impl Future for Notified<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        ready!(host::poll_yield(context));
         let this = &mut *self;
+        if host::poll_yield(context).is_pending() {
+            // The first poll queues up all the same: whoever looks for work after it is told of what comes later.
+            this.enable();
+            return Poll::Pending;
+        }
         if this.told.take().is_some() || (!this.wait.has_begun() && this.notify.take_stored()) {
             return Poll::Ready(());
         }

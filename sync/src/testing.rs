@@ -5,10 +5,12 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::Duration;
+
+use crate::host;
 
 /// Runs `body` on a thread of its own and fails if it takes longer than ten seconds.
 pub(crate) fn within_limit(body: impl FnOnce() + Send + 'static) {
@@ -109,6 +111,15 @@ fn touch(touch: Touch) {
         Some((at, hook)) if at == touch => hook(),
         other => HOOK.set(other),
     }
+}
+
+/// Runs `body` under an executor that asks every leaf to yield.
+pub(crate) fn asked_to_yield<R>(body: impl FnOnce() -> R) -> R {
+    static FLAG: AtomicBool = AtomicBool::new(true);
+    let before = host::install(Some(&FLAG));
+    let result = body();
+    host::install(before);
+    result
 }
 
 /// Polls `future` once, in the task that awaits this; it has to wait.

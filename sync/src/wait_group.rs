@@ -32,7 +32,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use crate::block;
 use crate::host::{self, WaitKind};
@@ -276,8 +276,15 @@ impl Future for WaitGroupWait<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        ready!(host::poll_yield(context));
         let this = &mut *self;
+        if host::poll_yield(context).is_pending() {
+            // It waits from now on all the same: the next zero releases it. Where there is nothing to wait for, the
+            // next poll will see.
+            if !this.wait.has_begun() {
+                this.shared.waiters.enter(&mut this.wait, None, |_, _| this.shared.await_zero());
+            }
+            return Poll::Pending;
+        }
         if !this.wait.has_begun() && this.shared.state.load(Acquire) < ONE {
             return Poll::Ready(());
         }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::testing::{Task, within_limit};
+use crate::testing::{Task, asked_to_yield, within_limit};
 
 #[test]
 fn each_round_has_exactly_one_leader() {
@@ -66,4 +66,16 @@ fn a_wait_dropped_after_its_round_takes_nothing_back() {
     drop(released);
     assert!(Task::new(barrier.wait()).poll().is_some());
     assert!(next.poll().is_some());
+}
+
+#[test]
+fn a_wait_has_come_from_its_first_poll_also_where_that_yields() {
+    let barrier = Barrier::new(2);
+    let mut first = Task::new(barrier.wait());
+    assert!(asked_to_yield(|| first.poll()).is_none());
+    let mut last = Task::new(barrier.wait());
+    assert!(asked_to_yield(|| last.poll()).is_none());
+    assert!(!first.poll().expect("both have come").is_leader());
+    assert!(last.poll().expect("it has completed the round").is_leader());
+    drop(Task::waiting(barrier.wait()));
 }

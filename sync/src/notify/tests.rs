@@ -1,7 +1,7 @@
 //! Tests of the permit that is stored, of the order of waiters, and of those that are dropped.
 
 use super::*;
-use crate::testing::{Task, within_limit};
+use crate::testing::{Task, asked_to_yield, within_limit};
 
 #[test]
 fn one_permit_is_stored_and_not_two() {
@@ -66,6 +66,22 @@ fn an_enabled_waiter_stands_in_the_queue_before_its_first_poll() {
     notify.notify_waiters();
     assert!(waiter.enable());
     assert!(Task::new(waiter).poll().is_some());
+}
+
+#[test]
+fn a_waiter_stands_in_the_queue_from_its_first_poll_also_where_that_yields() {
+    let notify = Notify::new();
+    let mut waiter = Task::new(notify.notified());
+    assert!(asked_to_yield(|| waiter.poll()).is_none());
+    notify.notify_waiters();
+    assert!(asked_to_yield(|| waiter.poll()).is_none(), "it takes nothing while it is asked to yield");
+    assert!(waiter.poll().is_some());
+
+    notify.notify_one();
+    let mut waiter = Task::new(notify.notified());
+    assert!(asked_to_yield(|| waiter.poll()).is_none());
+    drop(waiter);
+    assert!(Task::new(notify.notified()).poll().is_some(), "the permit is passed on");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU32;
 
 use super::*;
-use crate::testing::{Task, within_limit};
+use crate::testing::{Task, asked_to_yield, within_limit};
 
 #[test]
 fn r19_wait_returns_when_all_are_done() {
@@ -18,6 +18,17 @@ fn r19_wait_returns_when_all_are_done() {
     assert_eq!(wait.wakes(), 1);
     assert!(wait.poll().is_some());
     assert!(Task::new(group.wait()).poll().is_some(), "nothing is left to wait for");
+}
+
+#[test]
+fn r19_a_wait_counts_from_its_first_poll_also_where_that_yields() {
+    let group = WaitGroup::new();
+    group.add(1);
+    let mut wait = Task::new(group.wait());
+    assert!(asked_to_yield(|| wait.poll()).is_none());
+    group.done();
+    group.add(1);
+    assert!(wait.poll().is_some(), "it waited when the count was zero");
 }
 
 #[test]
