@@ -65,9 +65,9 @@
 //! P6. There never are more than [`MAX_PERMITS`], free and in use together: whoever adds new ones sees to it.
 //!     So whoever gives back need not check a sum.
 //!
-//! Who is called, who is absent and who goes before whom is decided on plain data in [`queue`]; the word, and
-//! every ordering, stand in [`word`]; what an attempt does that does not succeed at once, in [`attempt`], and
-//! how long it spins before it queues, in [`spin`].
+//! Who is called, who is absent and who goes before whom is decided on plain data in [`queue`], and what it keeps of
+//! many who have been called, in [`crowd`]; the word, and every ordering, stand in [`word`]; what an attempt does that
+//! does not succeed at once, in [`attempt`], and how long it spins before it queues, in [`spin`].
 //!
 //! # Rejected
 //! Assigning permits to the waiter at release (tokio): the futurelock above. Waking the first and letting it
@@ -78,6 +78,7 @@
 //! between, again and again, and the one who starves is never reserved for.
 
 mod attempt;
+mod crowd;
 mod queue;
 mod spin;
 mod ticket;

@@ -14,6 +14,9 @@
 //!     no witness, and the next one is called before that task sleeps. Tasks are told apart by their wakers'
 //!     addresses. The search for such entries ends at the first that waits: behind that nothing is on offer.
 //!
+//! Where many have been called, what a walk from the front has found of them is kept in a [`Crowd`], so that each does
+//! not look at all the others.
+//!
 //! # The clock
 //! Reading it costs as much as everything else here together. So a waiter's patience begins when it has come
 //! in vain, or, where newcomers may barge, as it queues; and whoever needs the time more than once under one
@@ -22,6 +25,7 @@
 use std::task::Waker;
 use std::time::Instant;
 
+use super::crowd::{Crowd, MANY};
 use crate::wait_list::{Key, WaitList, Wakers};
 use crate::{clock, patience};
 
@@ -30,7 +34,10 @@ pub(super) const LOOKS: u32 = if cfg!(loom) { 2 } else { 100_000 };
 
 /// Those who wait, in the order in which they are served.
 #[derive(Debug)]
-pub(super) struct Queue(WaitList<Waiter>);
+pub(super) struct Queue {
+    list: WaitList<Waiter>,
+    crowd: Option<Box<Crowd>>,
+}
 
 #[derive(Debug)]
 pub(super) struct Waiter {
@@ -46,6 +53,8 @@ pub(super) struct Waiter {
     /// Its wake-up was used for another wait (Q4): it may still come, but nobody relies on it.
     deaf: bool,
     pub(super) looks: u32,
+    /// It belongs to the crowd (R1 of [`crowd`](super::crowd)).
+    member: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +92,7 @@ pub(super) struct Call {
 pub(super) struct Now(Option<Instant>);
 
 impl Now {
-    fn get(&mut self) -> Instant {
+    pub(super) fn get(&mut self) -> Instant {
         *self.0.get_or_insert_with(clock::now)
     }
 }
@@ -91,18 +100,18 @@ impl Now {
 impl Queue {
     /// Nobody waits.
     pub(super) const fn new() -> Self {
-        Self(WaitList::new())
+        Self { list: WaitList::new(), crowd: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     /// Whether nobody is in it that has to be woken: at most one, who spins.
     pub(super) fn all_spin(&mut self) -> bool {
-        self.0
+        self.list
             .front()
-            .is_none_or(|first| self.0.behind(first).is_none() && self.0.get_mut(first).is_spinning())
+            .is_none_or(|first| self.list.behind(first).is_none() && self.list.get_mut(first).is_spinning())
     }
 
     /// Queues somebody who wants `need` permits and is awake, to be told to wait or to watch before it
@@ -117,23 +126,81 @@ impl Queue {
             task: 0,
             deaf: false,
             looks: 0,
+            member: false,
         };
-        if ahead_of_all { self.0.push_front(waiter) } else { self.0.push_back(waiter) }
+        if ahead_of_all {
+            self.forget_crowd();
+            return self.list.push_front(waiter);
+        }
+        let key = self.list.push_back(waiter);
+        if let Some(crowd) = &mut self.crowd {
+            crowd.behind.get_or_insert(key);
+        }
+        key
     }
 
     /// Takes an entry out. Its waker is in it: drop it with no lock held.
     pub(super) fn remove(&mut self, key: Key) -> Waiter {
-        self.0.remove(key)
+        if let Some(crowd) = &mut self.crowd
+            && crowd.behind == Some(key)
+        {
+            crowd.behind = self.list.behind(key);
+        }
+        let waiter = self.list.remove(key);
+        if let Some(crowd) = &mut self.crowd {
+            waiter.comes_off(crowd);
+        }
+        if self.list.is_empty() {
+            self.crowd = None;
+        }
+        waiter
+    }
+
+    /// It is called and entitled no more, nor absent: there is no crowd where it stands (R1).
+    fn stands_out(&mut self, key: Key) {
+        if self.list.get_mut(key).member {
+            self.forget_crowd();
+        }
+    }
+
+    /// Costs no more than the walk that found it.
+    fn forget_crowd(&mut self) {
+        if let Some(crowd) = self.crowd.take() {
+            self.set_members(crowd.behind, false);
+        }
+    }
+
+    /// Says of all who stand before `behind` that they belong to the crowd, or do not.
+    fn set_members(&mut self, behind: Option<Key>, member: bool) {
+        let mut next = self.list.front();
+        while let Some(key) = next
+            && next != behind
+        {
+            self.list.get_mut(key).member = member;
+            next = self.list.behind(key);
+        }
+    }
+
+    /// Whether it has not come in time; then it is absent from now on, also in the crowd (R2).
+    fn is_absent(&mut self, key: Key, now: &mut Now) -> bool {
+        let waiter = self.list.get_mut(key);
+        if waiter.has_lapsed(now) {
+            if let Some(crowd) = &mut self.crowd {
+                waiter.comes_off(crowd);
+            }
+            waiter.standing = Standing::Absent;
+        }
+        matches!(waiter.standing, Standing::Absent)
     }
 
     pub(super) fn has_waker(&mut self, key: Key, waker: &Waker) -> bool {
-        self.0.get_mut(key).waker.as_ref().is_some_and(|own| own.will_wake(waker))
+        self.list.get_mut(key).waker.as_ref().is_some_and(|own| own.will_wake(waker))
     }
 
     /// Puts a new waker in, if there is one; the former comes out, to be dropped with no lock held.
     pub(super) fn swap_waker(&mut self, key: Key, waker: &mut Option<Waker>) {
         if let Some(new) = waker {
-            let waiter = self.0.get_mut(key);
+            let waiter = self.list.get_mut(key);
             waiter.task = task_of(new);
             std::mem::swap(&mut waiter.waker, waker);
         }
@@ -141,17 +208,18 @@ impl Queue {
 
     /// Whether permits were there for it when it was called.
     pub(super) fn is_entitled(&mut self, key: Key) -> bool {
-        matches!(self.0.get_mut(key).standing, Standing::Called { entitled: true, .. })
+        matches!(self.list.get_mut(key).standing, Standing::Called { entitled: true, .. })
     }
 
     /// Whether it was called and this is the poll that answers.
     pub(super) fn was_called(&mut self, key: Key) -> bool {
-        !matches!(self.0.get_mut(key).standing, Standing::Waiting)
+        !matches!(self.list.get_mut(key).standing, Standing::Waiting)
     }
 
     /// Its task goes to sleep.
     pub(super) fn wait(&mut self, key: Key, now: &mut Now) {
-        let waiter = self.0.get_mut(key);
+        self.stands_out(key);
+        let waiter = self.list.get_mut(key);
         debug_assert!(waiter.waker.is_some(), "Q1: nobody sleeps without a waker");
         if !matches!(waiter.standing, Standing::Waiting) {
             waiter.came = true;
@@ -162,7 +230,8 @@ impl Queue {
 
     /// Its task stays awake, to see whether those who were called come; after enough looks they are absent.
     pub(super) fn watch(&mut self, own: Key, now: &mut Now) {
-        let waiter = self.0.get_mut(own);
+        self.stands_out(own);
+        let waiter = self.list.get_mut(own);
         waiter.standing = Standing::Called { at: now.get(), entitled: false };
         waiter.looks += 1;
         waiter.deaf = false;
@@ -170,12 +239,13 @@ impl Queue {
             return;
         }
         waiter.looks = 0;
-        let mut next = self.0.front();
+        self.forget_crowd();
+        let mut next = self.list.front();
         while let Some(key) = next
             && key != own
         {
-            self.0.get_mut(key).standing = Standing::Absent;
-            next = self.0.behind(key);
+            self.list.get_mut(key).standing = Standing::Absent;
+            next = self.list.behind(key);
         }
     }
 
@@ -183,11 +253,15 @@ impl Queue {
     /// Says whether there were any that nobody had known of.
     pub(super) fn turns_away(&mut self, own: Option<Key>, waker: &Waker) -> bool {
         let (task, mut found) = (task_of(waker), false);
-        let mut next = self.0.front();
+        let mut next = self.list.front();
+        if let Some(crowd) = &mut self.crowd {
+            // R4 of the crowd.
+            (crowd.doubtful, found, next) = (true, true, crowd.behind);
+        }
         while let Some(key) = next
             && next != own
         {
-            let waiter = self.0.get_mut(key);
+            let waiter = self.list.get_mut(key);
             match waiter.standing {
                 Standing::Waiting => break,
                 Standing::Called { .. } if waiter.task == task && !waiter.deaf => {
@@ -196,19 +270,24 @@ impl Queue {
                 }
                 _ => {}
             }
-            next = self.0.behind(key);
+            next = self.list.behind(key);
         }
         found
     }
 
     /// Whether the first who is present has been called and has not come in time, or could be called.
     pub(super) fn is_due(&mut self, free: usize, now: &mut Now) -> bool {
-        let mut next = self.0.front();
+        let mut next = match &self.crowd {
+            Some(crowd) if !crowd.stands(now) => return true,
+            Some(crowd) if crowd.reserved > 0 => return false,
+            Some(crowd) => crowd.behind,
+            None => self.list.front(),
+        };
         while let Some(key) = next {
-            let waiter = self.0.get_mut(key);
+            let waiter = self.list.get_mut(key);
             match waiter.standing {
-                Standing::Absent => next = self.0.behind(key),
-                Standing::Called { .. } => return waiter.is_absent(now),
+                Standing::Absent => next = self.list.behind(key),
+                Standing::Called { .. } => return self.is_absent(key, now),
                 Standing::Waiting => return waiter.need <= free,
             }
         }
@@ -218,19 +297,22 @@ impl Queue {
     /// Who goes before `own`, or before somebody at the end of the queue; `past_called`, if it may go past those who
     /// were called for a single permit, until they have waited for long.
     pub(super) fn ahead_of(&mut self, own: Option<Key>, past_called: bool, now: &mut Now) -> Ahead {
-        let at_stake = own.or_else(|| self.0.back());
-        match at_stake.map(|key| self.0.get_mut(key).standing) {
+        let at_stake = own.or_else(|| self.list.back());
+        match at_stake.map(|key| self.list.get_mut(key).standing) {
             Some(Standing::Called { entitled: true, .. }) if own.is_some() => return Ahead::Called(0), // Q2
             Some(Standing::Waiting) if own.is_none() => return Ahead::Blocked,
             _ => {}
         }
-        let mut reserved = 0;
-        let mut next = self.0.front();
+        let (mut reserved, mut next) = match self.crowd_before(own, past_called, now) {
+            Some(crowd) if past_called => (0, crowd.behind),
+            Some(crowd) => (crowd.reserved, crowd.behind),
+            None => (0, self.list.front()),
+        };
         while let Some(key) = next
             && next != own
         {
-            let waiter = self.0.get_mut(key);
-            if !waiter.is_absent(now) {
+            if !self.is_absent(key, now) {
+                let waiter = self.list.get_mut(key);
                 match waiter.standing {
                     Standing::Called { entitled: true, .. }
                         if past_called && waiter.need == 1 && !waiter.is_starved(now) => {}
@@ -242,9 +324,15 @@ impl Queue {
                     _ => return Ahead::Blocked,
                 }
             }
-            next = self.0.behind(key);
+            next = self.list.behind(key);
         }
         Ahead::Called(reserved)
+    }
+
+    /// The crowd, if all of it stands before `own` and tells all that has to be known of it.
+    fn crowd_before(&mut self, own: Option<Key>, past_called: bool, now: &mut Now) -> Option<&Crowd> {
+        let member = own.is_some_and(|key| self.list.get_mut(key).member);
+        self.crowd.as_deref().filter(|crowd| !member && (!past_called || crowd.passable) && crowd.stands(now))
     }
 
     /// Calls those for whom `free` permits suffice, and a witness if it is in doubt whether they come.
@@ -253,16 +341,27 @@ impl Queue {
     /// witness, whom it would cost a poll for nothing, can sleep on. That several have been called is no reason
     /// for it to: all of them may have been abandoned.
     pub(super) fn call(&mut self, free: usize, wakers: &mut Wakers, now: &mut Now) -> Call {
+        if self.crowd.as_ref().is_some_and(|crowd| crowd.reserved > free || !crowd.stands(now)) {
+            self.forget_crowd();
+        }
+        let crowd = self.crowd.as_deref();
         let mut result = Call { anybody: false, first_starved: false, all_entitled: true, left: free };
-        let mut doubtful = false;
-        let mut next = self.0.front();
+        let (mut doubtful, mut passable) = (false, true);
+        let mut next = self.list.front();
+        if let Some(crowd) = crowd {
+            result.anybody = crowd.reserved > 0;
+            result.first_starved = result.anybody && crowd.first_starved;
+            result.left -= crowd.reserved;
+            (doubtful, passable, next) = (crowd.doubtful, crowd.passable, crowd.behind);
+        }
+        let crowded = crowd.is_some();
+        let (mut passed, mut behind) = (0, None);
         while let Some(key) = next {
-            next = self.0.behind(key);
-            let waiter = self.0.get_mut(key);
-            if waiter.is_absent(now) {
-                continue;
-            }
-            if !result.all_entitled || waiter.need > result.left {
+            next = self.list.behind(key);
+            let absent = self.is_absent(key, now);
+            let waiter = self.list.get_mut(key);
+            if !absent && (!result.all_entitled || waiter.need > result.left) {
+                behind.get_or_insert(key);
                 result.all_entitled = false;
                 if doubtful {
                     waiter.call(false, wakers, now);
@@ -272,31 +371,68 @@ impl Queue {
                 }
                 break;
             }
+            if result.all_entitled {
+                waiter.member = crowded;
+                passed += 1;
+            }
+            if absent {
+                continue;
+            }
             let spins = waiter.is_spinning();
             waiter.call(true, wakers, now);
             let starved = waiter.is_starved(now);
             result.left -= waiter.need;
             result.first_starved |= starved && !result.anybody;
             doubtful |= starved || waiter.deaf || !(waiter.came || spins);
+            passable &= waiter.need == 1 && !starved;
             result.anybody = true;
+        }
+        if !crowded && passed >= MANY {
+            self.set_members(behind, true);
+            self.crowd = Some(Box::new(Crowd::found(now.get(), clock::now())));
+        }
+        if let Some(crowd) = &mut self.crowd {
+            (crowd.reserved, crowd.behind) = (free - result.left, behind);
+            (crowd.doubtful, crowd.passable, crowd.first_starved) =
+                (doubtful, passable, result.first_starved);
         }
         result
     }
 
     /// Wakes everybody who sleeps: nobody will be served any more.
     pub(super) fn wake_all(&mut self, wakers: &mut Wakers) {
-        let mut next = self.0.front();
+        let mut next = self.list.front();
         while let Some(key) = next {
-            wakers.push(self.0.get_mut(key).waker.take());
-            next = self.0.behind(key);
+            wakers.push(self.list.get_mut(key).waker.take());
+            next = self.list.behind(key);
         }
+    }
+
+    /// Whether there is a crowd; R1 and R2 have to hold of it.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn check_crowd(&mut self) -> bool {
+        let behind = self.crowd.as_ref().map(|crowd| crowd.behind);
+        let (mut next, mut before, mut wanted) = (self.list.front(), behind.is_some(), 0);
+        while let Some(key) = next {
+            before &= behind != Some(next);
+            next = self.list.behind(key);
+            let waiter = self.list.get_mut(key);
+            assert_eq!(waiter.member, before, "R1: who stands before `behind` is a member");
+            wanted += match waiter.standing {
+                Standing::Called { entitled: true, .. } if before => waiter.need,
+                Standing::Absent => 0,
+                _ => usize::from(before) * usize::MAX, // R1
+            };
+        }
+        assert!(self.crowd.as_ref().is_none_or(|crowd| crowd.reserved == wanted), "R2");
+        self.crowd.is_some()
     }
 
     /// The entries, in order.
     #[cfg(all(test, not(loom)))]
     pub(super) fn entries(&mut self) -> (Key, Key, &mut WaitList<Waiter>) {
-        let first = self.0.front().expect("somebody waits");
-        (first, self.0.behind(first).expect("somebody waits behind"), &mut self.0)
+        let first = self.list.front().expect("somebody waits");
+        (first, self.list.behind(first).expect("somebody waits behind"), &mut self.list)
     }
 }
 
@@ -306,13 +442,16 @@ fn task_of(waker: &Waker) -> usize {
 }
 
 impl Waiter {
-    fn is_absent(&mut self, now: &mut Now) -> bool {
-        if let Standing::Called { at, .. } = self.standing
-            && patience::has_lapsed(at, now.get())
-        {
-            self.standing = Standing::Absent;
+    /// Whether it was called and has not come in time.
+    fn has_lapsed(&self, now: &mut Now) -> bool {
+        matches!(self.standing, Standing::Called { at, .. } if patience::has_lapsed(at, now.get()))
+    }
+
+    /// It is called no more: if it belongs to the crowd, that wants so much less (R2).
+    fn comes_off(&self, crowd: &mut Crowd) {
+        if self.member && matches!(self.standing, Standing::Called { entitled: true, .. }) {
+            crowd.reserved = crowd.reserved.saturating_sub(self.need);
         }
-        matches!(self.standing, Standing::Absent)
     }
 
     fn is_starved(&self, now: &mut Now) -> bool {

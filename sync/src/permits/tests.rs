@@ -1,6 +1,7 @@
 //! The algorithm's corners that no primitive on it shows directly; the rest is tested through them.
 
 mod abandoned;
+mod crowd;
 
 use std::future::{Future, poll_fn};
 use std::panic::Location;

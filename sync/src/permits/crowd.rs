@@ -1,0 +1,62 @@
+//! The crowd: many who have been called and are on their way, summed up.
+//!
+//! A release looks at everybody at the front of the [`queue`](super::queue) who has been called, and so does who
+//! comes, goes to sleep or tries in vain. Those are a few, as a rule. But a writer that leaves may let in a hundred
+//! thousand readers, and a semaphore may get as many permits, one by one: then each would look at all the others.
+//! So a walk that has passed many keeps what it has found, and the next ones begin behind them:
+//!
+//! ```text
+//!                ┌────────────── crowd ─────────────┐
+//!   the queue    called   absent   called  …  called   waiting   waiting  …
+//!                └── want so much together ─────────┘   └─ behind
+//! ```
+//!
+//! # Invariants
+//! R1. Those who stand before `behind`, and they alone, are marked as members, and each of them is called and
+//!     entitled, or absent. Where one begins to wait or to watch, or somebody queues up before them, the crowd is
+//!     forgotten.
+//! R2. `reserved` is what the members want together who are not absent.
+//! R3. A crowd is trusted for as long as a call is, and three times as long as the walk took on top of it. Then a
+//!     walk looks at everybody again, for a call may have lapsed. So in a crowd this is found so much later, and
+//!     looking at everybody takes a quarter of the time at most.
+//! R4. Who goes to sleep behind a crowd may have turned away from an entry in it, which is not searched for. So it is
+//!     taken for granted. Model: `loom::tasks_that_turn_away_from_their_turns_and_wait_anew_are_served`.
+
+use std::time::Instant;
+
+use super::queue::Now;
+use crate::patience;
+use crate::wait_list::Key;
+
+/// Fewer are looked at each time. (One is a crowd in a model, which has but a few.)
+pub(super) const MANY: usize = if cfg!(loom) { 1 } else { 64 };
+
+/// What a walk past many has found.
+#[derive(Debug)]
+pub(super) struct Crowd {
+    /// So many permits are wanted by those who are called (R2).
+    pub(super) reserved: usize,
+    /// The first who is not a member.
+    pub(super) behind: Option<Key>,
+    /// Whether somebody is needed to watch whether they come.
+    pub(super) doubtful: bool,
+    /// Whether the first of those who are called is starved.
+    pub(super) first_starved: bool,
+    /// Each of those who are called wants a single permit and is not starved.
+    pub(super) passable: bool,
+    /// Since when it is trusted for as long as a call.
+    since: Instant,
+}
+
+impl Crowd {
+    /// For a walk that fills in the rest.
+    pub(super) fn found(begun: Instant, ended: Instant) -> Self {
+        let since = ended + 3 * ended.saturating_duration_since(begun);
+        Self { reserved: 0, behind: None, doubtful: false, first_starved: false, passable: true, since }
+    }
+
+    /// Whether it is still to be trusted (R3).
+    pub(super) fn stands(&self, now: &mut Now) -> bool {
+        !patience::has_lapsed(self.since, now.get())
+    }
+}
