@@ -57,10 +57,11 @@ impl<T> OnceCell<T> {
         self.value.get_mut()
     }
 
-    /// Whether the value has been made.
+    /// Whether the value has been made; then [`get`](Self::get) returns it.
     #[inline]
     pub fn is_initialized(&self) -> bool {
-        self.gate.is_done()
+        // Not whether the gate is done, which it is a moment later.
+        self.value.get().is_some()
     }
 
     /// The value; if there is none, makes it by way of `f`, or waits for somebody who is about it.
@@ -156,6 +157,7 @@ impl<T> OnceCell<T> {
                 Ok(())
             }
             Some(None) => Err(SetError::AlreadySet(value)),
+            None if self.is_initialized() => Err(SetError::AlreadySet(value)),
             None => Err(SetError::Initializing(value)),
         }
     }

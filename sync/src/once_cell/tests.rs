@@ -102,3 +102,20 @@ fn a_cell_is_emptied_and_filled_by_its_owner() {
     assert_eq!(format!("{cell:?}"), "OnceCell(Some(3))");
     assert_eq!(cell.into_inner(), Some(3));
 }
+
+#[test]
+fn whoever_has_got_the_value_finds_it_initialized_and_set() {
+    within_limit(|| {
+        for _ in 0..500 {
+            let cell = OnceCell::new();
+            std::thread::scope(|scope| {
+                scope.spawn(|| cell.get_or_init_blocking(|| 1));
+                while cell.get().is_none() {
+                    std::hint::spin_loop();
+                }
+                assert!(cell.is_initialized());
+                assert_eq!(cell.set(2), Err(SetError::AlreadySet(2)));
+            });
+        }
+    });
+}
