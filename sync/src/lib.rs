@@ -20,8 +20,9 @@
 //! | many count | [`atomic::Counter`] | nobody |
 //!
 //! # What all of them promise
-//! - *No futurelock.* A waiting future that its task does not poll any more holds nothing: others pass it
-//!   within about a millisecond.
+//! - *No futurelock.* A future that waits for a lock, and that its task does not poll any more, holds nothing: others
+//!   pass it within about a millisecond. (Who waits to be *told* keeps what it was told, a `notify_one` for example,
+//!   until it is polled or dropped; and who has the turn to initialise keeps that.)
 //! - *Cancel safety.* Dropping any future undoes its wait and passes on what it had been given. Each says so.
 //! - *No poisoning.* A panic releases what it held; the value is as the panic left it.
 //! - Wakers and values are called, cloned and dropped with no lock held, and may panic without harm.
