@@ -20,7 +20,9 @@
 //!     walk looks at everybody again, for a call may have lapsed. So in a crowd this is found so much later, and
 //!     looking at everybody takes a quarter of the time at most.
 //! R4. Who goes to sleep behind a crowd may have turned away from an entry in it, which is not searched for. So it is
-//!     taken for granted. Model: `loom::tasks_that_turn_away_from_their_turns_and_wait_anew_are_served`.
+//!     taken for granted, of all who are to come: but once, until others join. Otherwise the witness, who sleeps behind it
+//!     as well, would be called again by its own going to sleep. Where the crowd is forgotten they are deaf.
+//!     Model: `loom::tasks_that_turn_away_from_their_turns_and_wait_anew_are_served`.
 
 use std::time::Instant;
 
@@ -44,6 +46,10 @@ pub(super) struct Crowd {
     pub(super) first_starved: bool,
     /// Each of those who are called wants a single permit and is not starved.
     pub(super) passable: bool,
+    /// How many times it was taken for granted that somebody has turned away from it (R4).
+    pub(super) turned_away: u32,
+    /// Somebody has joined since.
+    pub(super) joined: bool,
     /// Since when it is trusted for as long as a call.
     since: Instant,
 }
@@ -52,7 +58,24 @@ impl Crowd {
     /// For a walk that fills in the rest.
     pub(super) fn found(begun: Instant, ended: Instant) -> Self {
         let since = ended + 3 * ended.saturating_duration_since(begun);
-        Self { reserved: 0, behind: None, doubtful: false, first_starved: false, passable: true, since }
+        Self {
+            reserved: 0,
+            behind: None,
+            doubtful: false,
+            first_starved: false,
+            passable: true,
+            turned_away: 0,
+            joined: true,
+            since,
+        }
+    }
+
+    /// Somebody goes to sleep behind it. Whether it has to be doubted for that, and was not (R4).
+    pub(super) fn may_be_turned_away_from(&mut self) -> bool {
+        let news = self.reserved > 0 && std::mem::take(&mut self.joined);
+        self.doubtful |= news;
+        self.turned_away += u32::from(news);
+        news
     }
 
     /// Whether it is still to be trusted (R3).

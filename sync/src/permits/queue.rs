@@ -53,8 +53,8 @@ pub(super) struct Waiter {
     /// Its wake-up was used for another wait (Q4): it may still come, but nobody relies on it.
     deaf: bool,
     pub(super) looks: u32,
-    /// It belongs to the crowd (R1 of [`crowd`](super::crowd)).
-    member: bool,
+    /// It belongs to the crowd (R1 of [`crowd`](super::crowd)), since so many had turned away from that (R4).
+    member: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -126,7 +126,7 @@ impl Queue {
             task: 0,
             deaf: false,
             looks: 0,
-            member: false,
+            member: None,
         };
         if ahead_of_all {
             self.forget_crowd();
@@ -158,25 +158,27 @@ impl Queue {
 
     /// It is called and entitled no more, nor absent: there is no crowd where it stands (R1).
     fn stands_out(&mut self, key: Key) {
-        if self.list.get_mut(key).member {
+        if self.list.get_mut(key).member.is_some() {
             self.forget_crowd();
         }
     }
 
-    /// Costs no more than the walk that found it.
+    /// Costs no more than the walk that found it. Who was doubted for its sake is doubted on (R4).
     fn forget_crowd(&mut self) {
         if let Some(crowd) = self.crowd.take() {
-            self.set_members(crowd.behind, false);
+            self.each_before(crowd.behind, |waiter| {
+                waiter.deaf |= waiter.member.take().is_some_and(|since| since < crowd.turned_away);
+            });
         }
     }
 
-    /// Says of all who stand before `behind` that they belong to the crowd, or do not.
-    fn set_members(&mut self, behind: Option<Key>, member: bool) {
+    /// Changes all who stand before `behind`.
+    fn each_before(&mut self, behind: Option<Key>, change: impl Fn(&mut Waiter)) {
         let mut next = self.list.front();
         while let Some(key) = next
             && next != behind
         {
-            self.list.get_mut(key).member = member;
+            change(self.list.get_mut(key));
             next = self.list.behind(key);
         }
     }
@@ -255,8 +257,7 @@ impl Queue {
         let (task, mut found) = (task_of(waker), false);
         let mut next = self.list.front();
         if let Some(crowd) = &mut self.crowd {
-            // R4 of the crowd.
-            (crowd.doubtful, found, next) = (true, true, crowd.behind);
+            (found, next) = (crowd.may_be_turned_away_from(), crowd.behind);
         }
         while let Some(key) = next
             && next != own
@@ -331,7 +332,7 @@ impl Queue {
 
     /// The crowd, if all of it stands before `own` and tells all that has to be known of it.
     fn crowd_before(&mut self, own: Option<Key>, past_called: bool, now: &mut Now) -> Option<&Crowd> {
-        let member = own.is_some_and(|key| self.list.get_mut(key).member);
+        let member = own.is_some_and(|key| self.list.get_mut(key).member.is_some());
         self.crowd.as_deref().filter(|crowd| !member && (!past_called || crowd.passable) && crowd.stands(now))
     }
 
@@ -352,9 +353,10 @@ impl Queue {
             result.anybody = crowd.reserved > 0;
             result.first_starved = result.anybody && crowd.first_starved;
             result.left -= crowd.reserved;
-            (doubtful, passable, next) = (crowd.doubtful, crowd.passable, crowd.behind);
+            doubtful = result.anybody && crowd.doubtful;
+            (passable, next) = (crowd.passable, crowd.behind);
         }
-        let crowded = crowd.is_some();
+        let crowded = crowd.map(|crowd| crowd.turned_away);
         let (mut passed, mut behind) = (0, None);
         while let Some(key) = next {
             next = self.list.behind(key);
@@ -387,11 +389,12 @@ impl Queue {
             passable &= waiter.need == 1 && !starved;
             result.anybody = true;
         }
-        if !crowded && passed >= MANY {
-            self.set_members(behind, true);
+        if crowded.is_none() && passed >= MANY {
+            self.each_before(behind, |waiter| waiter.member = Some(0));
             self.crowd = Some(Box::new(Crowd::found(now.get(), clock::now())));
         }
         if let Some(crowd) = &mut self.crowd {
+            crowd.joined |= passed > 0;
             (crowd.reserved, crowd.behind) = (free - result.left, behind);
             (crowd.doubtful, crowd.passable, crowd.first_starved) =
                 (doubtful, passable, result.first_starved);
@@ -417,7 +420,7 @@ impl Queue {
             before &= behind != Some(next);
             next = self.list.behind(key);
             let waiter = self.list.get_mut(key);
-            assert_eq!(waiter.member, before, "R1: who stands before `behind` is a member");
+            assert_eq!(waiter.member.is_some(), before, "R1: who stands before `behind` is a member");
             wanted += match waiter.standing {
                 Standing::Called { entitled: true, .. } if before => waiter.need,
                 Standing::Absent => 0,
@@ -449,7 +452,7 @@ impl Waiter {
 
     /// It is called no more: if it belongs to the crowd, that wants so much less (R2).
     fn comes_off(&self, crowd: &mut Crowd) {
-        if self.member && matches!(self.standing, Standing::Called { entitled: true, .. }) {
+        if self.member.is_some() && matches!(self.standing, Standing::Called { entitled: true, .. }) {
             crowd.reserved = crowd.reserved.saturating_sub(self.need);
         }
     }

@@ -112,6 +112,63 @@ fn a_crowd_that_does_not_come_is_passed() {
     assert!(last.poll().is_some());
 }
 
+/// 64 who have been called, and one behind them who wants more than there is.
+fn crowd_and_one_behind(
+    permits: &Permits<false>,
+) -> (Vec<Waiting<'_>>, Task<impl Future<Output = Result<(), Closed>> + Unpin + '_>) {
+    let crowd: Vec<_> = (0..MANY).filter_map(|_| Waiting::new(permits, 1).poll()).collect();
+    let mut behind = wanting(permits, 2 * MANY);
+    assert!(behind.poll().is_none());
+    permits.release(MANY);
+    assert!(permits.queue.lock().check_crowd());
+    (crowd, behind)
+}
+
+#[test]
+fn who_sleeps_behind_a_crowd_is_not_woken_by_that() {
+    let permits = Permits::<false>::new(0);
+    let (_crowd, mut behind) = crowd_and_one_behind(&permits);
+    let before = behind.wakes();
+    (0..100).for_each(|_| assert!(behind.poll().is_none()));
+    // Now and then one has to look at everybody again.
+    assert!(behind.wakes() - before < 10);
+}
+
+#[test]
+fn who_stands_behind_a_crowd_that_has_come_is_not_called_as_its_witness() {
+    let permits = Permits::<false>::new(0);
+    let (crowd, mut behind) = crowd_and_one_behind(&permits);
+    assert!(crowd.into_iter().all(|waiter| waiter.poll().is_none()));
+    let woken = behind.wakes();
+    assert!(behind.poll().is_none());
+    permits.release(1);
+    assert_eq!(behind.wakes(), woken);
+}
+
+#[test]
+fn who_is_doubted_in_a_crowd_is_doubted_when_it_is_forgotten() {
+    let permits = Permits::<false>::new(0);
+    let mut crowd: Vec<_> = (0..2 * MANY).filter_map(|_| Waiting::new(&permits, 1).poll()).collect();
+    let mut witness = wanting(&permits, 1);
+    assert!(witness.poll().is_none());
+    permits.release(2 * MANY);
+    assert_eq!(permits.forget(2 * MANY), 2 * MANY);
+    crowd = crowd.into_iter().filter_map(Waiting::poll).collect();
+    assert!(witness.poll().is_none(), "all have come to a call, and are trusted for a millisecond");
+    let woken = witness.wakes();
+    permits.release(2 * MANY);
+    let _anew = Waiting::new(&permits, 1).poll().expect("it has to wait");
+    assert!(witness.wakes() > woken, "their task has turned away");
+
+    assert_eq!(permits.forget(2 * MANY), 2 * MANY);
+    assert!(witness.poll().is_none());
+    let first = crowd.remove(0).poll().expect("it has come in vain, and the crowd is forgotten");
+    let woken = witness.wakes();
+    permits.release(2 * MANY);
+    assert!(witness.wakes() > woken);
+    drop((first, crowd));
+}
+
 #[test]
 fn a_hundred_thousand_come_and_go_without_looking_at_each_other() {
     within_limit(|| {
