@@ -112,7 +112,6 @@ fn the_threads_are_waited_for_after_the_tasks() {
     });
 }
 
-/// A task that blocks until it is told to end, and others that wait, so that its machine is made up for.
 #[test]
 fn tasks_that_block_on_others_at_the_limit_of_threads_end_with_their_runtime() {
     within(60, || {
@@ -141,6 +140,33 @@ fn tasks_that_block_on_others_at_the_limit_of_threads_end_with_their_runtime() {
     });
 }
 
+#[test]
+fn the_thread_that_a_closing_runtime_is_given_is_not_kept_by_a_task_that_blocks() {
+    within(60, || {
+        let runtime = Builder::new().procs(1).max_threads(3).build().unwrap();
+        // To abort them takes longer than to start a thread.
+        let idle = runtime.spawn(async { (0..200_000).map(|_| spawn(pending::<()>())).collect::<Vec<_>>() });
+        let _idle = runtime.block_on(idle).unwrap();
+        let (tx, rx) = pirn::channel::bounded::<()>(1);
+        let blocked = Arc::new(AtomicUsize::new(0));
+        let wait = || {
+            let (rx, blocked) = (rx.clone(), blocked.clone());
+            runtime.spawn(async move {
+                blocked.fetch_add(1, Ordering::SeqCst);
+                block_on(rx.recv())
+            })
+        };
+        let _three = [(); 3].map(|()| wait());
+        eventually(|| blocked.load(Ordering::SeqCst) == 3);
+        let last = wait();
+        // All of them wait for this one to go.
+        let _sender = runtime.spawn(async move { drop(tx) });
+        drop(runtime);
+        assert!(block_on(last).unwrap_err().is_cancelled());
+    });
+}
+
+/// A task that blocks until it is told to end, and others that wait, so that its machine is made up for.
 #[test]
 fn a_stuck_task_is_reported_and_resolves_when_it_comes_back() {
     within(60, || {

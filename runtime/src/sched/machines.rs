@@ -15,7 +15,8 @@
 //! it up instead: [`waiting`](super::waiting) says why none comes to nothing.
 //!
 //! If every thread there may be is kept by a task that waits for another one, none comes. That is the program's own affair
-//! until the runtime closes: to drop the futures of those that are waited for there may be one thread more then.
+//! until the runtime closes: to drop the futures of those that are waited for there may be one thread more then. It comes
+//! when everybody has been aborted, for a task that it would still run might keep it as well.
 //!
 //! # Invariants
 //! - M1. A machine is in `parked` or in `poller` exactly while it waits and has no assignment; whoever takes
@@ -52,6 +53,8 @@ pub(crate) struct Machines {
 #[derive(Debug)]
 struct Lists {
     waiting: Waiting<Arc<Machine>>,
+    /// All that is left to run is to be dropped: there may be one thread more.
+    all_aborted: bool,
     /// Ever started: the number in a thread's name.
     started: usize,
     /// To be joined at the end.
@@ -70,7 +73,12 @@ pub(super) enum Refused {
 impl Machines {
     pub(super) fn new() -> Self {
         Self {
-            lists: Mutex::new(Lists { waiting: Waiting::new(), started: 0, handles: Vec::new() }),
+            lists: Mutex::new(Lists {
+                waiting: Waiting::new(),
+                all_aborted: false,
+                started: 0,
+                handles: Vec::new(),
+            }),
             changed: Condvar::new(),
             closing: AtomicBool::new(false),
             finishing: AtomicBool::new(false),
@@ -139,6 +147,11 @@ impl Machines {
     /// From now on the end of the last task is announced.
     pub(super) fn announce_last_task(&self) {
         self.closing.store(true, Ordering::Release);
+    }
+
+    /// Whoever lives has been aborted.
+    pub(super) fn announce_all_aborted(&self) {
+        self.lists.lock().all_aborted = true;
     }
 
     /// Waits until `done`, or the deadline; looks again whenever a machine or the last task ends.
@@ -257,7 +270,7 @@ impl Shared {
     }
 
     fn start_thread(self: &Arc<Self>, lists: &mut Lists, first: &mut Option<Assignment>) -> io::Result<()> {
-        if lists.waiting.threads() >= self.config.max_threads + usize::from(self.machines.is_closing()) {
+        if lists.waiting.threads() >= self.config.max_threads + usize::from(lists.all_aborted) {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
         let name = format!("{}-{}", self.config.thread_name, lists.started);

@@ -136,9 +136,10 @@ impl Shared {
     fn close(self: &Arc<Self>) {
         self.machines.announce_last_task();
         self.owned.close();
-        // Those that queued already were not queued by being aborted, and perhaps no thread was to be had for them.
-        self.notify();
         self.blocking.owned.close();
+        self.machines.announce_all_aborted();
+        // Perhaps no thread was to be had for those that queue.
+        self.notify();
         self.cancel_queued_jobs();
     }
 
