@@ -62,7 +62,7 @@ impl Barrier {
     /// ```
     #[track_caller]
     pub fn wait(&self) -> BarrierWait<'_> {
-        BarrierWait { barrier: self, wait: Wait::new(WaitKind::Barrier, Location::caller()), leads: false }
+        BarrierWait { barrier: self, wait: Wait::new(WaitKind::Barrier, Location::caller()) }
     }
 
     /// [`wait`](Self::wait), blocking this thread.
@@ -107,8 +107,6 @@ impl BarrierWaitResult {
 pub struct BarrierWait<'a> {
     barrier: &'a Barrier,
     wait: Wait,
-    /// It has completed the round, and has not said so yet.
-    leads: bool,
 }
 
 impl Future for BarrierWait<'_> {
@@ -116,20 +114,18 @@ impl Future for BarrierWait<'_> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let first = !this.wait.has_begun() && !this.leads;
+        let leader = !this.wait.has_begun();
         let arrive = |round: &mut _, wakers: &mut _| this.barrier.arrive(round, wakers);
         if host::poll_yield(context).is_pending() {
-            // It comes all the same, and says so the next time.
-            if first {
-                this.leads = this.barrier.waiters.enter(&mut this.wait, None, arrive).is_some();
-            }
-            return Poll::Pending;
+            // It comes all the same, for others may rely on it: none where it is alone. Who completes the round says so
+            // at once: dropped before it could, it would leave the round without a leader (B2).
+            let told = match leader && this.barrier.size > 1 {
+                true => this.barrier.waiters.enter(&mut this.wait, None, arrive),
+                false => None,
+            };
+            return told.map_or(Poll::Pending, |()| Poll::Ready(BarrierWaitResult { leader }));
         }
-        if std::mem::take(&mut this.leads) {
-            return Poll::Ready(BarrierWaitResult { leader: true });
-        }
-        let told = this.barrier.waiters.poll(&mut this.wait, context, arrive);
-        told.map(|()| BarrierWaitResult { leader: first })
+        this.barrier.waiters.poll(&mut this.wait, context, arrive).map(|()| BarrierWaitResult { leader })
     }
 }
 

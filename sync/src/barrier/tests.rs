@@ -73,9 +73,25 @@ fn a_wait_has_come_from_its_first_poll_also_where_that_yields() {
     let barrier = Barrier::new(2);
     let mut first = Task::new(barrier.wait());
     assert!(asked_to_yield(|| first.poll()).is_none());
-    let mut last = Task::new(barrier.wait());
-    assert!(asked_to_yield(|| last.poll()).is_none());
+    assert!(Task::new(barrier.wait()).poll().expect("it has completed the round").is_leader());
+    assert!(asked_to_yield(|| first.poll()).is_none());
     assert!(!first.poll().expect("both have come").is_leader());
-    assert!(last.poll().expect("it has completed the round").is_leader());
     drop(Task::waiting(barrier.wait()));
+}
+
+#[test]
+fn a_round_has_its_leader_also_where_all_are_asked_to_yield_and_give_up() {
+    let barrier = Barrier::new(2);
+    let mut waits = [(); 2].map(|()| Task::new(barrier.wait()));
+    let told = waits.each_mut().map(|wait| asked_to_yield(|| wait.poll()));
+    drop(waits);
+    assert_eq!(told.into_iter().flatten().filter(BarrierWaitResult::is_leader).count(), 1);
+}
+
+#[test]
+fn who_is_alone_yields_where_it_is_asked_to() {
+    let barrier = Barrier::new(1);
+    let mut wait = Task::new(barrier.wait());
+    assert!(asked_to_yield(|| wait.poll()).is_none());
+    assert!(wait.poll().expect("it is alone").is_leader());
 }
