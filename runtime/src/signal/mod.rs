@@ -57,9 +57,9 @@ pub(crate) use registry::Listening;
 /// its signals away. For an empty list nothing ever comes.
 ///
 /// # Panics
-/// For a signal that cannot be handled (`KILL`, `STOP`), that the C library keeps to itself (32 and 33), or that tells of
-/// a fault of the very instruction it interrupts (`SEGV`, `BUS`, `FPE`, `ILL`). If the system has no room for the descriptor and the thread that
-/// the first call needs.
+/// For a signal that cannot be handled (`KILL`, `STOP`), that the C library keeps to itself (32 and 33), or that
+/// tells of a fault of the very instruction it interrupts (`SEGV`, `BUS`, `FPE`, `ILL`). If the system has no room
+/// for the descriptor and the thread that the first call needs.
 ///
 /// ```
 /// use pirn::signal::{self, Signal};

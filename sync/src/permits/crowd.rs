@@ -26,7 +26,6 @@
 
 use std::time::Instant;
 
-use super::queue::Now;
 use crate::patience;
 use crate::wait_list::Key;
 
@@ -79,7 +78,7 @@ impl Crowd {
     }
 
     /// Whether it is still to be trusted (R3).
-    pub(super) fn stands(&self, now: &mut Now) -> bool {
-        !patience::has_lapsed(self.since, now.get())
+    pub(super) fn stands(&self, now: Instant) -> bool {
+        !patience::has_lapsed(self.since, now)
     }
 }

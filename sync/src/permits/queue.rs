@@ -92,7 +92,7 @@ pub(super) struct Call {
 pub(super) struct Now(Option<Instant>);
 
 impl Now {
-    pub(super) fn get(&mut self) -> Instant {
+    fn get(&mut self) -> Instant {
         *self.0.get_or_insert_with(clock::now)
     }
 }
@@ -279,7 +279,7 @@ impl Queue {
     /// Whether the first who is present has been called and has not come in time, or could be called.
     pub(super) fn is_due(&mut self, free: usize, now: &mut Now) -> bool {
         let mut next = match &self.crowd {
-            Some(crowd) if !crowd.stands(now) => return true,
+            Some(crowd) if !crowd.stands(now.get()) => return true,
             Some(crowd) if crowd.reserved > 0 => return false,
             Some(crowd) => crowd.behind,
             None => self.list.front(),
@@ -333,7 +333,9 @@ impl Queue {
     /// The crowd, if all of it stands before `own` and tells all that has to be known of it.
     fn crowd_before(&mut self, own: Option<Key>, past_called: bool, now: &mut Now) -> Option<&Crowd> {
         let member = own.is_some_and(|key| self.list.get_mut(key).member.is_some());
-        self.crowd.as_deref().filter(|crowd| !member && (!past_called || crowd.passable) && crowd.stands(now))
+        self.crowd
+            .as_deref()
+            .filter(|crowd| !member && (!past_called || crowd.passable) && crowd.stands(now.get()))
     }
 
     /// Calls those for whom `free` permits suffice, and a witness if it is in doubt whether they come.
@@ -342,7 +344,7 @@ impl Queue {
     /// witness, whom it would cost a poll for nothing, can sleep on. That several have been called is no reason
     /// for it to: all of them may have been abandoned.
     pub(super) fn call(&mut self, free: usize, wakers: &mut Wakers, now: &mut Now) -> Call {
-        if self.crowd.as_ref().is_some_and(|crowd| crowd.reserved > free || !crowd.stands(now)) {
+        if self.crowd.as_ref().is_some_and(|crowd| crowd.reserved > free || !crowd.stands(now.get())) {
             self.forget_crowd();
         }
         let crowd = self.crowd.as_deref();
