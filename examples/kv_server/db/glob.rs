@@ -61,7 +61,8 @@ fn in_class(class: &[u8], byte: u8) -> (bool, &[u8]) {
                 found |= *literal == byte;
                 after
             }
-            [from, b'-', to, after @ ..] if *to != b']' => {
+            // As in Redis also where `to` is the bracket that would have ended the class.
+            [from, b'-', to, after @ ..] => {
                 found |= (*from.min(to)..=*from.max(to)).contains(&byte);
                 after
             }
@@ -94,6 +95,7 @@ mod tests {
             ("a\\*b", &["a*b"], &["axb"]),
             ("[\\]]", &["]"], &["a"]),
             ("[a", &["a"], &["b"]),
+            ("[a-]", &["a", "]", "_"], &["-", "b"]),
             ("a\\", &["a\\"], &["a"]),
         ] {
             for text in yes {
