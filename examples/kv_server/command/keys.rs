@@ -211,8 +211,7 @@ fn keys(call: &mut Call<'_>) -> Done {
 }
 
 fn scan(call: &mut Call<'_>) -> Done {
-    let cursor = std::str::from_utf8(call.args.at(1)).ok().and_then(|text| text.parse().ok());
-    let cursor = cursor.ok_or(Error::InvalidCursor)?;
+    let cursor = cursor(call.args.at(1)).ok_or(Error::InvalidCursor)?;
     let (mut pattern, mut kind, mut count) = (None, None, 10);
     for index in (2..call.args.len()).step_by(2) {
         if index + 1 == call.args.len() {
@@ -246,4 +245,20 @@ fn scan(call: &mut Call<'_>) -> Done {
     call.reply.bulk(next.to_string().as_bytes());
     call.reply.bulks(found.iter());
     Ok(())
+}
+
+/// Reads a cursor as Redis does, with C's `strtoul`: nothing is 0, there may be a sign, and minus counts down from the
+/// highest number. What comes behind a NUL is not seen.
+fn cursor(text: &[u8]) -> Option<u64> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    let (is_negative, digits) = match text {
+        [] => return Some(0),
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
+    };
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number: u64 = str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(if is_negative { number.wrapping_neg() } else { number })
 }
