@@ -26,7 +26,7 @@ pub(super) const TABLE: &[Command] = &[
 ];
 
 /// How a command says when a key goes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub(super) enum Expiry {
     Seconds,
     Millis,
@@ -47,26 +47,18 @@ impl Expiry {
         options.iter().find(is_it).map(|(_, unit)| *unit)
     }
 
-    /// The moment that `number` means; 0 if it is long past, `None` if it is too far away to be told.
+    /// The moment that `number` means; 0 if it is long past, `None` if the calendar does not go so far.
     pub(super) fn deadline(self, call: &Call<'_>, number: i64) -> Option<Moment> {
         let millis = match self {
             Self::Seconds | Self::CalendarSeconds => number.checked_mul(1000)?,
             Self::Millis | Self::CalendarMillis => number,
         };
-        match self {
-            Self::Seconds | Self::Millis => {
-                let deadline = call.now.checked_add_signed(millis);
-                // Half of the numbers are enough for the next three hundred million years.
-                if millis < 0 {
-                    Some(deadline.unwrap_or(0))
-                } else {
-                    deadline.filter(|deadline| *deadline < NEVER / 2)
-                }
-            }
-            Self::CalendarSeconds | Self::CalendarMillis => {
-                Some(call.server.db.clock.at_calendar(millis.max(0) as u64))
-            }
-        }
+        let clock = &call.server.db.clock;
+        let calendar = match self {
+            Self::Seconds | Self::Millis => clock.calendar(call.now).checked_add(millis)?,
+            Self::CalendarSeconds | Self::CalendarMillis => millis,
+        };
+        Some(clock.at_calendar(calendar.max(0) as u64))
     }
 }
 

@@ -66,7 +66,9 @@ impl Options {
             } else {
                 let unit = keys::Expiry::of(call.args.at(index)).ok_or(Error::Syntax)?;
                 index += 1;
-                if deadline.is_some() || options.keeps_deadline || index == call.args.len() {
+                // As in Redis, the same unit may be named again, and the last number holds.
+                let is_another = deadline.is_some_and(|(_, before)| before != unit);
+                if is_another || options.keeps_deadline || index == call.args.len() {
                     return Err(Error::Syntax);
                 }
                 deadline = Some((index, unit));

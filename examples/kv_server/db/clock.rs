@@ -33,6 +33,11 @@ impl Clock {
         self.begin.checked_add(Duration::from_millis(moment))
     }
 
+    /// How many milliseconds of the calendar have passed at `moment`.
+    pub(crate) fn calendar(&self, moment: Moment) -> i64 {
+        self.calendar.saturating_add(moment) as i64
+    }
+
     /// The moment at so many milliseconds of the calendar; one before the beginning is long past.
     pub(crate) fn at_calendar(&self, millis: u64) -> Moment {
         millis.saturating_sub(self.calendar)

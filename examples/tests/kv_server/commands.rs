@@ -28,6 +28,10 @@ fn strings() {
         ("set a 3 ex 0 what", SYNTAX),
         ("set a 3 ex x what", SYNTAX),
         ("set a 3 ex 9223372036854775807", "!ERR invalid expire time in 'set' command"),
+        // In milliseconds it is a number, but not from 1970 on.
+        ("set a 3 ex 9223372036854775", "!ERR invalid expire time in 'set' command"),
+        ("set b 2 px 1 px 100000", "OK"),
+        ("ttl b", "100"),
         ("getset a 4", "\"3\""),
         ("getdel a", "\"4\""),
         ("getdel a", "nil"),

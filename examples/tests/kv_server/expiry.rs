@@ -19,6 +19,7 @@ fn deadlines_are_told_moved_and_taken_away() {
         ("expire k 60 xx", "1"),
         ("expire k 60 yy", "!ERR Unsupported option yy"),
         ("expire k 9223372036854775807", "!ERR invalid expire time in 'expire' command"),
+        ("expire k 9223372036854775", "!ERR invalid expire time in 'expire' command"),
         ("ttl k", "60"),
         ("set k w keepttl", "OK"),
         ("ttl k", "60"),
