@@ -19,7 +19,8 @@
 //! F3. After a [`ProtocolError`] nobody knows where the next request would begin: the connection must close.
 //!
 //! As in Redis, the line break behind an argument is skipped unseen: its place is known, so a client that puts
-//! other bytes there harms itself only.
+//! other bytes there harms itself only. And as there, a line ends nowhere behind a NUL: what is no text is not taken
+//! for commands, and the connection closes once the line is too long.
 
 use std::fmt;
 
@@ -162,14 +163,13 @@ impl Parser {
             match self.phase {
                 Phase::Begin | Phase::Length(0) => return Ok(Some(self.at)),
                 Phase::Length(missing) => {
-                    match input.get(self.at) {
-                        None => return Ok(None),
-                        Some(b'$') => {}
-                        Some(other) => return Err(ProtocolError::ExpectedLength(*other)),
-                    }
+                    let begin = self.at;
                     let Some(length) = self.number(input, ProtocolError::LengthTooLong)? else {
                         return Ok(None);
                     };
+                    if input[begin] != b'$' {
+                        return Err(ProtocolError::ExpectedLength(input[begin]));
+                    }
                     let length = length.filter(|length| (0..=MAX_BULK).contains(length));
                     let length = length.ok_or(ProtocolError::InvalidLength)? as usize;
                     if self.at + length + 2 > MAX_REQUEST {
@@ -197,24 +197,26 @@ impl Parser {
         input: &[u8],
         too_long: ProtocolError,
     ) -> Result<Option<Option<i64>>, ProtocolError> {
-        let line = &input[self.at + 1..];
-        let Some(end) = line.iter().position(|byte| *byte == b'\r') else {
+        let line = &input[self.at..];
+        let Some(end) = search(line, b'\r').ok() else {
             return if line.len() > MAX_LINE { Err(too_long) } else { Ok(None) };
         };
         if line.len() < end + 2 {
             return Ok(None);
         }
-        self.at += 1 + end + 2;
-        Ok(Some(integer::parse(&line[..end])))
+        self.at += end + 2;
+        Ok(Some(line.get(1..end).and_then(integer::parse)))
     }
 
     fn inline(&mut self, input: &[u8]) -> Result<Option<usize>, ProtocolError> {
         // Lines that come in pieces are searched from where the last piece ended.
-        let Some(end) = input[self.at..].iter().position(|byte| *byte == b'\n') else {
-            self.at = input.len();
-            return if input.len() > MAX_LINE { Err(ProtocolError::InlineTooLong) } else { Ok(None) };
+        let end = match search(&input[self.at..], b'\n') {
+            Ok(end) => self.at + end,
+            Err(seen) => {
+                self.at += seen;
+                return if input.len() > MAX_LINE { Err(ProtocolError::InlineTooLong) } else { Ok(None) };
+            }
         };
-        let end = self.at + end;
         let line = input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]);
         self.is_inline = true;
         let Self { spans, words, .. } = self;
@@ -239,6 +241,15 @@ impl Parser {
         }
         self.at = 0;
         self.phase = Phase::Begin;
+    }
+}
+
+/// Where in `line` the byte that ends it is; or else how far one need not search again, which is not beyond a NUL.
+fn search(line: &[u8], end: u8) -> Result<usize, usize> {
+    match line.iter().position(|byte| *byte == end || *byte == 0) {
+        Some(at) if line[at] == end => Ok(at),
+        Some(nul) => Err(nul),
+        None => Err(line.len()),
     }
 }
 

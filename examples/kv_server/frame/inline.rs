@@ -2,6 +2,9 @@
 //!
 //! `"…"` knows `\n \r \t \b \a \\ \"` and `\xHH`, `'…'` knows `\'`. A closing quote must end its word, and every
 //! quote must close; otherwise the line means nothing.
+//!
+//! Which bytes are blanks is as in Redis: before a word and behind a quotation all that C's `isspace` knows, but a
+//! vertical tab or a form feed does not end a word.
 
 use super::ProtocolError;
 
@@ -12,13 +15,26 @@ pub(super) fn split(
     words: &mut Vec<u8>,
     mut found: impl FnMut(usize, usize),
 ) -> Result<(), ProtocolError> {
-    let mut rest = line.trim_ascii_start();
+    let mut rest = skip_blanks(line);
     while !rest.is_empty() {
         let begin = words.len();
-        rest = word(rest, words)?.trim_ascii_start();
+        rest = skip_blanks(word(rest, words)?);
         found(begin, words.len());
     }
     Ok(())
+}
+
+fn skip_blanks(mut line: &[u8]) -> &[u8] {
+    while let [blank, rest @ ..] = line
+        && is_blank(*blank)
+    {
+        line = rest;
+    }
+    line
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
 /// Writes the word that `rest` begins with, and returns what comes after it.
@@ -26,12 +42,12 @@ fn word<'a>(mut rest: &'a [u8], words: &mut Vec<u8>) -> Result<&'a [u8], Protoco
     loop {
         match rest {
             [] => return Ok(rest),
-            [blank, ..] if blank.is_ascii_whitespace() => return Ok(rest),
+            [b' ' | b'\t' | b'\r' | b'\n', ..] => return Ok(rest),
             [quote @ (b'"' | b'\''), quoted @ ..] => {
                 rest = quotation(*quote, quoted, words)?;
                 // What is quoted ends the word.
                 return match rest.first() {
-                    Some(next) if !next.is_ascii_whitespace() => Err(ProtocolError::UnbalancedQuotes),
+                    Some(next) if !is_blank(*next) => Err(ProtocolError::UnbalancedQuotes),
                     _ => Ok(rest),
                 };
             }

@@ -146,11 +146,41 @@ fn what_is_announced_beyond_the_limits_is_refused_at_once() {
     assert_eq!(error(b"*1\r\n$536870913\r\n"), ProtocolError::InvalidLength);
     assert_eq!(error(b"*1\r\n$-1\r\n"), ProtocolError::InvalidLength);
     assert_eq!(error(b"*1\r\n*1\r\n"), ProtocolError::ExpectedLength(b'*'));
-    assert_eq!(error(b"*2\r\n$1\r\na\r\n\r\n").to_string(), "Protocol error: expected '$', got '?'");
-    let long = vec![b'1'; MAX_LINE + 2];
+    assert_eq!(error(b"*2\r\n$1\r\na\r\n\r\n"), ProtocolError::ExpectedLength(b'\r'));
+    let long = vec![b'1'; MAX_LINE];
     assert_eq!(error(&[b"*", &long[..]].concat()), ProtocolError::CountTooLong);
     assert_eq!(error(&[b"*1\r\n$", &long[..]].concat()), ProtocolError::LengthTooLong);
-    assert_eq!(error(&long), ProtocolError::InlineTooLong);
+    assert_eq!(error(&[b"1", &long[..]].concat()), ProtocolError::InlineTooLong);
+}
+
+#[test]
+fn blanks_end_words_as_in_redis() {
+    assert_eq!(one(b"\x0b\x0c\recho\ta\rb\r\n"), [b"echo".to_vec(), b"a".to_vec(), b"b".to_vec()]);
+    // These two are blanks only before a word.
+    assert_eq!(one(b"echo a\x0bb\x0c \x0cc\n"), [b"echo".to_vec(), b"a\x0bb\x0c".to_vec(), b"c".to_vec()]);
+    assert_eq!(one(b"echo \"a\"\x0bb\n"), [b"echo".to_vec(), b"a".to_vec(), b"b".to_vec()]);
+    assert_eq!(one(b"echo \x80\xa0\n"), [b"echo".to_vec(), b"\x80\xa0".to_vec()]);
+}
+
+#[test]
+fn a_line_does_not_end_behind_a_nul() {
+    let no_end = (vec![], None);
+    for line in [
+        "PING\0\r\n",
+        "\0PING\r\n",
+        "ECHO \"a\0\"\n",
+        "*1\0\r\n$4\r\nPING\r\n",
+        "*1\r\n\0\r\n",
+        "*1\r\n$4\0\r\n",
+    ] {
+        let input = format!("{line}PING\r\n");
+        assert_eq!(parse_whole(input.as_bytes()), no_end, "{line:?}");
+        assert_eq!(parse_pieces(input.as_bytes().chunks(1)), no_end, "{line:?}");
+    }
+    let more = b"PING\r\n".repeat(MAX_LINE / 6 + 1);
+    assert_eq!(error(&[b"\0", &more[..]].concat()), ProtocolError::InlineTooLong);
+    assert_eq!(error(&[b"*1\r\n$\0", &more[..]].concat()), ProtocolError::LengthTooLong);
+    assert_eq!(one(b"*1\r\n$3\r\na\0b\r\n"), [b"a\0b".to_vec()], "an argument is bytes of any kind");
 }
 
 #[test]

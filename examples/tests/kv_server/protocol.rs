@@ -45,6 +45,16 @@ fn what_cannot_be_understood_ends_the_connection_and_says_why() {
 }
 
 #[test]
+fn a_line_with_a_nul_is_never_executed() {
+    let server = Server::start(&[]);
+    let mut raw = server.raw();
+    raw.send("SET k a\0b\r\nSET k v\r\n");
+    raw.send("PING\r\n".repeat(11_000));
+    assert_eq!(raw.rest(), "-ERR Protocol error: too big inline request\r\n");
+    assert_eq!(server.client().say("get k"), "nil");
+}
+
+#[test]
 fn a_browser_cannot_be_made_to_send_commands() {
     let server = Server::start(&[]);
     // A page may have a browser send what it likes to this machine, but only behind a head of HTTP.
