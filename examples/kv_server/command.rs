@@ -2,10 +2,11 @@
 //!
 //! ```text
 //!   name ─► table ─► arity right? ─► may it grow memory now? ─► may a subscriber? ─► run ─► reply, or the error
+//!             └► a family's table, if it is one: CLIENT ID, CLIENT LIST, …
 //! ```
 //!
 //! What can be said as data is said as data: the table answers `COMMAND` too, which client libraries ask to learn
-//! where keys stand among the arguments.
+//! where keys stand among the arguments; and a family's table answers `CLIENT HELP` and its like.
 //!
 //! # No HTTP
 //! A browser sends what a page wants to any address of the machine that it runs on, only with a head of HTTP in front,
@@ -62,6 +63,8 @@ enum Flag {
     PubSub,
     /// A subscriber may use it.
     Subscriber,
+    /// Its first argument says which of a [family](FAMILIES) is meant.
+    Family,
 }
 
 impl Flag {
@@ -73,7 +76,7 @@ impl Flag {
             Self::DenyOom => Some("denyoom"),
             Self::Fast => Some("fast"),
             Self::PubSub => Some("pubsub"),
-            Self::Subscriber => None,
+            Self::Subscriber | Self::Family => None,
         }
     }
 }
@@ -98,6 +101,18 @@ const GROUPS: [(&str, &[Command]); 8] = [
     ("server", server::TABLE),
 ];
 
+/// The commands of each family, which are called `family|command`.
+const FAMILIES: [(&str, &[Command]); 4] = [
+    ("CLIENT", connection::CLIENT),
+    ("COMMAND", introspection::COMMAND),
+    ("CONFIG", server::CONFIG),
+    ("PUBSUB", pubsub::PUBSUB),
+];
+
+fn family(name: &[u8]) -> Option<&'static (&'static str, &'static [Command])> {
+    FAMILIES.iter().find(|(family, _)| name.eq_ignore_ascii_case(family.as_bytes()))
+}
+
 /// The longest name there is.
 const LONGEST_NAME: usize = 16;
 
@@ -119,6 +134,13 @@ fn is_http(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:")
 }
 
+impl Command {
+    /// What comes behind the family's name.
+    fn name_in_family(&self) -> &'static str {
+        self.name.split_once('|').map_or(self.name, |(_, name)| name)
+    }
+}
+
 /// Executes a request, which has at least a name, and writes its reply.
 pub(crate) fn execute(
     server: &Server,
@@ -130,15 +152,14 @@ pub(crate) fn execute(
     let begin = out.len();
     let mut call = Call { server, session, args, now, reply: Reply::bounded(out, server.reply_bound()) };
     if let Err(error) = call.execute() {
-        call.reply.error(error);
+        call.reply.error(&error);
     }
     if call.reply.is_cut() {
         tracing::info!(
             client = call.session.client.id,
             "there is no memory for a reply: closing its connection"
         );
-        call.reply.retract(begin);
-        call.reply.error(Error::NoRoomForReply);
+        call.reply.retract(begin, &Error::NoRoomForReply);
         call.session.is_ending = true;
     }
 }
@@ -154,10 +175,13 @@ struct Call<'a> {
 
 impl<'a> Call<'a> {
     fn execute(&mut self) -> Done {
-        let Some(command) = find(self.args.at(0)) else { return self.unknown() };
+        let Some(mut command) = find(self.args.at(0)) else { return self.unknown() };
+        if command.flags.contains(&Flag::Family) && self.args.len() > 1 {
+            command = self.member()?;
+        }
         let (found, arity) = (self.args.len() as i32, command.arity);
         if if arity < 0 { found < -arity } else { found != arity } {
-            return Err(Error::wrong_arity(command.name));
+            return Err(Error::WrongArity(command.name));
         }
         if command.flags.contains(&Flag::DenyOom) && self.server.is_full() {
             return Err(Error::OutOfMemory);
@@ -166,6 +190,13 @@ impl<'a> Call<'a> {
             return Err(Error::OnlySubscriber(command.name));
         }
         (command.run)(self)
+    }
+
+    /// The command of the family that the first argument names.
+    fn member(&self) -> Result<&'static Command, Error> {
+        let (family, members) = family(self.args.at(0)).expect("it is flagged as one");
+        let is_meant = |command: &&Command| self.is(1, command.name_in_family());
+        members.iter().find(is_meant).ok_or_else(|| Error::unknown_subcommand(family, self.args.at(1)))
     }
 
     /// The end of a request whose name is not in the table.
@@ -209,6 +240,18 @@ impl<'a> Call<'a> {
     }
 }
 
+/// `CLIENT HELP` and its like: what there is in the family.
+fn help(call: &mut Call<'_>) -> Done {
+    let (family, members) = family(call.args.at(0)).expect("only a family has this command");
+    call.reply.array(1 + 2 * members.len());
+    call.reply.simple(&format!("{family} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+    for member in *members {
+        call.reply.simple(&member.name_in_family().to_ascii_uppercase());
+        call.reply.simple(&format!("    {}", member.summary));
+    }
+    Ok(())
+}
+
 /// The indices from `begin` to `end` of a sequence, where negative ones count from its end and both ends belong to
 /// the range; as a range that lies within it.
 fn range(begin: i64, end: i64, length: usize) -> std::ops::Range<usize> {
@@ -220,7 +263,7 @@ fn range(begin: i64, end: i64, length: usize) -> std::ops::Range<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BY_NAME, GROUPS, LONGEST_NAME, find, range};
+    use super::{BY_NAME, FAMILIES, Flag, GROUPS, LONGEST_NAME, find, range};
 
     #[test]
     fn every_command_is_found_by_its_name_in_any_case() {
@@ -231,6 +274,12 @@ mod tests {
             assert_eq!(command.name, command.name.to_ascii_lowercase());
             assert!(find(command.name.to_ascii_uppercase().as_bytes()).is_some());
         }
+        for (family, members) in FAMILIES {
+            let command = find(family.as_bytes()).expect("a family is a command");
+            assert!(command.flags.contains(&Flag::Family));
+            assert!(members.iter().all(|member| member.name.split_once('|').unwrap().0 == command.name));
+        }
+        assert!(find(b"client|id").is_none());
         assert!(find(b"").is_none());
         assert!(find(b"get ").is_none());
         assert!(find(&[b'x'; 1000]).is_none());

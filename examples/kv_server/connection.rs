@@ -124,7 +124,7 @@ impl<'a> Connection<'a> {
             return true;
         }
         if self.part.len() > LARGE && self.server.is_full() && out.len() < ENOUGH {
-            self.refuse(Error::OutOfMemory, out);
+            self.refuse(&Error::OutOfMemory, out);
         }
         out.len() < ENOUGH
     }
@@ -145,7 +145,7 @@ impl<'a> Connection<'a> {
                     done += length;
                 }
                 Ok(None) => break,
-                Err(error) => self.refuse(format_args!("ERR {error}"), out),
+                Err(error) => self.refuse(&Error::Protocol(error), out),
             }
         }
         self.server.commands.add(commands);
@@ -153,7 +153,7 @@ impl<'a> Connection<'a> {
     }
 
     /// Says why, and ends.
-    fn refuse(&mut self, why: impl std::fmt::Display, out: &mut Vec<u8>) {
+    fn refuse(&mut self, why: &Error, out: &mut Vec<u8>) {
         tracing::info!(client = self.session.client.id, %why, "closing a connection");
         Reply::new(out).error(why);
         self.session.is_ending = true;

@@ -22,8 +22,6 @@
 //! other bytes there harms itself only. And as there, a line ends nowhere behind a NUL: what is no text is not taken
 //! for commands, and the connection closes once the line is too long.
 
-use std::fmt;
-
 use crate::integer;
 
 mod inline;
@@ -53,27 +51,21 @@ pub(crate) enum ProtocolError {
     RequestTooLong,
 }
 
-impl fmt::Display for ProtocolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Protocol error: ")?;
-        f.write_str(match self {
-            Self::InlineTooLong => "too big inline request",
-            Self::UnbalancedQuotes => "unbalanced quotes in request",
-            Self::CountTooLong => "too big mbulk count string",
-            Self::InvalidCount => "invalid multibulk length",
-            Self::LengthTooLong => "too big bulk count string",
-            Self::InvalidLength => "invalid bulk length",
-            Self::RequestTooLong => "too big request",
-            Self::ExpectedLength(found) => return write!(f, "expected '$', got '{}'", printable(*found)),
-        })
+impl ProtocolError {
+    /// What is wrong, in the words of Redis, and with the client's own byte in them.
+    pub(crate) fn text(self) -> Vec<u8> {
+        let text: &[u8] = match self {
+            Self::InlineTooLong => b"too big inline request",
+            Self::UnbalancedQuotes => b"unbalanced quotes in request",
+            Self::CountTooLong => b"too big mbulk count string",
+            Self::InvalidCount => b"invalid multibulk length",
+            Self::LengthTooLong => b"too big bulk count string",
+            Self::InvalidLength => b"invalid bulk length",
+            Self::RequestTooLong => b"too big request",
+            Self::ExpectedLength(found) => return [b"expected '$', got '", &[found][..], b"'"].concat(),
+        };
+        text.to_vec()
     }
-}
-
-impl std::error::Error for ProtocolError {}
-
-/// A reply is a line, so nothing may stand in it that breaks lines.
-fn printable(byte: u8) -> char {
-    if byte.is_ascii_graphic() || byte == b' ' { byte.into() } else { '?' }
 }
 
 /// Where an argument lies.

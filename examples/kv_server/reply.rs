@@ -11,11 +11,9 @@
 //! # How long a reply may become
 //! A short request can ask for a reply of any length, and ask for it again and again, without ever reading one. So a
 //! reply that is [`LONG`] is written only while the memory of the process stays within a bound. Where it would not,
-//! the reply is *cut*: it grows no further, and whoever asked for it takes it back.
+//! the reply is *cut*: it grows no further, and an error takes its place.
 
-use std::fmt::Display;
-use std::io::Write as _;
-
+use crate::error::Error;
 use crate::memory;
 
 /// The length from which on replies have to ask for memory.
@@ -45,10 +43,11 @@ impl<'a> Reply<'a> {
         self.is_cut
     }
 
-    /// Takes back all but the first `length` bytes, and gives back the memory.
-    pub(crate) fn retract(&mut self, length: usize) {
+    /// Takes back all but the first `length` bytes, gives back the memory, and says why.
+    pub(crate) fn retract(&mut self, length: usize, why: &Error) {
         self.out.truncate(length);
         self.out.shrink_to(LONG);
+        self.write_error(&why.text());
     }
 
     /// Whether there is memory for so many bytes more; if not, the reply is cut.
@@ -74,17 +73,20 @@ impl<'a> Reply<'a> {
         self.line_break();
     }
 
-    /// An error, whose text begins with its code in capitals. What would break the line becomes a blank.
-    pub(crate) fn error(&mut self, error: impl Display) {
-        self.out.push(b'-');
-        let begin = self.out.len();
-        // Writing into memory cannot fail.
-        let _ = write!(self.out, "{error}");
-        for byte in &mut self.out[begin..] {
-            if matches!(byte, b'\r' | b'\n') {
-                *byte = b' ';
-            }
+    /// An error, whose text begins with its code in capitals.
+    pub(crate) fn error(&mut self, error: &Error) {
+        let text = error.text();
+        if self.has_room(text.len()) {
+            self.write_error(&text);
         }
+    }
+
+    /// What would break the line becomes a blank, except at the end, where it goes.
+    fn write_error(&mut self, text: &[u8]) {
+        let breaks = |byte: u8| matches!(byte, b'\r' | b'\n');
+        let end = text.iter().rposition(|byte| !breaks(*byte)).map_or(0, |last| last + 1);
+        self.out.push(b'-');
+        self.out.extend(text[..end].iter().map(|byte| if breaks(*byte) { b' ' } else { *byte }));
         self.line_break();
     }
 
@@ -153,7 +155,7 @@ impl<'a> Reply<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::Reply;
+    use super::{Error, Reply};
 
     fn written(write: impl FnOnce(&mut Reply<'_>)) -> String {
         let mut out = Vec::new();
@@ -181,7 +183,12 @@ mod tests {
         reply.bulk(&bytes);
         reply.bulk(b"short");
         assert!(reply.is_cut());
-        reply.retract(0);
+        reply.retract(0, &Error::NoRoomForReply);
+        assert_eq!(out, b"-OOM the reply is too long for the memory that is left.\r\n");
+        out.clear();
+        let mut reply = Reply::bounded(&mut out, Some(0));
+        reply.error(&Error::unsupported_option(&bytes));
+        assert!(reply.is_cut());
         assert!(out.is_empty());
         let mut reply = Reply::new(&mut out);
         reply.bulk(&bytes);
@@ -190,6 +197,7 @@ mod tests {
 
     #[test]
     fn an_error_stays_on_its_line() {
-        assert_eq!(written(|reply| reply.error("ERR no 'a\r\n+OK'")), "-ERR no 'a  +OK'\r\n");
+        let error = Error::unsupported_option(b"a\r\n+OK\r\n");
+        assert_eq!(written(|reply| reply.error(&error)), "-ERR Unsupported option a  +OK\r\n");
     }
 }

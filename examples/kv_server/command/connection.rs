@@ -1,7 +1,7 @@
 //! The connection itself: greeting, names, leaving.
 
-use super::Flag::{Fast, Subscriber};
-use super::{Call, Command, NONE};
+use super::Flag::{Family, Fast, Subscriber};
+use super::{Call, Command, NONE, help};
 use crate::error::{Done, Error};
 
 #[rustfmt::skip]
@@ -11,14 +11,25 @@ pub(super) const TABLE: &[Command] = &[
     Command { name: "hello", arity: -1, flags: &[Fast], keys: NONE, summary: "Agrees on the protocol.", run: hello },
     Command { name: "auth", arity: -2, flags: &[Fast], keys: NONE, summary: "Is refused: there are no passwords.", run: auth },
     Command { name: "select", arity: 2, flags: &[Fast], keys: NONE, summary: "Chooses the database; there is one.", run: select },
-    Command { name: "client", arity: -2, flags: &[], keys: NONE, summary: "Tells of connections.", run: client },
+    Command { name: "client", arity: -2, flags: &[Family], keys: NONE, summary: "Tells of connections.", run: help },
     Command { name: "reset", arity: 1, flags: &[Fast, Subscriber], keys: NONE, summary: "Makes the connection like new.", run: reset },
     Command { name: "quit", arity: -1, flags: &[Fast, Subscriber], keys: NONE, summary: "Ends the connection.", run: quit },
 ];
 
+#[rustfmt::skip]
+pub(super) const CLIENT: &[Command] = &[
+    Command { name: "client|getname", arity: 2, flags: &[], keys: NONE, summary: "Returns this connection's name.", run: client_getname },
+    Command { name: "client|help", arity: 2, flags: &[], keys: NONE, summary: "Tells what there is.", run: help },
+    Command { name: "client|id", arity: 2, flags: &[], keys: NONE, summary: "Returns this connection's number.", run: client_id },
+    Command { name: "client|info", arity: 2, flags: &[], keys: NONE, summary: "Tells of this connection.", run: client_info },
+    Command { name: "client|list", arity: -2, flags: &[], keys: NONE, summary: "Tells of all connections.", run: client_list },
+    Command { name: "client|setinfo", arity: 4, flags: &[], keys: NONE, summary: "Takes note of nothing.", run: client_setinfo },
+    Command { name: "client|setname", arity: 3, flags: &[], keys: NONE, summary: "Gives this connection a name.", run: client_setname },
+];
+
 fn ping(call: &mut Call<'_>) -> Done {
     if call.args.len() > 2 {
-        return Err(Error::wrong_arity("ping"));
+        return Err(Error::WrongArity("ping"));
     }
     let text = call.args.from(1).next();
     match text {
@@ -107,37 +118,42 @@ fn select(call: &mut Call<'_>) -> Done {
     Ok(())
 }
 
-fn client(call: &mut Call<'_>) -> Done {
-    let client = &call.session.client;
-    let arity = |is_right: bool, name: &str| is_right.then_some(()).ok_or_else(|| Error::wrong_arity(name));
-    if call.is(1, "ID") {
-        arity(call.args.len() == 2, "client|id")?;
-        call.reply.integer(client.id as i64);
-    } else if call.is(1, "GETNAME") {
-        arity(call.args.len() == 2, "client|getname")?;
-        call.reply.bulk_or_null(client.name().as_deref().map(str::as_bytes));
-    } else if call.is(1, "SETNAME") {
-        arity(call.args.len() == 3, "client|setname")?;
-        client.set_name(client_name(call.args.at(2))?);
-        call.reply.ok();
-    } else if call.is(1, "SETINFO") {
-        arity(call.args.len() == 4, "client|setinfo")?;
-        call.reply.ok();
-    } else if call.is(1, "LIST") {
-        if call.args.len() > 2 {
-            return Err(Error::Syntax);
-        }
-        let mut text = String::new();
-        call.server.clients.all().iter().for_each(|client| client.describe(&mut text));
-        call.reply.bulk(text.as_bytes());
-    } else if call.is(1, "INFO") {
-        arity(call.args.len() == 2, "client|info")?;
-        let mut text = String::new();
-        client.describe(&mut text);
-        call.reply.bulk(text.as_bytes());
-    } else {
-        return Err(Error::unknown_subcommand("CLIENT", call.args.at(1)));
+fn client_id(call: &mut Call<'_>) -> Done {
+    call.reply.integer(call.session.client.id as i64);
+    Ok(())
+}
+
+fn client_getname(call: &mut Call<'_>) -> Done {
+    call.reply.bulk_or_null(call.session.client.name().as_deref().map(str::as_bytes));
+    Ok(())
+}
+
+fn client_setname(call: &mut Call<'_>) -> Done {
+    call.session.client.set_name(client_name(call.args.at(2))?);
+    call.reply.ok();
+    Ok(())
+}
+
+/// Client libraries tell their own names, and mind if they may not.
+fn client_setinfo(call: &mut Call<'_>) -> Done {
+    call.reply.ok();
+    Ok(())
+}
+
+fn client_list(call: &mut Call<'_>) -> Done {
+    if call.args.len() > 2 {
+        return Err(Error::Syntax);
     }
+    let mut text = String::new();
+    call.server.clients.all().iter().for_each(|client| client.describe(&mut text));
+    call.reply.bulk(text.as_bytes());
+    Ok(())
+}
+
+fn client_info(call: &mut Call<'_>) -> Done {
+    let mut text = String::new();
+    call.session.client.describe(&mut text);
+    call.reply.bulk(text.as_bytes());
     Ok(())
 }
 

@@ -42,8 +42,8 @@ fn hmset(call: &mut Call<'_>) -> Done {
 }
 
 /// The arguments, if each field has its value.
-fn pairs<'a>(args: Args<'a>, name: &str) -> Result<Args<'a>, Error> {
-    if args.len().is_multiple_of(2) { Ok(args) } else { Err(Error::wrong_arity(name)) }
+fn pairs<'a>(args: Args<'a>, name: &'static str) -> Result<Args<'a>, Error> {
+    if args.len().is_multiple_of(2) { Ok(args) } else { Err(Error::WrongArity(name)) }
 }
 
 /// Sets the fields; how many are new.

@@ -1,43 +1,56 @@
 //! `COMMAND`: the table, told to clients.
 
-use super::{Call, Command, GROUPS, Keys, find};
+use super::{Call, Command, GROUPS, Keys, NONE, find, help};
 use crate::error::{Done, Error};
 use crate::reply::Reply;
 
-pub(super) fn command(call: &mut Call<'_>) -> Done {
-    let (args, reply) = (call.args, &mut call.reply);
-    let asked = args.from(1).next().unwrap_or(b"INFO").to_ascii_uppercase();
-    match &asked[..] {
-        b"COUNT" if args.len() > 2 => return Err(Error::wrong_arity("command|count")),
-        b"COUNT" => reply.count(all().count()),
-        b"LIST" if args.len() > 2 => return Err(Error::Syntax),
-        b"LIST" => {
-            let names: Vec<_> = all().map(|(_, command)| command.name).collect();
-            reply.bulks(names.iter());
-        }
-        // Without names, of all.
-        b"INFO" if args.len() <= 2 => {
-            reply.array(all().count());
-            all().for_each(|(_, command)| info(command, reply));
-        }
-        b"INFO" => {
-            reply.array(args.len() - 2);
-            for name in args.from(2) {
-                match find(name) {
-                    Some(command) => info(command, reply),
-                    None => reply.null(),
-                }
-            }
-        }
-        b"DOCS" => {
-            let is_meant =
-                |command: &Command| args.len() == 2 || args.from(2).any(|name| is_called(command, name));
-            let meant: Vec<_> = all().filter(|(_, command)| is_meant(command)).collect();
-            reply.array(2 * meant.len());
-            meant.iter().for_each(|(group, command)| docs(group, command, reply));
-        }
-        _ => return Err(Error::unknown_subcommand("COMMAND", args.at(1))),
+#[rustfmt::skip]
+pub(super) const COMMAND: &[Command] = &[
+    Command { name: "command|count", arity: 2, flags: &[], keys: NONE, summary: "Counts the commands.", run: count },
+    Command { name: "command|docs", arity: -2, flags: &[], keys: NONE, summary: "Describes commands.", run: docs },
+    Command { name: "command|help", arity: 2, flags: &[], keys: NONE, summary: "Tells what there is.", run: help },
+    Command { name: "command|info", arity: -2, flags: &[], keys: NONE, summary: "Tells arities, flags and keys of commands.", run: info },
+    Command { name: "command|list", arity: -2, flags: &[], keys: NONE, summary: "Returns the names of the commands.", run: list },
+];
+
+fn count(call: &mut Call<'_>) -> Done {
+    call.reply.count(all().count());
+    Ok(())
+}
+
+fn list(call: &mut Call<'_>) -> Done {
+    if call.args.len() > 2 {
+        return Err(Error::Syntax);
     }
+    let names: Vec<_> = all().map(|(_, command)| command.name).collect();
+    call.reply.bulks(names.iter());
+    Ok(())
+}
+
+/// `COMMAND` and `COMMAND INFO`: without names, of all.
+pub(super) fn info(call: &mut Call<'_>) -> Done {
+    let (args, reply) = (call.args, &mut call.reply);
+    if args.len() <= 2 {
+        reply.array(all().count());
+        all().for_each(|(_, command)| tell(command, reply));
+        return Ok(());
+    }
+    reply.array(args.len() - 2);
+    for name in args.from(2) {
+        match find(name) {
+            Some(command) => tell(command, reply),
+            None => reply.null(),
+        }
+    }
+    Ok(())
+}
+
+fn docs(call: &mut Call<'_>) -> Done {
+    let args = call.args;
+    let is_meant = |command: &Command| args.len() == 2 || args.from(2).any(|name| is_called(command, name));
+    let meant: Vec<_> = all().filter(|(_, command)| is_meant(command)).collect();
+    call.reply.array(2 * meant.len());
+    meant.iter().for_each(|(group, command)| describe(group, command, &mut call.reply));
     Ok(())
 }
 
@@ -50,7 +63,7 @@ fn is_called(command: &Command, name: &[u8]) -> bool {
 }
 
 /// Name, arity, flags, keys; access categories, tips, key specifications and subcommands stay empty.
-fn info(command: &Command, reply: &mut Reply<'_>) {
+fn tell(command: &Command, reply: &mut Reply<'_>) {
     let Keys(first, last, step) = command.keys;
     reply.array(10);
     reply.bulk(command.name.as_bytes());
@@ -62,7 +75,7 @@ fn info(command: &Command, reply: &mut Reply<'_>) {
     (0..4).for_each(|_| reply.array(0));
 }
 
-fn docs(group: &str, command: &Command, reply: &mut Reply<'_>) {
+fn describe(group: &str, command: &Command, reply: &mut Reply<'_>) {
     reply.bulk(command.name.as_bytes());
     reply.bulks([&b"summary"[..], command.summary.as_bytes(), b"group", group.as_bytes()].iter());
 }

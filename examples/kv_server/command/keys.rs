@@ -146,10 +146,10 @@ fn pexpireat(call: &mut Call<'_>) -> Done {
     set_deadline(call, Expiry::CalendarMillis, "pexpireat")
 }
 
-fn set_deadline(call: &mut Call<'_>, unit: Expiry, name: &str) -> Done {
+fn set_deadline(call: &mut Call<'_>, unit: Expiry, name: &'static str) -> Done {
     let condition = Condition::of(call)?;
     let number = call.integer(2)?;
-    let deadline = unit.deadline(call, number).ok_or_else(|| Error::InvalidExpiry(name.to_owned()))?;
+    let deadline = unit.deadline(call, number).ok_or(Error::InvalidExpiry(name))?;
     call.at(1, |place, reply| {
         let is_wanted = place.deadline().is_some_and(|old| condition.holds(old, deadline));
         if is_wanted {

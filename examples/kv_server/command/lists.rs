@@ -68,14 +68,14 @@ fn rpop(call: &mut Call<'_>) -> Done {
     pop(call, "rpop", List::pop_back)
 }
 
-fn pop(call: &mut Call<'_>, name: &str, take: fn(&mut List) -> Option<Blob>) -> Done {
+fn pop(call: &mut Call<'_>, name: &'static str, take: fn(&mut List) -> Option<Blob>) -> Done {
     let count = match call.args.len() {
         2 => None,
         3 => {
             let count = integer::parse(call.args.at(2)).and_then(|count| usize::try_from(count).ok());
             Some(count.ok_or(Error::NotPositive)?)
         }
-        _ => return Err(Error::wrong_arity(name)),
+        _ => return Err(Error::WrongArity(name)),
     };
     call.at(1, |place, reply| {
         let taken = place.change(|list: &mut List| match count {

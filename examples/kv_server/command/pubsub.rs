@@ -3,8 +3,8 @@
 //! A connection that listens to anything is a *subscriber*: what it reads are messages, so it may send only what
 //! changes its subscriptions, or nothing of consequence.
 
-use super::Flag::{Fast, PubSub, Subscriber};
-use super::{Call, Command, NONE};
+use super::Flag::{Family, Fast, PubSub, Subscriber};
+use super::{Call, Command, NONE, help};
 use crate::db::value::Blob;
 use crate::error::{Done, Error};
 use crate::pubsub::{Kind, Subscriptions};
@@ -16,7 +16,15 @@ pub(super) const TABLE: &[Command] = &[
     Command { name: "psubscribe", arity: -2, flags: &[PubSub, Subscriber], keys: NONE, summary: "Listens to channels that patterns mean.", run: psubscribe },
     Command { name: "unsubscribe", arity: -1, flags: &[PubSub, Subscriber], keys: NONE, summary: "Stops listening to channels.", run: unsubscribe },
     Command { name: "punsubscribe", arity: -1, flags: &[PubSub, Subscriber], keys: NONE, summary: "Stops listening by patterns.", run: punsubscribe },
-    Command { name: "pubsub", arity: -2, flags: &[PubSub], keys: NONE, summary: "Tells who listens.", run: pubsub },
+    Command { name: "pubsub", arity: -2, flags: &[PubSub, Family], keys: NONE, summary: "Tells who listens.", run: help },
+];
+
+#[rustfmt::skip]
+pub(super) const PUBSUB: &[Command] = &[
+    Command { name: "pubsub|channels", arity: -2, flags: &[PubSub], keys: NONE, summary: "Returns the channels that a pattern means.", run: channels },
+    Command { name: "pubsub|help", arity: 2, flags: &[PubSub], keys: NONE, summary: "Tells what there is.", run: help },
+    Command { name: "pubsub|numpat", arity: 2, flags: &[PubSub], keys: NONE, summary: "Counts the patterns.", run: numpat },
+    Command { name: "pubsub|numsub", arity: -2, flags: &[PubSub], keys: NONE, summary: "Counts who listens to channels.", run: numsub },
 ];
 
 fn publish(call: &mut Call<'_>) -> Done {
@@ -86,23 +94,24 @@ fn remove(call: &mut Call<'_>, kind: Kind, word: &str) -> Done {
     Ok(())
 }
 
-fn pubsub(call: &mut Call<'_>) -> Done {
-    let hub = &call.server.hub;
-    let arity = |is_right: bool, name: &str| is_right.then_some(()).ok_or_else(|| Error::wrong_arity(name));
-    if call.is(1, "CHANNELS") {
-        arity(call.args.len() <= 3, "pubsub|channels")?;
-        call.reply.bulks(hub.channels(call.args.from(2).next()).iter());
-    } else if call.is(1, "NUMSUB") {
-        call.reply.array(2 * (call.args.len() - 2));
-        for channel in call.args.from(2) {
-            call.reply.bulk(channel);
-            call.reply.count(hub.subscribers(channel));
-        }
-    } else if call.is(1, "NUMPAT") {
-        arity(call.args.len() == 2, "pubsub|numpat")?;
-        call.reply.count(hub.topics(Kind::Pattern));
-    } else {
-        return Err(Error::unknown_subcommand("PUBSUB", call.args.at(1)));
+fn channels(call: &mut Call<'_>) -> Done {
+    if call.args.len() > 3 {
+        return Err(Error::bad_subcommand("PUBSUB", call.args.at(1)));
     }
+    call.reply.bulks(call.server.hub.channels(call.args.from(2).next()).iter());
+    Ok(())
+}
+
+fn numsub(call: &mut Call<'_>) -> Done {
+    call.reply.array(2 * (call.args.len() - 2));
+    for channel in call.args.from(2) {
+        call.reply.bulk(channel);
+        call.reply.count(call.server.hub.subscribers(channel));
+    }
+    Ok(())
+}
+
+fn numpat(call: &mut Call<'_>) -> Done {
+    call.reply.count(call.server.hub.topics(Kind::Pattern));
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Flag::{Fast, ReadOnly, Write};
-use super::{Call, Command, NONE, introspection};
+use super::Flag::{Family, Fast, ReadOnly, Write};
+use super::{Call, Command, NONE, help, introspection};
 use crate::db::glob;
 use crate::error::{Done, Error};
 use crate::frame::{MAX_BULK, MAX_REQUEST};
@@ -17,9 +17,16 @@ pub(super) const TABLE: &[Command] = &[
     Command { name: "flushdb", arity: -1, flags: &[Write], keys: NONE, summary: "Removes all keys.", run: flush },
     Command { name: "flushall", arity: -1, flags: &[Write], keys: NONE, summary: "Removes all keys.", run: flush },
     Command { name: "info", arity: -1, flags: &[], keys: NONE, summary: "Tells how the server fares.", run: info },
-    Command { name: "config", arity: -2, flags: &[], keys: NONE, summary: "Tells how the server is set.", run: config },
+    Command { name: "config", arity: -2, flags: &[Family], keys: NONE, summary: "Tells how the server is set.", run: help },
     Command { name: "time", arity: 1, flags: &[Fast], keys: NONE, summary: "Tells the time.", run: time },
-    Command { name: "command", arity: -1, flags: &[], keys: NONE, summary: "Tells of commands.", run: introspection::command },
+    Command { name: "command", arity: -1, flags: &[Family], keys: NONE, summary: "Tells of commands.", run: introspection::info },
+];
+
+#[rustfmt::skip]
+pub(super) const CONFIG: &[Command] = &[
+    Command { name: "config|get", arity: -3, flags: &[], keys: NONE, summary: "Returns the settings that patterns mean.", run: config_get },
+    Command { name: "config|help", arity: 2, flags: &[], keys: NONE, summary: "Tells what there is.", run: help },
+    Command { name: "config|resetstat", arity: 2, flags: &[], keys: NONE, summary: "Resets nothing.", run: config_resetstat },
 ];
 
 fn dbsize(call: &mut Call<'_>) -> Done {
@@ -51,40 +58,34 @@ fn time(call: &mut Call<'_>) -> Done {
     Ok(())
 }
 
-fn config(call: &mut Call<'_>) -> Done {
-    if call.is(1, "RESETSTAT") {
-        if call.args.len() > 2 {
-            return Err(Error::wrong_arity("config|resetstat"));
-        }
-        call.reply.ok();
-    } else if call.is(1, "GET") && call.args.len() > 2 {
-        let maxmemory = call.server.maxmemory.unwrap_or(0);
-        let settings = [
-            ("save", String::new()),
-            ("appendonly", "no".to_owned()),
-            ("databases", "1".to_owned()),
-            ("maxmemory", maxmemory.to_string()),
-            ("maxmemory-policy", "noeviction".to_owned()),
-            ("maxclients", call.server.clients.max().to_string()),
-            ("timeout", "0".to_owned()),
-            ("proto-max-bulk-len", MAX_BULK.to_string()),
-            ("client-query-buffer-limit", MAX_REQUEST.to_string()),
-        ];
-        let is_meant = |name: &str| {
-            let name = name.as_bytes();
-            call.args.from(2).any(|pattern| glob::matches(&pattern.to_ascii_lowercase(), name))
-        };
-        let found: Vec<_> = settings.iter().filter(|(name, _)| is_meant(name)).collect();
-        call.reply.array(2 * found.len());
-        for (name, value) in found {
-            call.reply.bulk(name.as_bytes());
-            call.reply.bulk(value.as_bytes());
-        }
-    } else if call.is(1, "GET") {
-        return Err(Error::wrong_arity("config|get"));
-    } else {
-        return Err(Error::unknown_subcommand("CONFIG", call.args.at(1)));
+fn config_get(call: &mut Call<'_>) -> Done {
+    let maxmemory = call.server.maxmemory.unwrap_or(0);
+    let settings = [
+        ("save", String::new()),
+        ("appendonly", "no".to_owned()),
+        ("databases", "1".to_owned()),
+        ("maxmemory", maxmemory.to_string()),
+        ("maxmemory-policy", "noeviction".to_owned()),
+        ("maxclients", call.server.clients.max().to_string()),
+        ("timeout", "0".to_owned()),
+        ("proto-max-bulk-len", MAX_BULK.to_string()),
+        ("client-query-buffer-limit", MAX_REQUEST.to_string()),
+    ];
+    let is_meant = |name: &str| {
+        let name = name.as_bytes();
+        call.args.from(2).any(|pattern| glob::matches(&pattern.to_ascii_lowercase(), name))
+    };
+    let found: Vec<_> = settings.iter().filter(|(name, _)| is_meant(name)).collect();
+    call.reply.array(2 * found.len());
+    for (name, value) in found {
+        call.reply.bulk(name.as_bytes());
+        call.reply.bulk(value.as_bytes());
     }
+    Ok(())
+}
+
+fn config_resetstat(call: &mut Call<'_>) -> Done {
+    call.reply.ok();
     Ok(())
 }
 

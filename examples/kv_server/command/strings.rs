@@ -82,10 +82,15 @@ impl Options {
 }
 
 /// The deadline that the argument at `index` means; it must lie ahead.
-fn positive_deadline(call: &Call<'_>, index: usize, unit: keys::Expiry, name: &str) -> Result<Moment, Error> {
+fn positive_deadline(
+    call: &Call<'_>,
+    index: usize,
+    unit: keys::Expiry,
+    name: &'static str,
+) -> Result<Moment, Error> {
     let number = call.integer(index)?;
     let deadline = unit.deadline(call, number).filter(|_| number > 0);
-    deadline.ok_or_else(|| Error::InvalidExpiry(name.to_owned()))
+    deadline.ok_or(Error::InvalidExpiry(name))
 }
 
 fn set(call: &mut Call<'_>) -> Done {
@@ -142,7 +147,7 @@ fn psetex(call: &mut Call<'_>) -> Done {
     set_for(call, keys::Expiry::Millis, "psetex")
 }
 
-fn set_for(call: &mut Call<'_>, unit: keys::Expiry, name: &str) -> Done {
+fn set_for(call: &mut Call<'_>, unit: keys::Expiry, name: &'static str) -> Done {
     let deadline = positive_deadline(call, 2, unit, name)?;
     let bytes = call.args.at(3);
     call.at(1, |place, reply| {
@@ -252,7 +257,7 @@ fn mget(call: &mut Call<'_>) -> Done {
 fn mset(call: &mut Call<'_>) -> Done {
     let args = call.args;
     if args.len().is_multiple_of(2) {
-        return Err(Error::wrong_arity("mset"));
+        return Err(Error::WrongArity("mset"));
     }
     call.all(args.from(1).step_by(2), |several, reply| {
         for index in (1..args.len()).step_by(2) {
@@ -266,7 +271,7 @@ fn mset(call: &mut Call<'_>) -> Done {
 fn msetnx(call: &mut Call<'_>) -> Done {
     let args = call.args;
     if args.len().is_multiple_of(2) {
-        return Err(Error::wrong_arity("msetnx"));
+        return Err(Error::WrongArity("msetnx"));
     }
     call.all(args.from(1).step_by(2), |several, reply| {
         let is_free = args.from(1).step_by(2).all(|key| !several.at(key, |place| place.exists()));

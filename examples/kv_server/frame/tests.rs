@@ -147,6 +147,7 @@ fn what_is_announced_beyond_the_limits_is_refused_at_once() {
     assert_eq!(error(b"*1\r\n$-1\r\n"), ProtocolError::InvalidLength);
     assert_eq!(error(b"*1\r\n*1\r\n"), ProtocolError::ExpectedLength(b'*'));
     assert_eq!(error(b"*2\r\n$1\r\na\r\n\r\n"), ProtocolError::ExpectedLength(b'\r'));
+    assert_eq!(error(b"*1\r\n\xff\r\n").text(), b"expected '$', got '\xff'");
     let long = vec![b'1'; MAX_LINE];
     assert_eq!(error(&[b"*", &long[..]].concat()), ProtocolError::CountTooLong);
     assert_eq!(error(&[b"*1\r\n$", &long[..]].concat()), ProtocolError::LengthTooLong);

@@ -283,6 +283,12 @@ fn what_is_no_command_is_told_so() {
         ("config resetstat x", "!ERR wrong number of arguments for 'config|resetstat' command"),
         ("command count x", "!ERR wrong number of arguments for 'command|count' command"),
         ("pubsub numpat x", "!ERR wrong number of arguments for 'pubsub|numpat' command"),
+        (
+            "pubsub channels a b",
+            "!ERR unknown subcommand or wrong number of arguments for 'channels'. Try PUBSUB HELP.",
+        ),
+        ("client|id", "!ERR unknown command 'client|id', with args beginning with: "),
+        ("client help x", "!ERR wrong number of arguments for 'client|help' command"),
         ("command list x", SYNTAX),
         ("client list x", SYNTAX),
         ("hello 2 nonsense", "!ERR Syntax error in HELLO option 'nonsense'"),
@@ -338,6 +344,18 @@ fn the_table_of_commands_can_be_asked_for() {
     );
     assert!(client.say("info").contains("redis_version:7"));
     assert!(!client.say("info memory").contains("redis_version"));
+}
+
+#[test]
+fn a_family_of_commands_can_be_asked_for_help() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    for family in ["CLIENT", "COMMAND", "CONFIG", "PUBSUB"] {
+        let help = client.say(&format!("{family} help"));
+        let begin = format!("[{family} <subcommand> [<arg> [value] [opt] ...]. Subcommands are: ");
+        assert!(help.starts_with(&begin), "{help}");
+        assert!(help.contains(" HELP     Tells what there is."), "{help}");
+    }
 }
 
 #[test]

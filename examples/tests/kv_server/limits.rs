@@ -85,7 +85,7 @@ fn clients_that_do_not_read_cannot_use_up_the_memory() {
     }
     let mut reader = server.raw();
     reader.send("GET k\r\n");
-    reader.expect(&format!("${LONG}\r\n"));
+    reader.expect(format!("${LONG}\r\n"));
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn a_thousand_clients_at_once() {
             while byte != *b"\n" {
                 std::io::Read::read_exact(&mut raw.0, &mut byte).unwrap();
             }
-            raw.expect(&format!("$1\r\n{round}\r\n"));
+            raw.expect(format!("$1\r\n{round}\r\n"));
         }
     }
     let mut client = server.client();

@@ -140,12 +140,13 @@ impl Raw {
 
     /// Reads exactly this.
     #[track_caller]
-    fn expect(&mut self, reply: &str) {
+    fn expect(&mut self, reply: impl AsRef<[u8]>) {
+        let reply = reply.as_ref();
         let mut read = vec![0; reply.len()];
-        if let Err(error) = self.0.read_exact(&mut read) {
-            panic!("{error} instead of {reply:?}, after {:?}", String::from_utf8_lossy(&read));
-        }
-        assert_eq!(String::from_utf8_lossy(&read), reply);
+        let ended = self.0.read_exact(&mut read);
+        let (read, expected) = (read.escape_ascii(), reply.escape_ascii());
+        assert!(ended.is_ok(), "{ended:?} instead of \"{expected}\", after \"{read}\"");
+        assert_eq!(read.to_string(), expected.to_string());
     }
 
     /// Reads to the end of the stream, which comes soon.

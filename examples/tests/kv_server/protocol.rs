@@ -45,6 +45,46 @@ fn what_cannot_be_understood_ends_the_connection_and_says_why() {
 }
 
 #[test]
+fn errors_quote_bytes_as_they_came_and_up_to_a_nul() {
+    let server = Server::start(&[]);
+    let mut raw = server.raw();
+    let mut ask = |request: &[&[u8]], error: &[u8]| {
+        let mut bytes = format!("*{}\r\n", request.len()).into_bytes();
+        for argument in request {
+            bytes.extend([format!("${}\r\n", argument.len()).as_bytes(), argument, b"\r\n"].concat());
+        }
+        raw.send(bytes);
+        raw.expect([b"-ERR ", error, b"\r\n"].concat());
+    };
+    for (said, quoted) in [
+        (&b"\xff\xfe"[..], &b"\xff\xfe"[..]),
+        ("\u{e9}".as_bytes(), "\u{e9}".as_bytes()),
+        (b"a\0b", b"a"),
+        (b"a\r\nb", b"a  b"),
+        (b"\x01\x7f'", b"\x01\x7f'"),
+        (b"", b""),
+        // A limit in bytes may cut a character in two.
+        (&b"\xc3\xa9".repeat(64), &b"\xc3\xa9".repeat(64)),
+    ] {
+        let unknown = [b"unknown command '", quoted, b"', with args beginning with: "].concat();
+        ask(&[said], &unknown);
+        let begin = &[b"'", quoted, b"' "].concat();
+        ask(&[b"x", said], &[b"unknown command 'x', with args beginning with: ", &begin[..]].concat());
+        ask(&[b"client", said], &[b"unknown subcommand '", quoted, b"'. Try CLIENT HELP."].concat());
+        ask(&[b"hello", b"2", said], &[b"Syntax error in HELLO option '", quoted, b"'"].concat());
+        ask(&[b"expire", b"k", b"1", said], &[b"Unsupported option ", quoted].concat());
+    }
+    let long = b"x".repeat(200);
+    ask(&[&long], &[b"unknown command '", &long[..128], b"', with args beginning with: "].concat());
+    ask(&[b"client", &long], &[b"unknown subcommand '", &long[..128], b"'. Try CLIENT HELP."].concat());
+    ask(&[b"hello", b"2", &long], &[b"Syntax error in HELLO option '", &long[..], b"'"].concat());
+    ask(&[b"expire", b"k", b"1", &long], &[b"Unsupported option ", &long[..]].concat());
+    ask(&[b"expire", b"k", b"1", b"a\r\n"], b"Unsupported option a");
+    raw.send(b"*1\r\n\xff\r\n");
+    raw.expect(b"-ERR Protocol error: expected '$', got '\xff'\r\n");
+}
+
+#[test]
 fn a_line_with_a_nul_is_never_executed() {
     let server = Server::start(&[]);
     let mut raw = server.raw();

@@ -52,6 +52,10 @@ fn a_subscriber_may_say_little() {
     raw.expect("*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n");
     raw.send("GET x\r\n");
     raw.expect("-ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context\r\n");
+    raw.send("CLIENT ID\r\n");
+    raw.expect("-ERR Can't execute 'client|id': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context\r\n");
+    raw.send("CLIENT x\r\n");
+    raw.expect("-ERR unknown subcommand 'x'. Try CLIENT HELP.\r\n");
     raw.send("PING\r\nPING x\r\n");
     raw.expect("*2\r\n$4\r\npong\r\n$0\r\n\r\n*2\r\n$4\r\npong\r\n$1\r\nx\r\n");
     raw.send("UNSUBSCRIBE a\r\nPUNSUBSCRIBE\r\n");
