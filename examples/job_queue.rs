@@ -6,8 +6,8 @@
 //!             job)                   └───► worker ──┘    (bounded)   and a report on standard error
 //! ```
 //!
-//! A job is a URL (`http://HOST:PORT/PATH`, fetched) or else a shell command. It is *accepted* once it is in the first
-//! channel, and every accepted job gets exactly one line of output:
+//! A job is a URL (`http://HOST[:PORT][/PATH][?QUERY]`, fetched) or else a shell command. It is *accepted* once it is
+//! in the first channel, and every accepted job gets exactly one line of output:
 //!
 //! ```json
 //! {"line":3,"job":"make test","status":"ok","attempts":1,"code":0,"ms":512.25}
@@ -34,6 +34,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use futures_lite::future::zip;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::http::uri::Scheme;
+use hyper::{Request, Uri, header};
 use pirn::channel::{Receiver, Sender, WeakSender, bounded};
 use pirn::net::TcpStream;
 use pirn::process::Command;
@@ -291,6 +297,9 @@ async fn perform(ctx: &Context, plan: Plan, job: &Job) -> JobResult {
     }
 }
 
+/// Why an attempt came to nothing.
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
 /// What one attempt came to; a success where there is no error.
 struct Attempt {
     code: Option<i32>,
@@ -298,15 +307,21 @@ struct Attempt {
 }
 
 async fn attempt(text: &[u8]) -> Attempt {
-    let url = std::str::from_utf8(text).ok().and_then(|text| text.strip_prefix("http://"));
-    let ended = match url {
-        Some(rest) => fetch(rest).await.map(|status| {
+    let ended = match url(text) {
+        Some(url) => fetch(url).await.map(|status| {
             let error = (!(200..400).contains(&status)).then(|| format!("HTTP status {status}"));
-            Attempt { code: Some(status), error }
+            Attempt { code: Some(status.into()), error }
         }),
-        None => command(text).await,
+        None => command(text).await.map_err(AnyError::from),
     };
     ended.unwrap_or_else(|error| Attempt { code: None, error: Some(error.to_string()) })
+}
+
+/// The job as a URL, if it begins like one.
+fn url(text: &[u8]) -> Option<&str> {
+    let text = str::from_utf8(text).ok()?;
+    let (scheme, _) = text.split_once("://")?;
+    ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)).then_some(text)
 }
 
 /// Runs a shell command. Dropping this future kills it, with whatever it has started.
@@ -341,31 +356,57 @@ impl Drop for Group {
     }
 }
 
-/// Asks `HOST:PORT/PATH` for its contents, which it throws away, and returns the HTTP status.
-async fn fetch(rest: &str) -> io::Result<i32> {
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let address = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
-    let stream = TcpStream::connect(address).await?;
-    let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-    let mut rest = request.as_bytes();
-    while !rest.is_empty() {
-        let written = stream.write(rest).await?;
-        rest = &rest[written..];
-    }
-    let mut answer = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        let read = stream.read(&mut buffer).await?;
-        if read == 0 {
-            break;
+/// Asks for what a URL names, throws it away, and returns the HTTP status.
+async fn fetch(url: &str) -> Result<u16, AnyError> {
+    let (address, request) = ask_for(url)?;
+    let (mut sender, connection) = http1::handshake(TcpStream::connect(address).await?).await?;
+    // The sender goes with it: then nothing more will be asked, and the connection ends.
+    let ask = async move {
+        let mut answer = sender.send_request(request).await?;
+        // Only the status matters; the rest is read so that the server can finish.
+        while let Some(frame) = answer.frame().await {
+            frame?;
         }
-        // Only the first line matters; the rest is read so that the server can finish.
-        let room = 64_usize.saturating_sub(answer.len());
-        answer.extend_from_slice(&buffer[..read.min(room)]);
+        Ok(answer.status().as_u16())
+    };
+    // The connection moves the bytes. An error of its own is seen by who asks, as well.
+    let (status, _) = zip(ask, connection).await;
+    status
+}
+
+const NO_HOST: &str = "the URL names no host";
+
+/// The address to connect to, and what to say there.
+fn ask_for(url: &str) -> Result<(String, Request<Empty<Bytes>>), AnyError> {
+    let url: Uri = url.parse().map_err(|error| format!("this is no URL: {error}"))?;
+    if url.scheme() != Some(&Scheme::HTTP) {
+        return Err("only http:// is spoken here".into());
     }
-    let status = std::str::from_utf8(&answer).ok().and_then(|answer| answer.strip_prefix("HTTP/1."));
-    let status = status.and_then(|line| line.get(2..5)).and_then(|digits| digits.parse().ok());
-    status.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"))
+    let authority = url.authority().ok_or(NO_HOST)?;
+    if authority.as_str().contains('@') {
+        return Err("a URL with a user in it is not followed".into());
+    }
+    let host = authority.host();
+    if host.is_empty() {
+        return Err(NO_HOST.into());
+    }
+    let port = match &authority.as_str()[host.len()..] {
+        "" | ":" => 80,
+        rest => port(rest).ok_or_else(|| format!("`{rest}` is no port"))?,
+    };
+    // A path that is empty means `/`, also where a query follows.
+    let target = url.path_and_query().map_or("/".to_owned(), ToString::to_string);
+    let request = Request::get(target)
+        .header(header::HOST, authority.as_str())
+        .header(header::CONNECTION, "close")
+        .body(Empty::new())?;
+    Ok((format!("{host}:{port}"), request))
+}
+
+/// The number behind a colon. A sign, which a number may have otherwise, makes it none.
+fn port(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix(':')?;
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
 }
 
 /// What all jobs came to.

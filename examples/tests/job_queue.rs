@@ -2,8 +2,9 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -101,6 +102,71 @@ fn a_url_is_fetched() {
     assert_eq!((&results[0]["status"], &results[0]["code"]), (&Value::from("ok"), &Value::from(200)));
     assert_eq!((&results[1]["status"], &results[1]["code"]), (&Value::from("failed"), &Value::from(503)));
     assert_eq!((&results[2]["status"], &results[2]["code"]), (&Value::from("failed"), &Value::Null));
+}
+
+/// Answers every request with this status, and returns the first line and the host of each.
+fn answer(listener: TcpListener, status: &'static str) -> mpsc::Receiver<(String, String)> {
+    let (say, said) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+            let first = lines.next().unwrap();
+            let head: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+            let host = head.iter().find_map(|line| line.strip_prefix("host: ")).unwrap();
+            let _ = say.send((first, host.to_owned()));
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 4\r\n\r\nbody").unwrap();
+        }
+    });
+    said
+}
+
+#[test]
+fn a_url_means_what_the_standard_says() {
+    let listeners = ["127.0.0.1:0", "[::1]:0"].map(|address| TcpListener::bind(address).ok());
+    for listener in listeners.into_iter().flatten() {
+        let address = listener.local_addr().unwrap();
+        let asked = answer(listener, "204 No Content");
+        for (rest, target) in [
+            ("", "/"),
+            ("/", "/"),
+            ("?x=1", "/?x=1"),
+            ("/?", "/?"),
+            ("/a/b?c=/d?e", "/a/b?c=/d?e"),
+            ("#there", "/"),
+            ("?x#there", "/?x"),
+            ("/a#?b", "/a"),
+        ] {
+            let ended = run_jobs(&["--retries", "0"], &format!("HTTP://{address}{rest}\n")).expect(0);
+            assert_eq!(results(&ended)[0]["code"], 204, "{rest}");
+            let (line, host) = asked.recv().unwrap();
+            assert_eq!((line, host), (format!("GET {target} HTTP/1.1"), address.to_string()), "{rest}");
+        }
+    }
+}
+
+#[test]
+fn a_url_that_means_nothing_is_told_so() {
+    for (url, error) in [
+        ("http://", "this is no URL: empty string"),
+        ("http:///path", "this is no URL: invalid format"),
+        ("http://:80/", "the URL names no host"),
+        ("http://me@localhost/", "a URL with a user in it is not followed"),
+        ("http://me:secret@[::1]:80/", "a URL with a user in it is not followed"),
+        ("http://localhost:http/", "`:http` is no port"),
+        ("http://localhost:+80/", "`:+80` is no port"),
+        ("http://localhost:65536/", "`:65536` is no port"),
+        ("http://[::1]80/", "`80` is no port"),
+        ("http://localhost::80/", "this is no URL: invalid authority"),
+        ("http://[::1/", "this is no URL: invalid authority"),
+        ("http://localhost/a b", "this is no URL: invalid uri character"),
+        ("https://localhost/", "only http:// is spoken here"),
+    ] {
+        let ended = run_jobs(&["--retries", "0"], &format!("{url}\n")).expect(1);
+        let result = &results(&ended)[0];
+        assert_eq!((&result["status"], &result["code"]), (&Value::from("failed"), &Value::Null), "{url}");
+        assert_eq!(result["error"], error, "{url}");
+    }
 }
 
 #[test]
