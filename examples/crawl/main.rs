@@ -45,7 +45,8 @@ use progress::Progress;
 /// Counts the files, lines and words of a directory tree, as `find DIR -type f | xargs cat | wc -lw` does.
 ///
 /// What cannot be read is named on standard error and passed over. Ctrl-C ends the count early, with what has been
-/// counted so far. The exit code is 0 also then, and 2 when DIR is not there or cannot be read.
+/// counted so far. The exit code is 0 also then; it is 1 when something was passed over, and 2 when DIR is not there or
+/// cannot be read.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
@@ -96,7 +97,10 @@ async fn run(args: Args, locale: Locale) -> Outcome {
             return Err(Failure::Wrong(message));
         }
     }
-    Ok(())
+    match totals.unreadable {
+        0 => Ok(()),
+        missing => Err(Failure::Wrong(format!("{missing} could not be read"))),
+    }
 }
 
 /// A path with its number in the walk's order.
@@ -292,9 +296,6 @@ fn settle(event: Event, totals: &mut Totals, progress: &Progress) {
 }
 
 fn summary(ctx: &Context, totals: &Totals) {
-    if totals.unreadable > 0 {
-        complain(format_args!("{} could not be read", totals.unreadable));
-    }
     if let Some(cause) = ctx.cause() {
         complain(format_args!("stopped early: {cause}; this is what was counted until then"));
     }

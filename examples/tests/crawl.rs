@@ -16,7 +16,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use count::{Count, Locale, count};
-use support::{Running, path, program, run};
+use support::{Running, limited, path, program, run};
 
 /// A folder that is gone when the test is.
 struct Tree(PathBuf);
@@ -179,12 +179,32 @@ fn what_cannot_be_read_is_named_and_passed_over() {
     fs::set_permissions(tree.0.join("tree/se\ncret"), fs::Permissions::from_mode(0o000)).unwrap();
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
     let mut crawl = without_privileges(&tree);
-    let ended = run(crawl.arg(tree.0.join("tree"))).expect(0);
+    let ended = run(crawl.arg(tree.0.join("tree"))).expect(1);
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(ended.last_line(), "1 files, 1 lines, 2 words");
     assert!(ended.stderr.contains(r#"se\ncret": Permission denied"#), "{}", ended.stderr);
     assert!(ended.stderr.contains(r#"locked": Permission denied"#), "{}", ended.stderr);
-    assert!(ended.stderr.contains("2 could not be read"), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("crawl: 2 could not be read\n"), "{}", ended.stderr);
+}
+
+#[test]
+fn what_there_is_no_descriptor_for_is_missing() {
+    let tree = Tree::new("descriptors");
+    // Each batch holds one open for as long as the program runs, and there are more batches than descriptors.
+    for number in 0..32 * 32 {
+        tree.write(format!("{number}"), b"");
+        fs::File::options()
+            .write(true)
+            .open(tree.0.join(format!("{number}")))
+            .unwrap()
+            .set_len(1 << 42)
+            .unwrap();
+    }
+    let mut crawl = limited("crawl", "-n 16");
+    let ended = run(crawl.args(["--workers", "32", "--timeout", "1s"]).arg(&tree.0)).expect(1);
+    assert!(ended.stderr.contains("Too many open files"), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with(" could not be read\n"), "{}", ended.stderr);
+    assert!(ended.last_line().ends_with(" words"), "{}", ended.stdout);
 }
 
 /// A tree with a file that takes hours to read, though it takes no room.
