@@ -97,8 +97,11 @@ impl Server {
         server.is_leaving.store(true, Ordering::Relaxed);
         let open = server.limits.max_connections - server.places.available_permits();
         info!(connections = open, "the port is closed");
-        sleep(LINGER).await;
-        close.cancel();
+        // Meanwhile it is waited for those who are still here: whoever is cut off in this time has been cut off too.
+        pirn::go!({
+            sleep(LINGER).await;
+            close.cancel();
+        });
         server::drained(&server.stop, &server.places, server.limits.max_connections).await
     }
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{program, program_that_cannot_complain, program_that_cannot_write, run, serve_as};
+use support::{program, program_that_cannot_complain, program_that_cannot_write, run, serve, serve_as};
 
 /// What each program prints when its work is right; all of them, with small arguments where the work is large.
 const PROGRAMS: [(&str, &[&str], &str); 15] = [
@@ -114,6 +114,21 @@ fn a_log_on_a_full_disk_stops_no_server() {
     for (name, arguments) in servers {
         let (server, _address) = serve_as(program_that_cannot_complain(name), arguments);
         // Each says something as it drains, if it has not before.
+        server.signal("TERM");
+        server.end().expect(0);
+    }
+}
+
+#[test]
+fn a_server_without_clients_cuts_nobody_off_however_little_time_it_has() {
+    let servers = [
+        ("echo_server", &["--serve", "--grace", "0"][..]),
+        ("http_service", &["--grace", "0"]),
+        ("kv_server", &["--drain", "0"]),
+        ("stream_stats", &["--grace", "0"]),
+    ];
+    for (name, arguments) in servers {
+        let (server, _address) = serve(name, arguments);
         server.signal("TERM");
         server.end().expect(0);
     }
