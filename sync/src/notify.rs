@@ -31,7 +31,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::block;
 use crate::host::{self, WaitKind};
@@ -195,7 +195,7 @@ impl fmt::Debug for Notify {
 pub struct Notified<'a> {
     notify: &'a Notify,
     wait: Wait,
-    /// A notice that [`enable`](Self::enable) found and no poll has returned yet.
+    /// A notice that was found, by [`enable`](Self::enable) or a poll, and that no poll has returned yet.
     told: Option<Notice>,
 }
 
@@ -238,7 +238,15 @@ impl Future for Notified<'_> {
         if this.told.take().is_some() || (!this.wait.has_begun() && this.notify.take_stored()) {
             return Poll::Ready(());
         }
-        this.notify.waiters.poll(&mut this.wait, context, |_, _| this.notify.take_or_queue()).map(|_| ())
+        let (notify, told) = (this.notify, &mut this.told);
+        // Kept here until this poll has returned it: a waker that panics meanwhile costs no permit (N2).
+        let take_or_queue = |_: &mut _, _: &mut _| {
+            *told = notify.take_or_queue();
+            *told
+        };
+        ready!(notify.waiters.poll(&mut this.wait, context, take_or_queue));
+        this.told = None;
+        Poll::Ready(())
     }
 }
 

@@ -1,7 +1,10 @@
 //! Tests of the permit that is stored, of the order of waiters, and of those that are dropped.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
 use super::*;
-use crate::testing::{Task, asked_to_yield, within_limit};
+use crate::testing::{Task, Touch, arm, asked_to_yield, on_touch, touchy, within_limit};
 
 #[test]
 fn one_permit_is_stored_and_not_two() {
@@ -80,6 +83,22 @@ fn a_waiter_stands_in_the_queue_from_its_first_poll_also_where_that_yields() {
     notify.notify_one();
     let mut waiter = Task::new(notify.notified());
     assert!(asked_to_yield(|| waiter.poll()).is_none());
+    drop(waiter);
+    assert!(Task::new(notify.notified()).poll().is_some(), "the permit is passed on");
+}
+
+#[test]
+fn a_waker_that_panics_as_the_permit_is_taken_costs_no_permit() {
+    let notify = Arc::new(Notify::new());
+    let mut waiter = notify.notified();
+    let (waker, notifier) = (touchy(), Arc::clone(&notify));
+    // The notice comes as the waker is cloned: then there is a permit, and the clone is dropped unused.
+    let hook = move || {
+        notifier.notify_one();
+        arm(Touch::Drop, || panic!("as it is dropped"));
+    };
+    let poll = || Pin::new(&mut waiter).poll(&mut Context::from_waker(&waker));
+    assert!(catch_unwind(AssertUnwindSafe(|| on_touch(Touch::Clone, hook, poll))).is_err());
     drop(waiter);
     assert!(Task::new(notify.notified()).poll().is_some(), "the permit is passed on");
 }
