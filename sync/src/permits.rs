@@ -184,11 +184,14 @@ impl<const BARGING: bool> Permits<BARGING> {
         if self.try_take(need) {
             return Ok(true);
         }
-        let seen = self.word.look();
-        if seen.has(CLOSED) {
+        if self.is_closed() {
             return Err(Closed);
         }
-        Ok(seen.has(RESERVED | QUEUED) && seen.free() >= need && self.try_take_reserved(need))
+        let seen = self.word.look();
+        match seen.has(RESERVED | QUEUED) && seen.free() >= need {
+            true => self.try_take_reserved(need),
+            false => Ok(false),
+        }
     }
 
     /// Takes permits without waiting and past everybody: for one who holds back everybody else already.
@@ -198,9 +201,12 @@ impl<const BARGING: bool> Permits<BARGING> {
     }
 
     #[cold]
-    fn try_take_reserved(&self, need: usize) -> bool {
+    fn try_take_reserved(&self, need: usize) -> Result<bool, Closed> {
         let mut wakers = Wakers::new();
         let mut queue = self.lock_queue();
+        if self.is_closed() {
+            return Err(Closed);
+        }
         let mut now = Now::default();
         let taken = match self.ahead(&mut queue, None, false, &mut now) {
             Ahead::Called(reserved) => self.word.take(need, reserved),
@@ -214,7 +220,7 @@ impl<const BARGING: bool> Permits<BARGING> {
             true => self.hand_out(need, || wakers.wake()),
             false => wakers.wake(),
         }
-        taken
+        Ok(taken)
     }
 
     /// Does what is left to do before whoever has just taken `count` permits can be told: waking and dropping

@@ -84,3 +84,42 @@ fn close_wakes_whoever_waits() {
         assert!(semaphore.try_acquire().is_err());
     });
 }
+
+#[test]
+fn nothing_is_taken_once_it_is_closed() {
+    models::check(3, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let mut called = semaphore.acquire_many(2);
+        assert!(models::poll_once(&mut called).is_none());
+        // Two are free and meant for who was called, so whoever else comes has to ask the queue for the third.
+        semaphore.add_permits(3);
+        let closing = thread::spawn({
+            let semaphore = Arc::clone(&semaphore);
+            move || {
+                semaphore.close();
+                semaphore.available_permits()
+            }
+        });
+        let taken = semaphore.try_acquire().map(SemaphorePermit::forget);
+        assert_eq!(closing.join().unwrap(), semaphore.available_permits(), "taken: {taken:?}");
+    });
+}
+
+#[test]
+fn who_finds_it_closed_sees_what_came_before() {
+    models::check(3, || {
+        let (semaphore, written) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+        let closing = thread::spawn({
+            let (semaphore, written) = (Arc::clone(&semaphore), Arc::clone(&written));
+            move || {
+                // Relaxed: the close is to carry it.
+                written.store(1, Ordering::Relaxed);
+                semaphore.close();
+            }
+        });
+        if let Err(TryAcquireError::Closed) = semaphore.try_acquire() {
+            assert_eq!(written.load(Ordering::Relaxed), 1); // Relaxed: as above
+        }
+        closing.join().unwrap();
+    });
+}
