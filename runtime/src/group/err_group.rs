@@ -213,19 +213,21 @@ impl<E> ErrGroup<E> {
         let task = Member { future: Some(future), shared: Arc::clone(&self.owner.0), _slot: slot };
         // A runtime that has shut down drops the future here, so no lock is held.
         let handle = crate::global::spawn(task, None, at);
-        let mut members = self.members.lock();
-        members.adopt(handle);
-        // W2.
-        let panicked = || self.owner.0.outcome.lock().panicked;
-        while !panicked() {
-            match members.try_join_next() {
-                Some(Ok(())) => {}
-                Some(Err(error)) => {
-                    let _dropped_without_the_lock = self.owner.0.outcome.lock().note(error);
-                }
-                None => break,
+        self.members.lock().adopt(handle);
+        while let Some(ended) = self.try_join_next() {
+            if let Err(error) = ended {
+                let _dropped_without_the_lock = self.owner.0.outcome.lock().note(error);
             }
         }
+    }
+
+    /// A member that has ended, while `go` may join it (W2).
+    fn try_join_next(&self) -> Option<Result<(), JoinError>> {
+        let mut members = self.members.lock();
+        if self.owner.0.outcome.lock().panicked {
+            return None;
+        }
+        members.try_join_next()
     }
 }
 

@@ -335,6 +335,45 @@ fn wait_says_so_when_the_runtime_had_shut_down_before() {
     });
 }
 
+/// What a panic carries is user code as well: here its destructor uses the group.
+#[test]
+fn what_a_second_panic_carries_may_use_the_group_as_it_is_dropped() {
+    struct Carried(Arc<ErrGroup<()>>);
+    impl Drop for Carried {
+        fn drop(&mut self) {
+            assert!(self.0.try_go(async { Ok(()) }).is_ok());
+        }
+    }
+    struct Bomb(Option<Carried>);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::panic::panic_any(self.0.take().expect("dropped once"));
+        }
+    }
+    in_time(|| {
+        let (begins, begun) = channel();
+        let (goes_on, go_on) = channel();
+        let runtime = runtime();
+        let job = runtime.spawn_blocking(move || {
+            begins.send(()).unwrap();
+            go_on.recv().unwrap();
+            let group = Arc::new(ErrGroup::new());
+            for _ in 0..3 {
+                let bomb = Bomb(Some(Carried(Arc::clone(&group))));
+                let started = group.try_go(async move {
+                    let _held = bomb;
+                    Ok(())
+                });
+                assert!(started.is_ok());
+            }
+        });
+        begun.recv().unwrap();
+        runtime.shutdown_background();
+        goes_on.send(()).unwrap();
+        futures_lite::future::block_on(job).unwrap();
+    });
+}
+
 #[test]
 #[should_panic(expected = "`limit` must be called before the group's first task")]
 fn limit_after_the_first_task_panics() {
