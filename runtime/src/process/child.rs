@@ -3,13 +3,14 @@
 //! # Invariants
 //! C1. `running` is `Some` until the child has been reaped. Signals go through the pidfd, so none hits a stranger, though
 //!     where SIGCHLD is ignored the kernel reaps, and the number is free from the child's end on. (There a child that
-//!     ends within the moment until its pidfd is opened is an error of `spawn`, or a stranger that has its number by then.)
+//!     ends within the moment until its pidfd is opened has been reaped unseen, unless its number is a stranger's by then.)
 //! C2. A child that is dropped unreaped goes to the reaper, together with its pidfd.
 //! C3. The pidfd becomes readable when the child ends and stays so; `try_wait` then reaps without waiting.
 
 use std::future::Future;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
 use std::panic::Location;
 use std::pin::Pin;
 use std::process::ExitStatus;
@@ -50,14 +51,13 @@ struct Running {
 impl Child {
     pub(super) fn new(mut process: std::process::Child, kill_on_drop: bool) -> io::Result<Self> {
         let pidfd = match open_pidfd(&process).and_then(AsyncFd::register) {
-            Ok(pidfd) => pidfd,
+            Ok(pidfd) => Some(pidfd),
+            // It has ended, and the kernel has reaped it (C1); what it wrote can be read all the same.
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => None,
             Err(error) => {
-                // Nobody could ever wait for it. It ends at once, so reaping it here takes a moment only. One that has
-                // ended and that the kernel has reaped (C1) is left alone.
-                if error.raw_os_error() != Some(libc::ESRCH) {
-                    let _ = process.kill();
-                    let _ = process.wait();
-                }
+                // Nobody could ever wait for it. It ends at once, so reaping it here takes a moment only.
+                let _ = process.kill();
+                let _ = process.wait();
                 return Err(error);
             }
         };
@@ -67,7 +67,7 @@ impl Child {
             stdin: None,
             stdout: None,
             stderr: None,
-            running: Some(Running { process, pidfd }),
+            running: pidfd.map(|pidfd| Running { process, pidfd }),
             status: None,
             kill_on_drop: true,
         };
@@ -90,8 +90,8 @@ impl Child {
     /// would this.
     ///
     /// # Errors
-    /// After the shutdown of the runtime in which the child was started. `ECHILD` where SIGCHLD is ignored: the
-    /// child has ended then, and nobody knows how.
+    /// After the shutdown of the runtime in which the child was started. `ECHILD` where SIGCHLD is ignored, unless
+    /// the kernel is Linux 6.15 or later: the child has ended then, and nobody knows how.
     #[track_caller]
     pub fn wait(&mut self) -> Wait<'_> {
         self.stdin = None;
@@ -103,13 +103,17 @@ impl Child {
     /// # Errors
     /// The system's; `ECHILD` as for [`wait`](Self::wait).
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
-        if let Some(running) = &mut self.running
-            && let Some(status) = running.process.try_wait()?
-        {
+        if let Some(Running { process, pidfd }) = &mut self.running {
+            let Some(status) = try_reap(process, pidfd.as_fd())? else { return Ok(None) };
             self.status = Some(status);
             self.running = None;
         }
-        Ok(self.status)
+        self.reaped().map(Some)
+    }
+
+    /// How it ended, of a child that has been reaped.
+    fn reaped(&self) -> io::Result<ExitStatus> {
+        self.status.ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))
     }
 
     /// Kills the child (SIGKILL) and returns at once; [`wait`](Self::wait) for its end. Without effect on one
@@ -149,7 +153,8 @@ impl Child {
         at: &'static Location<'static>,
     ) -> Poll<io::Result<ExitStatus>> {
         if let Some(Running { process, pidfd }) = &mut self.running {
-            let attempt = || process.try_wait()?.ok_or_else(|| io::ErrorKind::WouldBlock.into());
+            let attempt =
+                || try_reap(process, pidfd.as_fd())?.ok_or_else(|| io::ErrorKind::WouldBlock.into());
             let registration = pidfd.registration();
             let status = std::task::ready!(registration.poll_attempt(
                 Direction::Read,
@@ -162,7 +167,7 @@ impl Child {
             self.status = Some(status);
             self.running = None;
         }
-        Poll::Ready(self.status.ok_or_else(|| io::Error::other("the child is neither running nor reaped")))
+        Poll::Ready(self.reaped())
     }
 }
 
@@ -213,3 +218,25 @@ fn open_pidfd(process: &std::process::Child) -> io::Result<OwnedFd> {
     // SAFETY: the call has just returned it, so it is open and nobody else's.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
+
+/// The status of a child that has ended. The pidfd knows it where the kernel has reaped the child itself.
+fn try_reap(process: &mut std::process::Child, pidfd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
+    match process.try_wait() {
+        Err(error) if error.raw_os_error() == Some(libc::ECHILD) => kept_status(pidfd).map(Some).ok_or(error),
+        ended => ended,
+    }
+}
+
+/// What a pidfd tells of a process that has been reaped, from Linux 6.15 on.
+fn kept_status(pidfd: BorrowedFd<'_>) -> Option<ExitStatus> {
+    let wanted = u64::from(libc::PIDFD_INFO_EXIT);
+    // SAFETY: plain numbers, for which zero is valid.
+    let mut info: libc::pidfd_info = unsafe { std::mem::zeroed() };
+    info.mask = wanted;
+    // SAFETY: the descriptor is open, and the number of the request says how large the structure is.
+    let told = unsafe { libc::ioctl(pidfd.as_raw_fd(), libc::PIDFD_GET_INFO, &raw mut info) };
+    (told == 0 && info.mask & wanted != 0).then(|| ExitStatus::from_raw(info.exit_code))
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

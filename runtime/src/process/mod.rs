@@ -12,7 +12,8 @@
 //!
 //! The status is then asked for in the ordinary way, so the kernel must have kept it: where SIGCHLD is ignored
 //! (by [`signal::ignore`](crate::signal::ignore), or by whoever started this program and left it so), it reaps
-//! every child itself, and whoever waits for one gets the error `ECHILD`, as with [`std::process`].
+//! every child itself. From Linux 6.15 on the pidfd still knows the status then, unless the child had ended before
+//! there was a pidfd; else whoever waits for it gets the error `ECHILD`, as with [`std::process`].
 //!
 //! ```
 //! # fn main() -> std::io::Result<()> {
