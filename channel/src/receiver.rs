@@ -9,7 +9,7 @@ use std::pin::{pin, Pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_core::Stream;
+use futures_core::{FusedStream, Stream};
 use pirn_sync::primitive::atomic::Ordering;
 use pirn_sync::primitive::Arc;
 
@@ -147,8 +147,35 @@ impl<T> Stream for Receiver<T> {
             None => Box::pin(Op::new(Shared(this.chan.clone()), Cargo::Empty)),
         };
         let polled = op.as_mut().poll_recv(cx, Location::caller());
-        this.stream.put(op);
+        match polled {
+            Poll::Ready(Err(_)) => this.stream.end(),
+            _ => this.stream.put(op),
+        }
         polled.map(Result::ok)
+    }
+}
+
+/// Terminated once it has returned `None`.
+///
+/// (Should a future of another receiver be dropped after that which had been handed a value, the value comes back and can
+/// still be received, by this stream as well.)
+///
+/// # Examples
+/// ```
+/// use futures_core::FusedStream;
+/// use smol::{block_on, stream::StreamExt};
+///
+/// let (tx, mut rx) = pirn_channel::bounded(1);
+/// tx.try_send(1).unwrap();
+/// drop(tx);
+/// assert_eq!(block_on(rx.next()), Some(1));
+/// assert!(!rx.is_terminated(), "nobody has been told");
+/// assert_eq!(block_on(rx.next()), None);
+/// assert!(rx.is_terminated());
+/// ```
+impl<T> FusedStream for Receiver<T> {
+    fn is_terminated(&self) -> bool {
+        self.stream.has_ended()
     }
 }
 

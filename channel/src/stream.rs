@@ -6,11 +6,13 @@
 //!
 //! ```text
 //!   null ── poll_next, pending ──► box ── poll_next, ready ──► box, kept for the next wait
-//!    ▲                              │
-//!    └──── any other receive, drop ─┘ the wait ends, and what it was given is passed on
+//!    ▲                              │ │
+//!    └──── any other receive, drop ─┘ └── poll_next, no more ──► ENDED, until a later poll finds something all the same
+//!          the wait ends, and what it was given is passed on
 //! ```
 //! # Invariants
-//! T1. Whoever swaps the pointer out owns the box. One that is not null came from [`Box::into_raw`].
+//! T1. Whoever swaps the pointer out owns the box. One that is neither null nor ENDED came from [`Box::into_raw`].
+//! T2. Between two polls it is ENDED if and only if the last one returned `None`.
 //!
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
@@ -18,6 +20,8 @@
 //! | 1 | [`take`][StreamWait::take]: swap | `Acquire` | 2 | sees the box whole | argued: whoever shares the handle has published it |
 //! | 2 | [`put`][StreamWait::put]: swap | `Release` | 1 | | argued: as 1 |
 //! | 3 | [`is_empty`][StreamWait::is_empty] | `Relaxed` | – | only decides whether to take | – |
+//! | 4 | [`has_ended`][StreamWait::has_ended] | `Relaxed` | – | says what the last poll returned, which whoever asks has seen, or heard of | – |
+//! | 5 | [`end`][StreamWait::end] | `Relaxed` | – | there is nothing behind it to be seen | – |
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
@@ -59,20 +63,38 @@ impl<T> UnwindSafe for StreamWait<T> {}
 impl<T> RefUnwindSafe for StreamWait<T> {}
 
 impl<T> StreamWait<T> {
+    /// No allocation lies here: it is not zero, but as small as the alignment.
+    const ENDED: *mut Op<Shared<T>, T> = ptr::dangling_mut();
+
     pub(crate) fn new() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.load(Ordering::Relaxed).is_null()
+        Self::is_none(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Whether the last poll returned `None`.
+    pub(crate) fn has_ended(&self) -> bool {
+        ptr::eq(self.0.load(Ordering::Relaxed), Self::ENDED)
+    }
+
+    fn is_none(op: *mut Op<Shared<T>, T>) -> bool {
+        op.is_null() || ptr::eq(op, Self::ENDED)
     }
 
     /// Takes the operation out, if there is one.
     pub(crate) fn take(&self) -> Option<Boxed<T>> {
         let old = self.0.swap(ptr::null_mut(), Ordering::Acquire);
         // SAFETY: T1; it was pinned when it was put in, and has not moved.
-        (!old.is_null()).then(|| unsafe { Pin::new_unchecked(Box::from_raw(old)) })
+        (!Self::is_none(old)).then(|| unsafe { Pin::new_unchecked(Box::from_raw(old)) })
+    }
+
+    /// The poll that has taken the operation out returns `None`.
+    pub(crate) fn end(&self) {
+        let old = self.0.swap(Self::ENDED, Ordering::Relaxed);
+        debug_assert!(old.is_null(), "`poll_next` has the handle to itself");
     }
 
     /// Puts an operation in.

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use futures_core::Stream;
+use futures_core::{FusedStream, Stream};
 use pirn_channel::{
     bounded, broadcast, never, oneshot, select, unbounded, Receiver, RecvError, RecvTimeoutError, SendError,
     SendTimeoutError, Sender, TryRecvError, TrySendError, WeakReceiver, WeakSender,
@@ -368,6 +368,38 @@ fn a_pending_stream_poll_counts_as_a_waiting_receiver_and_another_receive_ends_i
     drop(tx);
     let mut other = other;
     assert_eq!(Pin::new(&mut other).poll_next(&mut cx), Poll::Ready(None));
+}
+
+#[test]
+fn a_stream_is_terminated_as_long_as_its_last_poll_has_said_so() {
+    let (tx, mut rx) = bounded(1);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(Pin::new(&mut rx).poll_next(&mut cx).is_pending());
+    assert_eq!(tx.try_send(1), Ok(()));
+    drop(tx);
+    assert!(!rx.is_terminated(), "closed and drained, but the value waits in the stream");
+    assert_eq!(Pin::new(&mut rx).poll_next(&mut cx), Poll::Ready(Some(1)));
+    assert!(!rx.is_terminated());
+    assert_eq!(Pin::new(&mut rx).poll_next(&mut cx), Poll::Ready(None));
+    assert_eq!(rx.try_recv(), Err(TryRecvError::Closed));
+    assert!(rx.is_terminated(), "whatever else is tried");
+    assert_eq!(Pin::new(&mut rx).poll_next(&mut cx), Poll::Ready(None));
+    assert!(!rx.clone().is_terminated(), "every handle is a stream of its own");
+}
+
+#[test]
+fn a_stream_that_finds_a_value_that_came_back_goes_on() {
+    let (tx, mut rx) = bounded(1);
+    let other = rx.clone();
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut recv = Box::pin(other.recv());
+    assert!(poll(recv.as_mut()).is_pending());
+    assert_eq!(tx.try_send(1), Ok(()));
+    drop(tx);
+    assert_eq!(Pin::new(&mut rx).poll_next(&mut cx), Poll::Ready(None), "it is another's");
+    drop(recv);
+    assert_eq!(Pin::new(&mut rx).poll_next(&mut cx), Poll::Ready(Some(1)));
+    assert!(!rx.is_terminated());
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::io::{ErrorKind, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use futures_core::FusedStream;
 use pirn::fs;
 use pirn::io::{AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufReader};
 use support::{poll_once, run};
@@ -66,6 +67,20 @@ fn a_directory_of_many_batches_is_read_whole() {
             assert!(found.insert(entry.file_name().into_string().unwrap()), "no entry comes twice");
         }
         assert_eq!(found, names);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_directory_is_terminated_behind_its_last_entry() {
+    run(async {
+        let scratch = Scratch::new("ended");
+        std::fs::write(scratch.join("only"), "")?;
+        let mut entries = fs::read_dir(&scratch.0).await?;
+        assert!(!entries.is_terminated());
+        assert!(entries.next_entry().await?.is_some());
+        assert!(entries.is_terminated(), "the only batch was not full");
+        assert!(entries.next_entry().await?.is_none());
         Ok(())
     });
 }

@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use futures_core::Stream;
+use futures_core::{FusedStream, Stream};
 
 use super::Job;
 
@@ -105,6 +105,13 @@ impl Stream for ReadDir {
                 }
             }
         }
+    }
+}
+
+impl FusedStream for ReadDir {
+    /// Whether nothing comes any more. Not known of a directory whose last batch was full.
+    fn is_terminated(&self) -> bool {
+        self.entries.is_empty() && matches!(self.more, More::None)
     }
 }
 

@@ -14,7 +14,7 @@
 //! ```
 
 use super::sleep::Sleep;
-use futures_core::Stream;
+use futures_core::{FusedStream, Stream};
 use pirn_sync::{clock, host};
 use std::future::Future;
 use std::panic::Location;
@@ -149,6 +149,13 @@ impl Stream for Interval {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
         let at = self.next.called_at();
         self.poll_at(cx, at).map(Some)
+    }
+}
+
+impl FusedStream for Interval {
+    /// It never ends.
+    fn is_terminated(&self) -> bool {
+        false
     }
 }
 

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use futures_core::Stream;
+use futures_core::{FusedStream, Stream};
 use socket2::SockAddr;
 
 use super::UnixStream;
@@ -143,5 +143,12 @@ impl Stream for Incoming<'_> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let result = ready!(Pin::new(&mut self.get_mut().0).poll(cx));
         Poll::Ready(Some(result.map(|(stream, _)| stream)))
+    }
+}
+
+impl FusedStream for Incoming<'_> {
+    /// It never ends: errors do not end it.
+    fn is_terminated(&self) -> bool {
+        false
     }
 }

@@ -90,6 +90,7 @@ fn an_interval_is_a_stream() {
     in_time(|| {
         let ticks: Vec<_> = block_on(interval(ms(1)).take(3).collect());
         assert!(ticks.len() == 3 && ticks.is_sorted());
+        assert!(!interval(ms(1)).is_terminated());
     });
 }
 
