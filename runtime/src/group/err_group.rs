@@ -36,7 +36,7 @@ use pirn_sync::{AcquireOwned, OwnedSemaphorePermit, Semaphore, host};
 use super::JoinSet;
 use crate::context::{CancelFunc, Context};
 use crate::task::JoinError;
-use crate::unwind::caught;
+use crate::unwind::{caught, drop_caught};
 
 /// A group of tasks that return `Result<(), E>`, of which the first error counts.
 ///
@@ -80,16 +80,6 @@ struct Outcome<E> {
     failed: Option<JoinError>,
 }
 
-impl<E> Outcome<E> {
-    /// A task has no output. What need not be kept comes back, to be dropped without the lock.
-    fn note(&mut self, error: JoinError) -> Option<JoinError> {
-        match &self.failed {
-            Some(before) if error.is_cancelled() || before.is_panic() => Some(error),
-            _ => self.failed.replace(error),
-        }
-    }
-}
-
 /// The group's own end of it: the context does not outlive the owner, although tasks may for a moment.
 struct Owner<E>(Arc<Shared<E>>);
 
@@ -110,6 +100,18 @@ impl<E> Shared<E> {
         };
         self.cancel();
         drop(late);
+    }
+
+    /// A task has no output. What need not be kept is dropped without the lock, and its panic is a later one.
+    fn note(&self, error: JoinError) {
+        let surplus = {
+            let failed = &mut self.outcome.lock().failed;
+            match failed {
+                Some(before) if error.is_cancelled() || before.is_panic() => Some(error),
+                _ => failed.replace(error),
+            }
+        };
+        drop_caught(surplus);
     }
 }
 
@@ -216,7 +218,7 @@ impl<E> ErrGroup<E> {
         self.members.lock().adopt(handle);
         while let Some(ended) = self.try_join_next() {
             if let Err(error) = ended {
-                let _dropped_without_the_lock = self.owner.0.outcome.lock().note(error);
+                self.owner.0.note(error);
             }
         }
     }
@@ -344,7 +346,7 @@ impl<E> Future for Wait<E> {
             if let Err(error) = ended {
                 // The destructor of an aborted future may have panicked, which nobody has told the others.
                 this.owner.0.cancel();
-                let _dropped_without_the_lock = this.owner.0.outcome.lock().note(error);
+                this.owner.0.note(error);
             }
         }
         this.owner.0.cancel();
@@ -353,7 +355,11 @@ impl<E> Future for Wait<E> {
             (outcome.failed.take(), outcome.first_error.take())
         };
         match (failed.map(JoinError::try_into_panic), first_error) {
-            (Some(Ok(panic)), _) => resume_unwind(panic),
+            (Some(Ok(panic)), error) => {
+                // Not in the unwinding: two panics at once would end the process.
+                drop_caught(error);
+                resume_unwind(panic)
+            }
             (_, Some(error)) => Poll::Ready(Err(error)),
             (Some(Err(cancelled)), None) => {
                 panic!("ErrGroup::wait at {}: {cancelled} by its runtime's shutdown", this.at)

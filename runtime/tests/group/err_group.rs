@@ -335,6 +335,33 @@ fn wait_says_so_when_the_runtime_had_shut_down_before() {
     });
 }
 
+/// What is left over is user code as well: a panic in its destructor must not take the place of the first one, nor meet it.
+#[test]
+fn what_panics_as_it_is_dropped_does_not_replace_the_first_panic() {
+    struct PanicsInDrop;
+    impl Drop for PanicsInDrop {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+    async fn is_first<E: Send + 'static>(group: ErrGroup<E>) {
+        group.go(async { panic!("first") }).await;
+        group.go(async { std::panic::panic_any(PanicsInDrop) }).await;
+        let Err(ended) = pirn::spawn(group.wait()).await else { panic!("a panic was lost") };
+        assert_eq!(message(&*ended.into_panic()), "first");
+    }
+    in_time(|| {
+        // One processor and one slot: a task has ended when the next one begins.
+        let runtime = pirn::Builder::new().procs(1).build().unwrap();
+        runtime.block_on(async {
+            is_first(ErrGroup::<()>::new().limit(1)).await;
+            let group = ErrGroup::new().limit(1);
+            group.go(async { Err(PanicsInDrop) }).await;
+            is_first(group).await;
+        });
+    });
+}
+
 /// What a panic carries is user code as well: here its destructor uses the group.
 #[test]
 fn what_a_second_panic_carries_may_use_the_group_as_it_is_dropped() {

@@ -217,6 +217,57 @@ fn dropping_it_aborts_every_child_though_wakers_panic() {
     });
 }
 
+/// Panics with something that panics again as it is dropped.
+async fn panic_twice() -> Result<(), String> {
+    struct Payload;
+    impl Drop for Payload {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+    std::panic::panic_any(Payload)
+}
+
+#[test]
+fn a_panic_whose_payload_panics_as_it_is_dropped_is_a_failure_like_others() {
+    on_runtime(|| async {
+        let runs = Cell::new(0);
+        let factory = || {
+            runs.set(runs.get() + 1);
+            let fails = runs.get() == 1;
+            async move { if fails { panic_twice().await } else { Ok(()) } }
+        };
+        assert_eq!(quick("payload").run(Context::background(), factory).await, Ok(()));
+        assert_eq!(runs.get(), 2);
+    });
+}
+
+#[test]
+fn a_payload_that_panics_as_it_is_dropped_does_not_end_an_orderly_stop() {
+    on_runtime(|| async {
+        let (ctx, cancel) = Context::background().with_cancel();
+        let stopped = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&stopped);
+        let first = Child::new("first", move |ctx: Context| {
+            let count = Arc::clone(&count);
+            async move {
+                ctx.done().await;
+                count.fetch_add(1, Ordering::Relaxed);
+                Ok::<(), String>(())
+            }
+        });
+        let last = Child::new("last", move |ctx: Context| {
+            cancel.cancel();
+            async move {
+                ctx.done().await;
+                panic_twice().await
+            }
+        });
+        let ended = quick("payload").run_children(&ctx, [first, last]).await;
+        assert_eq!((ended, stopped.load(Ordering::Relaxed)), (Err(SupervisorError::Canceled), 1));
+    });
+}
+
 #[test]
 fn a_factory_that_panics_is_a_failure_like_others() {
     on_runtime(|| async {

@@ -39,7 +39,7 @@ use super::report::{Failure, LastFailure, SupervisorError};
 use crate::context::{CancelFunc, Context, Done};
 use crate::sched::timers::TimerSlot;
 use crate::task::{JoinError, JoinHandle};
-use crate::unwind::AllSteps;
+use crate::unwind::{AllSteps, drop_caught};
 
 /// How long "for ever" is: a pause or a patience that no clock can express ends then.
 const FOR_EVER: Duration = Duration::from_secs(30 * 365 * 24 * 3_600);
@@ -202,7 +202,7 @@ impl<C: Family> Supervise<C> {
             Ok(Ok(())) => None,
             Ok(Err(message)) => Some(message),
             Err(error) => match error.try_into_panic() {
-                Ok(panic) => Some(panic_message(&*panic)),
+                Ok(panic) => Some(panic_message(panic)),
                 // Nobody but its runtime's shutdown aborts a child that is not being stopped.
                 Err(_) => return self.stop_all(SupervisorError::Canceled),
             },
@@ -267,7 +267,7 @@ impl Slot {
                 running.task.abort();
             }
             // U1. Its end is what was asked for, whatever it looks like.
-            let _ = ready!(Pin::new(&mut running.task).poll(cx));
+            drop_caught(ready!(Pin::new(&mut running.task).poll(cx)));
         }
         self.timer.cancel();
         self.running = None;
@@ -283,10 +283,12 @@ async fn panic_with(panic: Box<dyn Any + Send>) -> Result<(), String> {
     resume_unwind(panic)
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> String {
+fn panic_message(panic: Box<dyn Any + Send>) -> String {
     let message =
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("panicked: {}", message.unwrap_or("(no message)"))
+    let message = format!("panicked: {}", message.unwrap_or("(no message)"));
+    drop_caught(panic);
+    message
 }
 
 impl<C> Unpin for Supervise<C> {}
