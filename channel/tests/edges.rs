@@ -1,5 +1,7 @@
 //! The rules of the channels, each by its name.
 
+mod common;
+
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::{pin, Pin};
@@ -8,42 +10,12 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use common::{bomb, panics, poll, poll_with, within, Count};
 use futures_core::{FusedStream, Stream};
 use pirn_channel::{
     bounded, broadcast, never, oneshot, select, unbounded, Receiver, RecvError, RecvTimeoutError, SendError,
     SendTimeoutError, Sender, TryRecvError, TrySendError, WeakReceiver, WeakSender,
 };
-
-/// Counts how often it wakes.
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-impl Count {
-    fn get(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-/// Polls once, with a waker that counts.
-fn poll_with<F: Future>(future: Pin<&mut F>, count: &Arc<Count>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(&Waker::from(count.clone())))
-}
-
-fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
-
-fn within<R: Send + 'static>(seconds: u64, body: impl FnOnce() -> R + Send + 'static) -> R {
-    let (tx, rx) = std::sync::mpsc::channel();
-    std::thread::spawn(move || tx.send(body()));
-    rx.recv_timeout(Duration::from_secs(seconds)).expect("it hangs or has panicked")
-}
 
 #[test]
 fn r5_unbuffered_send_completes_only_when_the_value_is_taken() {
@@ -605,13 +577,7 @@ fn a_forgotten_select_wedges_nobody_else() {
 
 #[test]
 fn a_panicking_waker_hurts_nobody_else() {
-    struct Bomb;
-    impl Wake for Bomb {
-        fn wake(self: Arc<Self>) {
-            panic!("the waker's own fault");
-        }
-    }
-    let bomb = Waker::from(Arc::new(Bomb));
+    let bomb = bomb();
     let (tx, rx) = bounded::<u8>(0);
     let count = Arc::new(Count::default());
     let mut waits: Vec<_> = (0..100).map(|_| Box::pin(rx.recv())).collect();
@@ -622,10 +588,9 @@ fn a_panicking_waker_hurts_nobody_else() {
         };
         assert!(polled.is_pending());
     }
-    let sent = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tx.try_send(1)));
-    assert!(sent.is_err());
+    assert!(panics(|| tx.try_send(1)));
     assert_eq!(poll(waits[0].as_mut()), Poll::Ready(Ok(1)), "the value was handed over all the same");
-    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tx.close())).is_err());
+    assert!(panics(|| tx.close()));
     assert_eq!(count.get(), 66, "everybody else was woken");
     for wait in &mut waits[1..] {
         assert_eq!(poll(wait.as_mut()), Poll::Ready(Err(RecvError)));
@@ -634,20 +599,14 @@ fn a_panicking_waker_hurts_nobody_else() {
 
 #[test]
 fn a_senders_panicking_waker_costs_the_receiver_that_value_and_no_other() {
-    struct Bomb;
-    impl Wake for Bomb {
-        fn wake(self: Arc<Self>) {
-            panic!("the waker's own fault");
-        }
-    }
-    let bomb = Waker::from(Arc::new(Bomb));
+    let bomb = bomb();
     let (tx, rx) = bounded(0);
     let (value, count) = (Arc::new(()), Arc::new(Count::default()));
     let mut first = pin!(tx.send(value.clone()));
     assert!(first.as_mut().poll(&mut Context::from_waker(&bomb)).is_pending());
     let mut second = pin!(tx.send(value.clone()));
     assert!(poll_with(second.as_mut(), &count).is_pending());
-    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rx.try_recv())).is_err());
+    assert!(panics(|| rx.try_recv()));
     assert_eq!(poll(first), Poll::Ready(Ok(())), "it was taken");
     assert_eq!(Arc::strong_count(&value), 2, "and dropped, once");
     assert!(rx.try_recv().is_ok());
@@ -724,7 +683,7 @@ fn a_panicking_drop_hurts_nobody_else_and_every_value_is_dropped_once() {
     let count = Arc::new(Count::default());
     let mut blocked = Box::pin(tx.send(Fragile(drops.clone(), false)));
     assert!(poll_with(blocked.as_mut(), &count).is_pending());
-    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(rx))).is_err());
+    assert!(panics(|| drop(rx)));
     assert_eq!(drops.load(Ordering::SeqCst), 4);
     assert_eq!(count.get(), 1, "the blocked sender was woken");
     drop(poll(blocked.as_mut()));

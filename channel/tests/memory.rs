@@ -1,11 +1,13 @@
 //! What channels allocate: nothing for each operation, little while idle, and nothing is kept after a burst.
 
+mod common;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::future::Future;
 use std::pin::{pin, Pin};
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
+use common::poll;
 use pirn_channel::{bounded, never, oneshot, select, unbounded, watch, Recv, RecvError};
 
 /// Counts the allocations of each thread, and the bytes that it has out.
@@ -34,10 +36,6 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
 
 /// How many allocations `body` makes, the second time that it runs.
 fn allocations(mut body: impl FnMut()) -> usize {

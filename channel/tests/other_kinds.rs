@@ -1,38 +1,17 @@
 //! The rules of oneshot, broadcast and watch.
 
+mod common;
+
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::pin::{pin, Pin};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
-use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use std::thread;
 use std::time::Duration;
 
+use common::{panics, poll, poll_with, within, Count};
 use pirn_channel::{broadcast, oneshot, select, watch, RecvError, SendError, TryRecvError};
-
-fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
-
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-fn poll_with<F: Future>(future: Pin<&mut F>, count: &Arc<Count>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(&Waker::from(count.clone())))
-}
-
-fn within<R: Send + 'static>(seconds: u64, body: impl FnOnce() -> R + Send + 'static) -> R {
-    let (tx, rx) = std::sync::mpsc::channel();
-    thread::spawn(move || tx.send(body()));
-    rx.recv_timeout(Duration::from_secs(seconds)).expect("it hangs or has panicked")
-}
 
 #[test]
 fn oneshot_hands_one_value_over() {
@@ -41,7 +20,7 @@ fn oneshot_hands_one_value_over() {
     let count = Arc::new(Count::default());
     assert!(poll_with(Pin::new(&mut rx), &count).is_pending());
     assert_eq!(tx.send(5), Ok(()));
-    assert_eq!(count.0.load(Ordering::SeqCst), 1);
+    assert_eq!(count.get(), 1);
     assert_eq!(poll(Pin::new(&mut rx)), Poll::Ready(Ok(5)));
     assert_eq!(rx.try_recv(), Err(TryRecvError::Closed));
 }
@@ -58,7 +37,7 @@ fn oneshot_sender_dropped_or_receiver_gone() {
         let mut closed = pin!(tx.closed());
         assert!(poll_with(closed.as_mut(), &count).is_pending());
         drop(rx);
-        assert_eq!(count.0.load(Ordering::SeqCst), 1);
+        assert_eq!(count.get(), 1);
         assert!(poll(closed).is_ready());
     }
     assert!(tx.is_closed());
@@ -88,8 +67,8 @@ fn oneshot_wakes_the_other_side_even_if_the_waker_of_this_one_panics_in_its_drop
     let count = Arc::new(Count::default());
     let mut closed = pin!(tx.closed());
     assert!(poll_with(closed.as_mut(), &count).is_pending());
-    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(rx))).is_err());
-    assert_eq!(count.0.load(Ordering::SeqCst), 1);
+    assert!(panics(|| drop(rx)));
+    assert_eq!(count.get(), 1);
     assert!(poll(closed).is_ready());
 }
 
@@ -132,7 +111,7 @@ fn broadcast_keeps_exactly_the_last_values() {
         let mut wait = pin!(late.recv());
         assert!(poll_with(wait.as_mut(), &count).is_pending());
         assert_eq!(tx.send(5).unwrap(), 3);
-        assert_eq!(count.0.load(Ordering::SeqCst), 1);
+        assert_eq!(count.get(), 1);
         assert_eq!(poll(wait), Poll::Ready(Ok(5)));
     }
     drop(tx);
@@ -246,7 +225,7 @@ fn watch_wakes_everybody_and_a_dropped_wait_leaves_no_trace() {
     }
     drop(waits.remove(4));
     tx.send(1).unwrap();
-    assert_eq!(count.0.load(Ordering::SeqCst), 9);
+    assert_eq!(count.get(), 9);
     assert!(waits.iter_mut().all(|wait| poll(wait.as_mut()).is_ready()));
 }
 

@@ -1,34 +1,27 @@
 //! The rules of `select!` and `Select`, each by its name.
 
+mod common;
+
 use std::cell::RefCell;
 use std::future::{poll_fn, Future};
 use std::mem::MaybeUninit;
 use std::pin::{pin, Pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
-use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use std::time::Duration;
 
+use common::{bomb, panics, poll, within};
 use pirn_channel::pull::pull_channel;
 use pirn_channel::{
     bounded, never, select, Ready, RecvError, Select, Selected, SendError, TryRecvError, TrySendError,
 };
-
-fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
 
 fn now<F: Future>(future: F) -> F::Output {
     match poll(pin!(future)) {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("it had to be ready"),
     }
-}
-
-fn within<R: Send + 'static>(seconds: u64, body: impl FnOnce() -> R + Send + 'static) -> R {
-    let (tx, rx) = std::sync::mpsc::channel();
-    std::thread::spawn(move || tx.send(body()));
-    rx.recv_timeout(Duration::from_secs(seconds)).expect("it hangs or has panicked")
 }
 
 /// χ² of `counts` against equal shares.
@@ -510,9 +503,7 @@ fn a_select_polled_again_after_a_waker_panicked_has_missed_nothing() {
     select.recv(&rx);
     let mut ready = pin!(select.ready());
     let fail = |ready: Pin<&mut pirn_channel::Ready<'_, '_, u8>>| {
-        let polled =
-            std::panic::AssertUnwindSafe(|| ready.poll(&mut Context::from_waker(&bomb)).is_pending());
-        assert!(std::panic::catch_unwind(polled).is_err());
+        assert!(panics(|| ready.poll(&mut Context::from_waker(&bomb)).is_pending()));
     };
     fail(ready.as_mut());
     assert!(poll(ready.as_mut()).is_pending(), "it stands in the queue now");
@@ -544,13 +535,7 @@ fn a_pull_sender_learns_when_the_last_receiver_goes() {
 
 #[test]
 fn a_dropped_dynamic_wait_leaves_every_queue_even_if_a_waker_panics_meanwhile() {
-    struct Bomb;
-    impl Wake for Bomb {
-        fn wake(self: Arc<Self>) {
-            panic!("the waker's own fault");
-        }
-    }
-    let bomb = Waker::from(Arc::new(Bomb));
+    let bomb = bomb();
     let (tx, rx) = bounded(0);
     let (tx2, rx2) = bounded(0);
     let mut select = Select::new();
@@ -565,8 +550,7 @@ fn a_dropped_dynamic_wait_leaves_every_queue_even_if_a_waker_panics_meanwhile() 
     // It is handed to the select, whose drop passes it on and wakes the next one.
     tx.try_send(1).unwrap();
     // SAFETY: it was written above, and is not used any more.
-    let dropped = std::panic::AssertUnwindSafe(|| unsafe { place.assume_init_drop() });
-    assert!(std::panic::catch_unwind(dropped).is_err());
+    assert!(panics(|| unsafe { place.assume_init_drop() }));
     assert_eq!(poll(next), Poll::Ready(Ok(1)), "it was passed on all the same");
     // Its memory is used for something else.
     *place = MaybeUninit::zeroed();
