@@ -34,6 +34,7 @@ use std::task::{Context, Poll, Waker};
 use pirn_sync::host::{self, WaitKind};
 use pirn_sync::primitive::atomic::{fence, AtomicU8, Ordering};
 use pirn_sync::primitive::{Arc, UnsafeCell};
+use pirn_sync::unwind;
 
 use crate::block;
 use crate::error::{RecvError, TryRecvError};
@@ -78,11 +79,16 @@ impl<T> Shared<T> {
     }
 
     /// Closes; if this call did it, the other side's waker in `slot` is woken, and this side's own is dropped.
+    #[inline]
     fn close(&self, theirs: (u8, &UnsafeCell<Option<Waker>>), mine: (u8, &UnsafeCell<Option<Waker>>)) {
         let before = self.end(CLOSED);
-        if before & ENDED != 0 {
-            return;
+        if before & ENDED == 0 {
+            Self::let_go(before, theirs, mine);
         }
+    }
+
+    /// This side has ended the word, which was `before`.
+    fn let_go(before: u8, theirs: (u8, &UnsafeCell<Option<Waker>>), mine: (u8, &UnsafeCell<Option<Waker>>)) {
         // SAFETY: O2: this side has ended the word, in which the bits were set: theirs is ours now, and mine stays so.
         let (theirs, mine) = unsafe {
             (
@@ -90,9 +96,10 @@ impl<T> Shared<T> {
                 (before & mine.0 != 0).then(|| take(mine.1)).flatten(),
             )
         };
-        // Woken first: the other one's drop may panic.
-        theirs.into_iter().for_each(Waker::wake);
-        drop(mine);
+        match theirs {
+            Some(theirs) => unwind::both(|| theirs.wake(), || drop(mine)),
+            None => unwind::step(|| drop(mine)),
+        }
     }
 
     /// Waits for the end of the word, with the waker in `slot`. True if it has ended.
@@ -207,7 +214,7 @@ impl<T> Sender<T> {
         if before & RX_WAITS != 0 {
             // SAFETY: O2: this call ended the word, in which the bit was set.
             let waker = unsafe { take(&shared.rx_waker) };
-            waker.into_iter().for_each(Waker::wake);
+            waker.into_iter().for_each(|waker| unwind::step(|| waker.wake()));
         }
         Ok(())
     }

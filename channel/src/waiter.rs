@@ -42,6 +42,7 @@ use std::task::Waker;
 
 use pirn_sync::primitive::atomic::{AtomicU8, Ordering};
 use pirn_sync::primitive::UnsafeCell;
+use pirn_sync::unwind;
 
 use crate::claim::Claim;
 
@@ -240,26 +241,18 @@ impl WakeList {
         usize::from(self.first.is_some()) + self.more.as_ref().map_or(0, |more| more.wakers.len())
     }
 
-    /// Wakes them all in order. A waker that panics keeps none of the others from being woken; the first panic is
-    /// resumed at the end.
+    /// Wakes them all in order, whichever panics ([`unwind::wake_all`]).
     #[inline]
     pub(crate) fn wake_all(self) {
         if self.more.is_some() {
             self.wake_each();
         } else if let Some(first) = self.first {
-            first.wake();
+            unwind::step(|| first.wake());
         }
     }
 
     #[cold]
     fn wake_each(self) {
-        let mut panicked = None;
-        for waker in self.first.into_iter().chain(self.more.into_iter().flat_map(|more| more.wakers)) {
-            let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
-            panicked = panicked.or(woken.err());
-        }
-        if let Some(panic) = panicked {
-            std::panic::resume_unwind(panic);
-        }
+        unwind::wake_all(self.first.into_iter().chain(self.more.into_iter().flat_map(|more| more.wakers)));
     }
 }

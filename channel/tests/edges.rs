@@ -598,6 +598,72 @@ fn a_panicking_waker_hurts_nobody_else() {
 }
 
 #[test]
+fn a_panic_whose_payload_panics_as_it_is_dropped_keeps_nobody_asleep() {
+    struct Payload;
+    impl Drop for Payload {
+        fn drop(&mut self) {
+            panic!("the payload's own fault");
+        }
+    }
+    struct Thrower;
+    impl Wake for Thrower {
+        fn wake(self: Arc<Self>) {
+            std::panic::panic_any(Payload);
+        }
+    }
+    let (tx, rx) = bounded::<u8>(0);
+    let (bomb, thrower) = (bomb(), Waker::from(Arc::new(Thrower)));
+    let count = Arc::new(Count::default());
+    // So many that the close lets go of the lock in between: the second turn is taken in the unwinding.
+    let mut waits: Vec<_> = (0..99).map(|_| Box::pin(rx.recv())).collect();
+    for (i, wait) in waits.iter_mut().enumerate() {
+        let polled = match i % 3 {
+            0 => wait.as_mut().poll(&mut Context::from_waker(&bomb)),
+            1 => wait.as_mut().poll(&mut Context::from_waker(&thrower)),
+            _ => poll_with(wait.as_mut(), &count),
+        };
+        assert!(polled.is_pending());
+    }
+    assert!(panics(|| tx.close()));
+    assert_eq!(count.get(), 33);
+}
+
+#[test]
+fn a_waker_that_panics_while_another_panic_unwinds_ends_no_process() {
+    let (tx, rx) = bounded::<u8>(0);
+    let mut waits: Vec<_> = (0..2).map(|_| Box::pin(rx.recv())).collect();
+    for many in [1, 2] {
+        for wait in &mut waits[..many] {
+            assert!(wait.as_mut().poll(&mut Context::from_waker(&bomb())).is_pending());
+        }
+        let tx = tx.clone();
+        assert!(panics(move || {
+            let _sends_as_it_unwinds = OnDrop(|| while tx.try_send(1).is_ok() {});
+            panic!("the first");
+        }));
+        for wait in &mut waits[..many] {
+            assert_eq!(poll(wait.as_mut()), Poll::Ready(Ok(1)));
+            wait.set(rx.recv());
+        }
+    }
+    assert!(waits.iter_mut().all(|wait| wait.as_mut().poll(&mut Context::from_waker(&bomb())).is_pending()));
+    assert!(panics(move || {
+        let _closes_as_it_unwinds = tx;
+        panic!("the first");
+    }));
+    assert!(waits.iter_mut().all(|wait| poll(wait.as_mut()) == Poll::Ready(Err(RecvError))));
+}
+
+/// Runs it as it is dropped.
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+#[test]
 fn a_senders_panicking_waker_costs_the_receiver_that_value_and_no_other() {
     let bomb = bomb();
     let (tx, rx) = bounded(0);

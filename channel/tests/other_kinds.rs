@@ -52,24 +52,54 @@ fn oneshot_sender_dropped_or_receiver_gone() {
     assert_eq!(Arc::strong_count(&value), 1);
 }
 
-#[test]
-fn oneshot_wakes_the_other_side_even_if_the_waker_of_this_one_panics_in_its_drop() {
+/// A waker that panics when it is to wake, and as it is dropped.
+fn touchy() -> ManuallyDrop<Waker> {
     static VTABLE: RawWakerVTable = RawWakerVTable::new(
         |_| RawWaker::new(std::ptr::null(), &VTABLE),
-        |_| (),
+        |_| panic!("the waker's own fault"),
         |_| (),
         |_| panic!("the waker's own fault"),
     );
     // SAFETY: there is no data, and what does not panic does nothing.
-    let bomb = unsafe { ManuallyDrop::new(Waker::from_raw(RawWaker::new(std::ptr::null(), &VTABLE))) };
+    unsafe { ManuallyDrop::new(Waker::from_raw(RawWaker::new(std::ptr::null(), &VTABLE))) }
+}
+
+#[test]
+fn oneshot_wakes_the_other_side_even_if_the_waker_of_this_one_panics_in_its_drop() {
     let (mut tx, mut rx) = oneshot::channel::<u8>();
-    assert!(Pin::new(&mut rx).poll(&mut Context::from_waker(&bomb)).is_pending());
+    assert!(Pin::new(&mut rx).poll(&mut Context::from_waker(&touchy())).is_pending());
     let count = Arc::new(Count::default());
     let mut closed = pin!(tx.closed());
     assert!(poll_with(closed.as_mut(), &count).is_pending());
     assert!(panics(|| drop(rx)));
     assert_eq!(count.get(), 1);
     assert!(poll(closed).is_ready());
+}
+
+#[test]
+fn oneshot_wakers_that_panic_end_no_process() {
+    let poll_with_touchy = |future: Pin<&mut dyn Future<Output = ()>>| {
+        assert!(future.poll(&mut Context::from_waker(&touchy())).is_pending());
+    };
+    for unwinds in [false, true] {
+        let (mut tx, mut rx) = oneshot::channel::<u8>();
+        poll_with_touchy(pin!(async { _ = (&mut rx).await }).as_mut());
+        let mut closed = pin!(tx.closed());
+        poll_with_touchy(closed.as_mut());
+        assert!(panics(move || {
+            let _closes = rx;
+            assert!(!unwinds, "the first");
+        }));
+        assert!(poll(closed).is_ready());
+
+        let (tx, mut rx) = oneshot::channel::<u8>();
+        poll_with_touchy(pin!(async { _ = (&mut rx).await }).as_mut());
+        assert!(panics(move || {
+            let _closes = tx;
+            assert!(!unwinds, "the first");
+        }));
+        assert_eq!(poll(Pin::new(&mut rx)), Poll::Ready(Err(RecvError)));
+    }
 }
 
 #[test]

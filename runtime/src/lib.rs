@@ -51,7 +51,6 @@ pub mod signal;
 pub mod task;
 mod thread;
 mod timer;
-mod unwind;
 
 mod queue;
 

@@ -61,6 +61,8 @@ pub mod host;
 pub mod primitive;
 #[doc(hidden)]
 pub mod random;
+#[doc(hidden)]
+pub mod unwind;
 
 pub mod atomic;
 mod barrier;

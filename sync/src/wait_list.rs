@@ -39,8 +39,9 @@
 //! an ordinary event.
 
 use std::num::NonZeroU32;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
+
+use crate::unwind;
 
 /// The number that stands for "no place".
 const NIL: u32 = u32::MAX;
@@ -206,8 +207,8 @@ impl<T> WaitList<T> {
 /// Wakers on their way out of a lock, in the order in which they are to be woken.
 ///
 /// Declare it before the lock's guard and call [`wake`](Self::wake) after the guard is gone. Two fit
-/// without an allocation, which is what one release of a lock needs. If a waker panics, those behind it
-/// are woken all the same, while the panic goes on; if another one is going on already, it ends here.
+/// without an allocation, which is what one release of a lock needs. Whichever panics, all are woken
+/// ([`unwind::wake_all`]).
 #[derive(Debug, Default)]
 pub(crate) struct Wakers {
     near: [Option<Waker>; 2],
@@ -251,33 +252,7 @@ impl Drop for Wakers {
             return;
         }
         let near = std::mem::take(&mut self.near).into_iter().flatten();
-        let mut each = WakeEach(near.chain(std::mem::take(&mut self.far)));
-        // A panic that meets another one on its way out ends the process: then all are left to the destructor.
-        if !std::thread::panicking() {
-            each.run();
-        }
-    }
-}
-
-/// Wakes what its iterator yields, also when some of the wakers panic: the first panic is the one that goes on.
-struct WakeEach<I: Iterator<Item = Waker>>(I);
-
-impl<I: Iterator<Item = Waker>> WakeEach<I> {
-    fn run(&mut self) {
-        for waker in self.0.by_ref() {
-            waker.wake();
-        }
-    }
-}
-
-impl<I: Iterator<Item = Waker>> Drop for WakeEach<I> {
-    fn drop(&mut self) {
-        for waker in self.0.by_ref() {
-            if let Err(another) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                // Its destructor might panic as well.
-                std::mem::forget(another);
-            }
-        }
+        unwind::wake_all(near.chain(std::mem::take(&mut self.far)));
     }
 }
 

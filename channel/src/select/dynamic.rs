@@ -9,6 +9,8 @@ use std::pin::{pin, Pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pirn_sync::unwind;
+
 use crate::block;
 use crate::error::{RecvError, SendError};
 use crate::receiver::Receiver;
@@ -172,16 +174,7 @@ impl<T> Case<'_, T> {
 /// Has every case leave its queue. One of them may pass on what it was given, and whoever is woken for that may panic: the
 /// others leave all the same, because the claim under which they wait goes in the unwinding.
 fn reset_all<T>(cases: &mut [Case<'_, T>]) {
-    struct Rest<'r, 'a, T>(std::slice::IterMut<'r, Case<'a, T>>);
-
-    impl<T> Drop for Rest<'_, '_, T> {
-        fn drop(&mut self) {
-            self.0.by_ref().for_each(Case::reset);
-        }
-    }
-
-    let mut rest = Rest(cases.iter_mut());
-    rest.0.by_ref().for_each(Case::reset);
+    unwind::each(cases, Case::reset);
 }
 
 impl<T> Default for Select<'_, T> {

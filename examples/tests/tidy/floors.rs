@@ -17,7 +17,7 @@ const FLOORS: [(&str, &[&[&str]]); 4] = [
     (
         "sync/src/",
         &[
-            &["clock", "error", "host", "primitive", "random"],
+            &["clock", "error", "host", "primitive", "random", "unwind"],
             &["block", "patience", "shard", "wait_list"],
             &["atomic", "permits", "pool", "signals"],
             &["barrier", "mutex", "notify", "once", "rwlock", "semaphore", "wait_group"],
@@ -39,7 +39,7 @@ const FLOORS: [(&str, &[&[&str]]); 4] = [
     (
         "runtime/src/",
         &[
-            &["netpoll", "park", "signal", "task", "thread", "timer", "unwind"],
+            &["netpoll", "park", "signal", "task", "thread", "timer"],
             &["queue"],
             &["sched"],
             &["builder", "dump", "global", "handle", "metrics", "quit", "runtime", "trace"],

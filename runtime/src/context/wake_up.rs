@@ -8,11 +8,11 @@
 
 use std::task::Waker;
 
+use pirn_sync::unwind::AllSteps;
 use smallvec::SmallVec;
 
 use super::after_func::Func;
 use super::deadline::Timer;
-use crate::unwind::AllSteps;
 
 /// The things that have been waiting for contexts that a walk has just ended.
 #[derive(Default)]

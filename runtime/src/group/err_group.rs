@@ -31,12 +31,12 @@ use std::sync::Arc;
 use std::task::{Context as Cx, Poll, ready};
 
 use pirn_sync::primitive::Mutex;
+use pirn_sync::unwind::{caught, drop_caught};
 use pirn_sync::{AcquireOwned, OwnedSemaphorePermit, Semaphore, host};
 
 use super::JoinSet;
 use crate::context::{CancelFunc, Context};
 use crate::task::JoinError;
-use crate::unwind::{caught, drop_caught};
 
 /// A group of tasks that return `Result<(), E>`, of which the first error counts.
 ///

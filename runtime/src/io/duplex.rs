@@ -23,8 +23,7 @@ use std::task::{Context, Poll, Waker, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 use pirn_sync::host::{self, WaitKind};
 use pirn_sync::primitive::{Arc, Mutex};
-
-use crate::unwind::AllSteps;
+use pirn_sync::unwind::{each, wake_all};
 
 /// Two ends of a connection in memory; each direction holds at most `capacity` bytes.
 ///
@@ -125,11 +124,7 @@ impl Pipe {
         state.closed = true;
         let wakers = [state.reader.take(), state.writer.take()];
         drop(state);
-        let mut steps = AllSteps::default();
-        for waker in wakers {
-            steps.take(|| wake(waker));
-        }
-        steps.finish();
+        wake_all(wakers.into_iter().flatten());
     }
 }
 
@@ -172,10 +167,6 @@ impl AsyncWrite for DuplexStream {
 
 impl Drop for DuplexStream {
     fn drop(&mut self) {
-        let mut steps = AllSteps::default();
-        for pipe in [&self.incoming, &self.outgoing] {
-            steps.take(|| pipe.close());
-        }
-        steps.finish();
+        each([&self.incoming, &self.outgoing], |pipe| pipe.close());
     }
 }

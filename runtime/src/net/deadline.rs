@@ -39,10 +39,10 @@ use std::time::Instant;
 use pirn_sync::clock;
 use pirn_sync::primitive::atomic::{AtomicU64, Ordering::Relaxed};
 use pirn_sync::primitive::{Arc, Mutex};
+use pirn_sync::unwind::wake_all;
 
 use crate::netpoll::{Descriptor, Direction};
 use crate::sched::timers::TimerSlot;
-use crate::unwind::wake_all;
 
 /// The moment from which deadlines are counted, so that one fits into an atomic word.
 static EPOCH: LazyLock<Instant> = LazyLock::new(clock::now);

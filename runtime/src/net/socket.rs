@@ -19,12 +19,12 @@ use std::sync::OnceLock;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use pirn_sync::unwind::wake_all;
 use socket2::SockRef;
 
 use super::deadline::Deadline;
 use crate::io::AsyncFd;
 use crate::netpoll::{Direction, Waiting};
-use crate::unwind::wake_all;
 
 /// A registered socket with its deadlines.
 #[derive(Debug)]

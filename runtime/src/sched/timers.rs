@@ -25,9 +25,9 @@
 use super::current::{self, Context};
 use super::shared::Shared;
 use crate::timer::{EntryState, Key, TimerHome};
-use crate::unwind::wake_caught;
 use pirn_sync::clock;
 use pirn_sync::primitive::atomic::{AtomicU64, Ordering, fence};
+use pirn_sync::unwind::wake_caught;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};

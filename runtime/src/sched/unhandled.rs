@@ -2,7 +2,7 @@
 
 use super::shared::Shared;
 use crate::task::{JoinError, UnhandledTaskPanic};
-use crate::unwind::{caught, drop_caught};
+use pirn_sync::unwind::{caught, drop_caught};
 use std::fmt;
 use std::io::{self, Write};
 use std::panic::Location;

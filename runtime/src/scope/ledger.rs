@@ -20,9 +20,9 @@ use std::task::{Context as Cx, Poll, Waker};
 
 use pirn_sync::host::{self, WaitKind};
 use pirn_sync::primitive::Mutex;
+use pirn_sync::unwind::wake_caught;
 
 use crate::task::{AbortHandle, JoinHandle};
-use crate::unwind::wake_caught;
 
 /// A child's future: its output goes where its handle finds it.
 pub(super) type Body = Pin<Box<dyn Future<Output = ()> + Send>>;

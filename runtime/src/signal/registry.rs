@@ -33,11 +33,11 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use pirn_channel::{Receiver, Sender, never, unbounded};
+use pirn_sync::unwind::{caught, drop_caught, each};
 
 use super::Signal;
 use super::handler::{self, Arrivals, Disposition};
 use crate::thread;
-use crate::unwind::{AllSteps, caught, drop_caught};
 
 static REGISTRY: Mutex<Registry> = Mutex::new(Registry { heard: BTreeMap::new(), started: false });
 
@@ -111,11 +111,7 @@ pub(super) fn settle(signals: &[Signal], disposition: Disposition) {
         let _ = handler::set(signal, disposition);
     }
     drop(registry);
-    let mut steps = AllSteps::default();
-    for listener in forgotten.into_iter().flat_map(|heard| heard.listeners) {
-        steps.take(|| drop(listener));
-    }
-    steps.finish();
+    each(forgotten.into_iter().flat_map(|heard| heard.listeners), drop);
 }
 
 #[track_caller]

@@ -32,6 +32,7 @@ use std::time::{Duration, Instant};
 
 use pirn_sync::clock;
 use pirn_sync::host::{self, WaitKind};
+use pirn_sync::unwind::{AllSteps, drop_caught};
 
 use super::child::Family;
 use super::policy::{Limits, Restart, Strategy, Window};
@@ -39,7 +40,6 @@ use super::report::{Failure, LastFailure, SupervisorError};
 use crate::context::{CancelFunc, Context, Done};
 use crate::sched::timers::TimerSlot;
 use crate::task::{JoinError, JoinHandle};
-use crate::unwind::{AllSteps, drop_caught};
 
 /// How long "for ever" is: a pause or a patience that no clock can express ends then.
 const FOR_EVER: Duration = Duration::from_secs(30 * 365 * 24 * 3_600);
