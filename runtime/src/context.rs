@@ -18,7 +18,7 @@
 //! and keeps the values. `background()` has neither, and costs nothing.
 //!
 //! # Where things stand
-//! The tree and its walk are in `node`, over the numbered lists of `slab`; `cause` says what an end is;
+//! The tree and its walk are in `node`, over the numbered lists of `pirn_sync::slab`; `cause` says what an end is;
 //! `deadline` who gets a timer; `done` is the future that waits, `run` the one that runs another;
 //! `after_func` registers functions; `signals` ends a context by a signal; what a walk wakes goes through `wake_up`.
 //!
@@ -33,7 +33,6 @@ mod done;
 mod node;
 mod run;
 mod signals;
-pub(crate) mod slab;
 mod value;
 mod wake_up;
 

@@ -62,6 +62,8 @@ pub mod primitive;
 #[doc(hidden)]
 pub mod random;
 #[doc(hidden)]
+pub mod slab;
+#[doc(hidden)]
 pub mod unwind;
 
 pub mod atomic;

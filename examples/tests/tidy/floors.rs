@@ -17,7 +17,7 @@ const FLOORS: [(&str, &[&[&str]]); 4] = [
     (
         "sync/src/",
         &[
-            &["clock", "error", "host", "primitive", "random", "unwind"],
+            &["clock", "error", "host", "primitive", "random", "slab", "unwind"],
             &["block", "patience", "shard", "wait_list"],
             &["atomic", "permits", "pool", "signals"],
             &["barrier", "mutex", "notify", "once", "rwlock", "semaphore", "wait_group"],

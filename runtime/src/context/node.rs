@@ -62,11 +62,11 @@ use std::time::Instant;
 use pirn_sync::clock;
 use pirn_sync::primitive::Mutex;
 use pirn_sync::primitive::atomic::{AtomicU8, AtomicUsize, Ordering};
+use pirn_sync::slab::Slab;
 
 use super::after_func::{self, Func};
 use super::cause::{ContextError, Outcome};
 use super::deadline::{self, Timer};
-use super::slab::Slab;
 use super::wake_up::WakeUp;
 
 /// `place` of a node that is in nobody's list.

@@ -36,8 +36,8 @@ use std::task::{Context as Cx, Poll, Wake, Waker, ready};
 
 use pirn_sync::host::{self, WaitKind};
 use pirn_sync::primitive::Mutex;
+use pirn_sync::slab::Slab;
 
-use crate::context::slab::Slab;
 use crate::task::{AbortHandle, JoinError, JoinHandle};
 
 /// A set of tasks with outputs of one type, joined in the order in which they end.
