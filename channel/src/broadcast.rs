@@ -25,8 +25,8 @@ use std::task::{Context, Poll};
 use pirn_sync::host::{self, WaitKind};
 
 use crate::block;
-use crate::crowd::{Crowd, Key};
 use crate::error::SendError;
+use crate::monitor::{Key, Monitor};
 
 #[derive(Debug)]
 struct State<T> {
@@ -58,18 +58,18 @@ impl<T> State<T> {
 pub fn channel<T: Clone>(cap: usize) -> (Sender<T>, Receiver<T>) {
     assert!(cap > 0, "a broadcast channel keeps at least one value");
     let state = State { kept: VecDeque::new(), first: 0, cap, senders: 1, receivers: 1 };
-    let shared = Arc::new(Crowd::new(state));
+    let shared = Arc::new(Monitor::new(state));
     (Sender { shared: shared.clone() }, Receiver { shared, next: 0 })
 }
 
 /// The end that sends to everybody.
 pub struct Sender<T> {
-    shared: Arc<Crowd<State<T>>>,
+    shared: Arc<Monitor<State<T>>>,
 }
 
 /// The end that sees every value sent after it was made.
 pub struct Receiver<T> {
-    shared: Arc<Crowd<State<T>>>,
+    shared: Arc<Monitor<State<T>>>,
     next: u64,
 }
 

@@ -57,18 +57,18 @@
 //! # Where to start reading
 //! From the bottom up: `lock` and `claim` are the two atomics of the crate; `waiter` and `wait_queue` are who waits, `ring` is what is buffered;
 //! `state` has the rules; `chan` puts them under the lock, `wait` is how one operation waits; `send`, `recv`, `sender` and `receiver` are the
-//! face; `select` is built of the same parts. `crowd` carries `broadcast` and `watch`.
+//! face; `select` is built of the same parts. `monitor` carries `broadcast` and `watch`.
 
 mod block;
 pub mod broadcast;
 mod chan;
 mod claim;
-mod crowd;
 mod error;
 mod handle;
 mod lock;
 #[cfg(all(test, loom))]
 mod model;
+mod monitor;
 pub mod oneshot;
 #[doc(hidden)]
 pub mod pull;

@@ -23,13 +23,13 @@ use parking_lot::{RwLock, RwLockReadGuard};
 use pirn_sync::host::{self, WaitKind};
 
 use crate::block;
-use crate::crowd::{Crowd, Key};
 use crate::error::{RecvError, SendError};
+use crate::monitor::{Key, Monitor};
 
 #[derive(Debug)]
 struct Shared<T> {
     value: RwLock<T>,
-    crowd: Crowd<State>,
+    monitor: Monitor<State>,
 }
 
 #[derive(Debug)]
@@ -48,8 +48,8 @@ struct State {
 /// assert_eq!(*rx.borrow(), "running");
 /// ```
 pub fn channel<T>(init: T) -> (Sender<T>, Receiver<T>) {
-    let crowd = Crowd::new(State { version: 0, senders: 1, receivers: 1 });
-    let shared = Arc::new(Shared { value: RwLock::new(init), crowd });
+    let monitor = Monitor::new(State { version: 0, senders: 1, receivers: 1 });
+    let shared = Arc::new(Shared { value: RwLock::new(init), monitor });
     (Sender { shared: shared.clone() }, Receiver { shared, seen: 0 })
 }
 
@@ -112,7 +112,7 @@ impl<T> Sender<T> {
 
     /// A new receiver, which has seen the present value.
     pub fn subscribe(&self) -> Receiver<T> {
-        let seen = self.shared.crowd.with(|state| {
+        let seen = self.shared.monitor.with(|state| {
             state.receivers += 1;
             state.version
         });
@@ -121,7 +121,7 @@ impl<T> Sender<T> {
 
     /// How many receivers there are.
     pub fn receiver_count(&self) -> usize {
-        self.shared.crowd.with(|state| state.receivers)
+        self.shared.monitor.with(|state| state.receivers)
     }
 
     /// Whether no receiver is left.
@@ -132,7 +132,7 @@ impl<T> Sender<T> {
 
 impl<T> Shared<T> {
     fn announce(&self) {
-        self.crowd.change(|state| {
+        self.monitor.change(|state| {
             state.version += 1;
             ((), true)
         });
@@ -141,14 +141,14 @@ impl<T> Shared<T> {
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
-        self.shared.crowd.with(|state| state.senders += 1);
+        self.shared.monitor.with(|state| state.senders += 1);
         Self { shared: self.shared.clone() }
     }
 }
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        self.shared.crowd.change(|state| {
+        self.shared.monitor.change(|state| {
             state.senders -= 1;
             ((), state.senders == 0)
         });
@@ -164,13 +164,13 @@ impl<T> Receiver<T> {
     /// A look at the value, as short as [`Sender::borrow`]'s, which counts as having seen it.
     pub fn borrow_and_update(&mut self) -> Ref<'_, T> {
         // The version first: a change between the two is then reported once too often, never missed.
-        self.seen = self.shared.crowd.with(|state| state.version);
+        self.seen = self.shared.monitor.with(|state| state.version);
         self.borrow()
     }
 
     /// Whether the value has changed since it was seen last.
     pub fn has_changed(&self) -> bool {
-        self.shared.crowd.with(|state| state.version != self.seen)
+        self.shared.monitor.with(|state| state.version != self.seen)
     }
 
     /// Waits until the value has changed since it was seen last, and counts that as seeing it.
@@ -198,14 +198,14 @@ impl<T> Receiver<T> {
 impl<T> Clone for Receiver<T> {
     /// Another receiver, which has seen what this one has.
     fn clone(&self) -> Self {
-        self.shared.crowd.with(|state| state.receivers += 1);
+        self.shared.monitor.with(|state| state.receivers += 1);
         Self { shared: self.shared.clone(), seen: self.seen }
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        self.shared.crowd.with(|state| state.receivers -= 1);
+        self.shared.monitor.with(|state| state.receivers -= 1);
     }
 }
 
@@ -226,7 +226,7 @@ impl<T> Future for Changed<'_, T> {
         }
         let this = &mut *self;
         let seen = &mut this.rx.seen;
-        let polled = this.rx.shared.crowd.poll(&mut this.key, cx, |state| {
+        let polled = this.rx.shared.monitor.poll(&mut this.key, cx, |state| {
             if state.version != *seen {
                 *seen = state.version;
                 return Some(Ok(()));
@@ -242,7 +242,7 @@ impl<T> Future for Changed<'_, T> {
 
 impl<T> Drop for Changed<'_, T> {
     fn drop(&mut self) {
-        self.rx.shared.crowd.leave(&mut self.key);
+        self.rx.shared.monitor.leave(&mut self.key);
     }
 }
 

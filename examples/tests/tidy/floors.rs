@@ -29,7 +29,7 @@ const FLOORS: [(&str, &[&[&str]]); 4] = [
         &[
             &["block", "claim", "error", "lock", "model", "ring"],
             &["wait_queue", "waiter"],
-            &["crowd", "state"],
+            &["monitor", "state"],
             &["broadcast", "chan", "oneshot", "watch"],
             &["handle", "recv", "send", "stats", "stream", "wait"],
             &["receiver", "sender"],

@@ -1,7 +1,8 @@
-//! Waiters that are all woken at once: what `broadcast` and `watch` wait with.
+//! A state under a lock, and those who wait for it to change: what `broadcast` and `watch` wait with.
 //!
-//! A state under a lock, and a crowd of waiting tasks beside it. A waiter asks a question of the state; while the
-//! answer is "not yet" it stands in the crowd. Whoever changes the state rouses the crowd, and everybody asks again.
+//! It is Hoare's monitor ("Monitors: An Operating System Structuring Concept", 1974) with a single condition, in the
+//! form that Lampson and Redell gave it for Mesa. A waiter asks a question of the state; while the answer is "not yet"
+//! it stands among the waiters. Whoever changes the state wakes all of them, and everybody asks again.
 //!
 //! ```text
 //!   round 7:   [ waiting | free | waiting | free | waiting ]      a key is a round and a place in a slab
@@ -9,12 +10,12 @@
 //! ```
 //!
 //! # Invariants
-//! D1. The question is asked and the waiter enlisted in one critical section, and the state is changed and the crowd taken out in
+//! D1. The question is asked and the waiter enlisted in one critical section, and the state is changed and the waiters taken out in
 //!     one: so no change falls between the two.
 //! D2. A [`Key`] of the present round has one owner, and its place is waiting until that one frees it. A key of an earlier round
 //!     names nothing any more: its owner has been woken.
 //! D3. No waker and no value is cloned, called or dropped with the lock held.
-//! D4. What a change costs is not paid for a crowd that has gone, for the [`Slab`] follows its use: a change looks at each
+//! D4. What a change costs is not paid for waiters that have gone, for the [`Slab`] follows its use: a change looks at each
 //!     place that was taken since the last one once.
 
 use std::panic::RefUnwindSafe;
@@ -27,7 +28,7 @@ use crate::waiter::WakeList;
 
 /// A state, and those who wait for it to change.
 #[derive(Debug)]
-pub(crate) struct Crowd<S> {
+pub(crate) struct Monitor<S> {
     inner: Mutex<Inner<S>>,
 }
 
@@ -37,7 +38,7 @@ struct Inner<S> {
     waiters: Waiters,
 }
 
-/// Where a waiter stands in its crowd.
+/// Where a waiter stands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
     round: u64,
@@ -74,9 +75,9 @@ impl Waiters {
 }
 
 // Whatever panics does so with the lock released and everything in its place (D3).
-impl<S> RefUnwindSafe for Crowd<S> {}
+impl<S> RefUnwindSafe for Monitor<S> {}
 
-impl<S> Crowd<S> {
+impl<S> Monitor<S> {
     pub(crate) fn new(state: S) -> Self {
         let waiters = Waiters { wakers: Slab::new(), round: 0 };
         Self { inner: Mutex::new(Inner { state, waiters }) }
@@ -102,7 +103,7 @@ impl<S> Crowd<S> {
         result
     }
 
-    /// Asks; stands in the crowd while the answer is `None`.
+    /// Asks; stands among the waiters while the answer is `None`.
     pub(crate) fn poll<R>(
         &self,
         key: &mut Option<Key>,
@@ -134,7 +135,7 @@ impl<S> Crowd<S> {
         answer.map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Leaves the crowd.
+    /// Waits no more.
     pub(crate) fn leave(&self, key: &mut Option<Key>) {
         if let Some(key) = key.take() {
             let left = self.lock().waiters.leave(key);
