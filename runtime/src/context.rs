@@ -57,7 +57,6 @@ pub use self::run::Run;
 pub use self::signals::SignalReceived;
 
 use self::cause::{Cause, Outcome};
-use self::deadline::Timer;
 use self::node::Node;
 use self::value::Values;
 
@@ -196,13 +195,13 @@ impl Context {
         let own = deadline::earlier_than(inherited, deadline);
         let parent = self.node.as_ref();
         let node = match own {
-            Some(at) if at > now() => Node::new(parent, own, Timer::Unset(cause)),
+            Some(at) if at > now() => Node::new(parent, own, cause),
             Some(_past) => {
-                let node = Node::new(parent, own, Timer::None);
+                let node = Node::new(parent, own, None);
                 node.end(Outcome::deadline_exceeded(cause));
                 node
             }
-            None => Node::new(parent, inherited, Timer::None),
+            None => Node::new(parent, inherited, None),
         };
         let cancel = CancelFunc { node: Some(Arc::clone(&node)) };
         (Self { node: Some(node), values: self.values.clone() }, cancel)
@@ -257,8 +256,9 @@ impl Context {
         Done::new(self.node.clone(), Location::caller())
     }
 
-    /// How this context ended, if it has. One atomic load, and a reading of the clock where it has a deadline that
-    /// nobody waits for.
+    /// How this context ended, if it has. One atomic load where something waits for it; else one for each ancestor up to
+    /// one for which something waits (a few at most: who looks far up is told from then on), and a reading of the clock
+    /// where there is a deadline among them.
     ///
     /// Where somebody waits, a deadline shows when its timer has fired, which may be a moment after the instant
     /// itself: so `err` and [`done`](Self::done) always agree.

@@ -27,7 +27,7 @@ use std::time::Instant;
 
 use pirn_sync::primitive::atomic::{AtomicUsize, Ordering};
 
-use super::deadline::{self, Timer};
+use super::deadline;
 use super::node::{Dependent, Node};
 use crate::Handle;
 
@@ -67,7 +67,7 @@ impl AfterFunc {
     ) -> Self {
         // A context that cannot end has no node. One that nobody else knows keeps the function until this
         // handle goes.
-        let node = node.map_or_else(|| Node::new(None, None, Timer::None), Arc::clone);
+        let node = node.map_or_else(|| Node::new(None, None, None), Arc::clone);
         let key = match node.join(Dependent::Func(Func { body, home: Handle::try_current().ok(), at })) {
             Ok(key) => key,
             Err(refused) => {
@@ -97,7 +97,7 @@ impl fmt::Debug for AfterFunc {
 /// Passes on the functions of a node that goes; `own` is its deadline if it had a timer for it.
 pub(super) fn bequeath(funcs: Vec<Func>, parent: Option<&Arc<Node>>, own: Option<Instant>) {
     let heir = match own {
-        Some(at) => Some(Node::new(parent, Some(at), Timer::None)),
+        Some(at) => Some(Node::new(parent, Some(at), None)),
         None => parent.cloned(),
     };
     let Some(heir) = heir else { return };

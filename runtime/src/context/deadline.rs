@@ -2,12 +2,12 @@
 //!
 //! # Nobody waits, no timer
 //! Most requests are over long before their deadline, and most contexts end before anybody has waited for their
-//! end. So a deadline is only noted at first, and `err` compares it with the clock. The timer is set when the first
-//! dependent (a waiter, a function, a child) joins, for then somebody has to be told.
+//! end. So a deadline is only noted at first, and `err` compares it with the clock. The timer is set when the context
+//! becomes watched (see [`node`](super::node)), for then somebody has to be told.
 //!
 //! ```text
-//!   Unset ── a dependent joins ──► Set ── it fires ──► the context has ended
-//!     └───── err() finds it past ────────────────────►
+//!   noted ── something hangs on it ──► timer ── it fires ──► the context has ended
+//!     └───── err() finds it past ──────────────────────────►
 //! ```
 //!
 //! # Who gets one
@@ -45,29 +45,20 @@ pub(super) fn earlier_than(inherited: Option<Instant>, own: Option<Instant>) -> 
     own.filter(|own| inherited.is_none_or(|inherited| *own < inherited))
 }
 
-/// How a deadline of a context's own is kept.
-#[derive(Default)]
-pub(super) enum Timer {
-    /// It has none; or whoever was the first to join sets the timer at this moment.
-    #[default]
-    None,
-    /// Nobody waits for it: who asks looks at the clock.
-    Unset(Option<Cause>),
-    /// The slot disarms when it is dropped.
-    #[expect(dead_code, reason = "kept for its drop")]
-    Set(TimerSlot),
-}
-
 /// Sets the timer of `node`: somebody waits.
 pub(super) fn set(node: &Arc<Node>, at: Instant, cause: Option<Cause>) {
     let target = Target::Weak(Arc::downgrade(node));
-    node.keep_timer(Arc::new(Alarm { at, cause, target }).arm());
+    if let Some(timer) = Arc::new(Alarm { at, cause, target }).arm() {
+        node.keep_timer(timer);
+    }
 }
 
-/// As [`set`], but the timer keeps the node alive until then.
+/// Sets it anew: from now on it keeps the node alive until it fires.
 pub(super) fn set_keeping(node: &Arc<Node>, at: Instant) {
     let target = Target::Strong(Arc::clone(node));
-    node.keep_timer(Arc::new(Alarm { at, cause: None, target }).arm());
+    if let Some(timer) = Arc::new(Alarm { at, cause: None, target }).arm() {
+        node.renew_timer(timer);
+    }
 }
 
 /// What the timer wakes: not a task, but the end of a context.
@@ -83,11 +74,11 @@ enum Target {
 }
 
 impl Alarm {
-    fn arm(self: Arc<Self>) -> Timer {
+    /// `None` if it is too far off: nothing will ever come of it, and nobody may count on it.
+    fn arm(self: Arc<Self>) -> Option<TimerSlot> {
         let mut slot = TimerSlot::new();
         slot.arm(self.at, Waker::from(self));
-        // Too far off: nothing will ever come of it, and nobody may count on it.
-        if slot.is_armed() { Timer::Set(slot) } else { Timer::None }
+        slot.is_armed().then_some(slot)
     }
 }
 
@@ -100,7 +91,9 @@ impl Wake for Alarm {
         let Some(node) = node else { return };
         if clock::now() < self.at {
             // D3.
-            node.renew_timer(self.arm());
+            if let Some(timer) = self.arm() {
+                node.renew_timer(timer);
+            }
         } else {
             node.end(Outcome::deadline_exceeded(self.cause.clone()));
         }

@@ -9,7 +9,7 @@ use std::task::{Context as Cx, Poll, Wake, Waker};
 
 use loom::thread;
 
-use super::{Context, ContextError};
+use super::{Context, ContextError, Done};
 
 fn model(f: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
@@ -26,6 +26,20 @@ impl Wake for Count {
     }
 }
 
+/// Waits for the end of `ctx`, which is told of it from now on.
+fn wait_for(ctx: &Context, waker: &Waker) -> Done {
+    let mut done = ctx.done();
+    let _ = done.poll_ended(&mut Cx::from_waker(waker));
+    done
+}
+
+/// As `with_cancel`, of a context that is told of its end.
+fn watched(parent: &Context) -> (Context, super::CancelFunc) {
+    let (ctx, cancel) = parent.with_cancel();
+    drop(wait_for(&ctx, Waker::noop()));
+    (ctx, cancel)
+}
+
 fn cause_of(ctx: &Context) -> String {
     ctx.cause().expect("it has ended").to_string()
 }
@@ -38,7 +52,7 @@ fn cancel_against_child_add() {
         let (parent, cancel) = Context::background().with_cancel();
         let adder = {
             let parent = parent.clone();
-            thread::spawn(move || parent.with_cancel())
+            thread::spawn(move || watched(&parent))
         };
         cancel.cancel_cause("why");
         let (child, _cancel_child) = adder.join().unwrap();
@@ -52,8 +66,8 @@ fn cancel_against_child_add() {
 fn cancel_against_child_drop() {
     model(|| {
         let (parent, cancel) = Context::background().with_cancel();
-        let (sibling, _cancel_sibling) = parent.with_cancel();
-        let child = parent.with_cancel();
+        let (sibling, _cancel_sibling) = watched(&parent);
+        let child = watched(&parent);
         let dropper = thread::spawn(move || drop(child));
         cancel.cancel();
         assert!(sibling.err().is_some());
@@ -66,11 +80,11 @@ fn cancel_against_child_drop() {
 fn child_drop_against_child_add_against_cancel() {
     model(|| {
         let (parent, cancel) = Context::background().with_cancel();
-        let old = parent.with_cancel();
+        let old = watched(&parent);
         let dropper = thread::spawn(move || drop(old));
         let adder = {
             let parent = parent.clone();
-            thread::spawn(move || parent.with_cancel())
+            thread::spawn(move || watched(&parent))
         };
         cancel.cancel();
         dropper.join().unwrap();
@@ -85,7 +99,7 @@ fn cancel_against_cancel_of_the_same() {
     model(|| {
         let (parent, cancel) = Context::background().with_cancel();
         let (child, cancel_child) = parent.with_cancel();
-        let (grandchild, cancel_grandchild) = child.with_cancel();
+        let (grandchild, cancel_grandchild) = watched(&child);
         cancel_child.detach();
         cancel_grandchild.detach();
         let cancel = Arc::new(cancel);
@@ -110,7 +124,7 @@ fn cancel_of_a_parent_against_cancel_of_its_child() {
     model(|| {
         let (parent, cancel) = Context::background().with_cancel();
         let (child, cancel_child) = parent.with_cancel();
-        let (grandchild, cancel_grandchild) = child.with_cancel();
+        let (grandchild, cancel_grandchild) = watched(&child);
         cancel_grandchild.detach();
         let other = thread::spawn(move || cancel_child.cancel_cause("child's"));
         cancel.cancel_cause("parent's");
@@ -118,6 +132,105 @@ fn cancel_of_a_parent_against_cancel_of_its_child() {
         assert_eq!(cause_of(&child), cause_of(&grandchild));
         other.join().unwrap();
         assert_eq!(cause_of(&parent), "parent's");
+    });
+}
+
+/// The first that waits for a context, or for two of the same, while an ancestor ends that nobody had told of them: all
+/// of them are ready or woken, and who ended the ancestor finds what is below ended at once.
+#[test]
+fn first_waiters_against_cancel_above() {
+    model(|| {
+        let (root, cancel) = Context::background().with_cancel();
+        let (middle, _cancel_middle) = root.with_cancel();
+        let (leaf, _cancel_leaf) = middle.with_cancel();
+        let waiter = {
+            let middle = middle.clone();
+            thread::spawn(move || {
+                let count = Arc::new(Count::default());
+                (wait_for(&middle, &Waker::from(Arc::clone(&count))), count)
+            })
+        };
+        let canceller = {
+            let leaf = leaf.clone();
+            thread::spawn(move || {
+                cancel.cancel_cause("why");
+                assert_eq!(leaf.err(), Some(ContextError::Canceled));
+            })
+        };
+        let count = Arc::new(Count::default());
+        let done = wait_for(&leaf, &Waker::from(Arc::clone(&count)));
+        canceller.join().unwrap();
+        let other = waiter.join().unwrap();
+        for (mut done, count) in [(done, count), other] {
+            let never_waited = Arc::strong_count(&count) == 1;
+            assert!(never_waited || count.0.load(Ordering::Relaxed) == 1, "pending, so it was woken");
+            assert!(done.poll_ended(&mut Cx::from_waker(Waker::noop())).is_ready());
+        }
+        assert_eq!([cause_of(&leaf), cause_of(&middle)], ["why", "why"]);
+    });
+}
+
+/// A context that becomes one that is told, while its parent does, while the root ends: whoever has ended the root
+/// never finds anybody live below, however he asks.
+#[test]
+fn becoming_told_against_cancel_above() {
+    model(|| {
+        let (root, cancel) = Context::background().with_cancel();
+        let (middle, _cancel_middle) = root.with_cancel();
+        let (leaf, _cancel_leaf) = middle.with_cancel();
+        let asker = {
+            let (middle, leaf) = (middle.clone(), leaf.clone());
+            thread::spawn(move || {
+                drop(wait_for(&middle, Waker::noop()));
+                let _ = (middle.err(), leaf.err(), leaf.err());
+            })
+        };
+        let waiter = {
+            let leaf = leaf.clone();
+            thread::spawn(move || drop(wait_for(&leaf, Waker::noop())))
+        };
+        cancel.cancel();
+        assert!(leaf.err().is_some());
+        assert!(middle.err().is_some());
+        asker.join().unwrap();
+        waiter.join().unwrap();
+    });
+}
+
+/// A context that ends while it enters its parent's list leaves nothing in there.
+#[test]
+fn cancel_against_the_first_waiter() {
+    model(|| {
+        let (parent, _cancel) = Context::background().with_cancel();
+        let (child, cancel) = parent.with_cancel();
+        let canceller = thread::spawn(move || cancel.cancel());
+        drop(wait_for(&child, Waker::noop()));
+        canceller.join().unwrap();
+        assert!(child.err().is_some() && parent.err().is_none());
+        assert_eq!(parent.node.as_ref().expect("it can end").dependents().0, 0);
+    });
+}
+
+/// Cancelled from above and by itself at once: one end, and the upper one where that was first.
+#[test]
+fn cancel_of_an_unwatched_child_against_cancel_above() {
+    model(|| {
+        let (parent, cancel) = Context::background().with_cancel();
+        let (child, cancel_child) = parent.with_cancel();
+        let other = {
+            let child = child.clone();
+            thread::spawn(move || {
+                cancel.cancel_cause("parent's");
+                cause_of(&child)
+            })
+        };
+        cancel_child.cancel_cause("child's");
+        let seen = cause_of(&child);
+        assert_eq!(other.join().unwrap(), seen);
+        assert_eq!(cause_of(&parent), "parent's");
+        let (late, cancel_late) = parent.with_cancel();
+        cancel_late.cancel_cause("late");
+        assert_eq!(cause_of(&late), "parent's");
     });
 }
 

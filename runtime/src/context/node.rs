@@ -6,53 +6,65 @@
 //! once, and nothing of the user's (wakers, functions, causes, values) runs or is dropped under any.
 //!
 //! ```text
-//!              parent: Arc                    Live ── end ──► Ending ── every descendant ended ──► Ended
-//!   background ◄────────── node ◄─── child          │         (has the list of children)             ▲
-//!                           │ ▲                     └────────── it has no children ──────────────────┘
-//!            dependents: Weak │
-//!                           ▼ │
-//!            [child │ waiter │ func │ –]
+//!              parent: Arc           Unwatched ── something hangs on it ──► Live
+//!   background ◄────────── node           │                                 │ end
+//!                          │ ▲            │ end        it has no children ┌─┴─┐ it has (and keeps their list)
+//!           dependents: Weak │            ├───────────────────────────────┘   │
+//!                          ▼ │            ▼                                   ▼
+//!           [child │ waiter │ func │ –]   Ended ◄── all below have ended ── Ending
 //! ```
 //!
 //! A node is kept alive by what may look at it from below: its handles and its children. Upwards it is
 //! known by a weak reference at a numbered place of the parent's list ([`Slab`]), so leaving is O(1).
 //!
+//! # Nobody waits, nobody is told
+//! Most contexts end before anything has ever waited for their end: a request that was answered in time. To have put
+//! such a one into its parent's list, and to take it out again, would be most of its cost. So a node begins
+//! *unwatched*: its parent does not know it, and its deadline has no timer. Who asks it for its end looks at the clock
+//! and upwards, as far as there are others of its kind. The first thing that hangs on it (a waiter, a function, a
+//! child that is watched) makes it watched for good: it enters the parent's list, which may be the first thing
+//! that hangs on *that* one, and so on up to one that is watched. From then on it is told. One that is asked and
+//! has to look far up becomes watched too, so no question ever costs the depth twice.
+//!
 //! # The walk
 //! [`Node::end`] keeps a stack of nodes. It *strikes* each: under that node's lock it writes the outcome,
 //! takes waiters, functions and the timer out, and notes the children. After the last strike it *settles*
-//! the nodes that had children, leaves its parent's list, and only then wakes and starts what it took.
+//! the nodes that had children, leaves its parent's list, and only then wakes and starts what it took. On most nodes
+//! nothing hangs: theirs is a walk of one step ([`end_alone`][Node::end_alone]).
 //!
 //! Somebody else may call `end` on a struck node while the first walk is still below it. That call must not
 //! return early either, so it *helps*: it walks down from any node that is not yet settled.
 //!
-//! Most nodes end with nothing on them: a request that was answered in time. Theirs is a walk of one step
-//! ([`end_alone`][Node::end_alone]).
-//!
 //! # Invariants
-//! N1. A node is ended once; `state` and `verdict` change together, under its lock.
-//! N2. While a node is Live everything in its list is there at the number its owner holds. Afterwards numbers
+//! N1. A node is ended once; `state` and `verdict` change under its lock, and at an end together.
+//! N2. While a node is Live everything in its list is there at the number its owner holds. Otherwise numbers
 //!     mean nothing.
 //! N3. A node gets its children's outcome from nobody but itself: a child struck by a helper ends as its own
-//!     parent did, whatever the helper was called with.
-//! N4. Ended means that every descendant is struck. For Ending has the list of all children there can ever
-//!     be (a node that is not Live takes none), and a walk settles only after its last strike.
+//!     parent did, whatever the helper was called with; and one that nobody tells takes over what it finds above
+//!     it before anything else can end it.
+//! N4. Ended means that every descendant is struck, or is unwatched and finds the end above it. For Ending has the list of all
+//!     watched children there can ever be (a node that has ended takes none), and a walk settles only after its last strike.
 //! N5. A child leaves its parent's list after it is settled, never before: until then a walk from the parent
 //!     finds it and helps.
 //! N6. No lock is held while another is taken, nor while foreign code runs or is dropped.
-//! N7. Neither walking nor dropping recurses: chains of any length use constant stack.
+//! N7. Neither walking nor dropping recurses, nor looking upwards: chains of any length use constant stack.
+//! N8. The verdict [`LIVE`] can be relied on: such a node has no parent, or is in the list of one that is `LIVE` or has been.
+//!     Whatever ends that one strikes this one too before its caller goes on. Who is in the list of one of which it is
+//!     not yet known, or is about to enter it, is [`UNWATCHED`] still, and is asked the long way.
 //!
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
 //! |---|---|---|---|---|---|
 //! | 1 | [`conclude`][Node::conclude]: `verdict` | Release | 2 | who sees the end sees what the canceller did before it | `loom::err_shows_what_came_before` |
 //! | 2 | [`err`][Node::err]: `verdict` | Acquire | 1 | | `loom::err_shows_what_came_before` |
-//! | 3 | `verdict`: `LIVE`, `UNWATCHED` | Relaxed | – | they publish nothing: who reads the wrong one of them looks at the clock in vain, or leaves it to the timer | – |
+//! | 3 | `verdict`: `LIVE`, `UNWATCHED`; an ancestor's | Relaxed | – | they publish nothing: N8 follows from the order of the critical sections, who reads `UNWATCHED` too late looks in vain, and an ancestor's end is then read under its lock | – |
 //! | 4 | `place` | Relaxed | – | the exchange alone decides who removes it, and a look before saves most of them; the list itself is under the parent's lock | – |
 //!
 //! # Rejected
 //! Holding the parent's lock while children are ended (Go): recursion, and a waker that touches the tree
-//! deadlocks. Taking the children out at the first strike: a second `cancel` returns while the first is
-//! still walking. Looking upwards for an ended ancestor: no walk at all, but every `err()` costs the depth.
+//! deadlocks. Every node in its parent's list from the start: fourteen atomic exchanges for the two contexts of an HTTP request,
+//! which nobody waits for. Taking the children out at the first strike: a second `cancel` returns while the first is
+//! still walking. Never telling anybody, and always looking upwards: every `err()` costs the depth.
 
 use std::mem;
 use std::sync::{Arc, Weak};
@@ -65,19 +77,23 @@ use pirn_sync::primitive::atomic::{AtomicU8, AtomicUsize, Ordering};
 use pirn_sync::slab::Slab;
 
 use super::after_func::{self, Func};
-use super::cause::{ContextError, Outcome};
-use super::deadline::{self, Timer};
+use super::cause::{Cause, ContextError, Outcome};
+use super::deadline;
 use super::wake_up::WakeUp;
+use crate::sched::timers::TimerSlot;
 
 /// `place` of a node that is in nobody's list.
 const NOWHERE: usize = usize::MAX;
 
-/// It has not ended.
+/// It has not ended; should it, it is told.
 const LIVE: u8 = 0;
-/// It has not been ended, but its deadline may have passed: its timer is [`Timer::Unset`].
+/// It has not been ended, but its deadline may have passed, or an ancestor ended.
 const UNWATCHED: u8 = 1;
 const CANCELED: u8 = 2;
 const EXCEEDED: u8 = 3;
+
+/// Who has looked so far up for its end becomes watched.
+const FAR: usize = 8;
 
 /// One context that can end.
 pub(super) struct Node {
@@ -92,9 +108,21 @@ pub(super) struct Node {
 }
 
 enum State {
-    Live { dependents: Slab<Dependent>, timer: Timer },
-    Ending { outcome: Outcome, children: Vec<Weak<Node>> },
-    Ended { outcome: Outcome },
+    /// Nothing has ever hung on it. The cause is its own deadline's.
+    Unwatched {
+        cause: Option<Cause>,
+    },
+    Live {
+        dependents: Slab<Dependent>,
+        timer: Option<TimerSlot>,
+    },
+    Ending {
+        outcome: Outcome,
+        children: Vec<Weak<Node>>,
+    },
+    Ended {
+        outcome: Outcome,
+    },
 }
 
 /// What hangs on a context.
@@ -107,27 +135,36 @@ pub(super) enum Dependent {
     Func(Func),
 }
 
+/// What a node sees that looks up.
+enum Above<'a> {
+    /// An ancestor has ended.
+    Ended(Outcome),
+    /// None has. The last it has looked at, so far up, is one that is told; else all are looked at.
+    Live { watched: Option<&'a Node>, height: usize },
+}
+
+/// What the first thing to hang on a node has to see to: that the node is told of its end.
+struct First {
+    /// Its own deadline's.
+    cause: Option<Cause>,
+}
+
 impl Node {
-    /// A node below `parent`: already ended, as the parent is, if the parent is. `timer` is unset if `deadline` is the
-    /// node's own, else there is none.
-    pub(super) fn new(parent: Option<&Arc<Node>>, deadline: Option<Instant>, timer: Timer) -> Arc<Self> {
-        let verdict = if matches!(timer, Timer::Unset(_)) { UNWATCHED } else { LIVE };
-        let node = Arc::new(Self {
+    /// A node below `parent`, unwatched. `deadline` is the earliest here or above; `cause` is why it will have ended if
+    /// that is its own and passes.
+    pub(super) fn new(
+        parent: Option<&Arc<Node>>,
+        deadline: Option<Instant>,
+        cause: Option<Cause>,
+    ) -> Arc<Self> {
+        let told_of_all = parent.is_none() && deadline.is_none();
+        Arc::new(Self {
             parent: parent.cloned(),
             deadline,
             place: AtomicUsize::new(NOWHERE),
-            verdict: AtomicU8::new(verdict),
-            state: Mutex::new(State::Live { dependents: Slab::new(), timer }),
-        });
-        if let Some(parent) = parent {
-            match parent.join(Dependent::Child(Arc::downgrade(&node))) {
-                // The parent may end this node before its place is noted. That does no harm: a place is used
-                // only while the parent is Live (N2).
-                Ok(place) => node.place.store(place, Ordering::Relaxed),
-                Err(_) => node.end(parent.outcome().expect("N1: a node that takes no dependents has ended")),
-            }
-        }
-        node
+            verdict: AtomicU8::new(if told_of_all { LIVE } else { UNWATCHED }),
+            state: Mutex::new(State::Unwatched { cause }),
+        })
     }
 
     /// The earliest deadline here or above.
@@ -135,64 +172,181 @@ impl Node {
         self.deadline
     }
 
+    /// The deadline, if it is this node's own.
+    fn own_deadline(&self) -> Option<Instant> {
+        let inherited = self.parent.as_ref().and_then(|parent| parent.deadline);
+        deadline::earlier_than(inherited, self.deadline)
+    }
+
     /// How it ended, if it has.
-    pub(super) fn err(&self) -> Option<ContextError> {
+    pub(super) fn err(self: &Arc<Self>) -> Option<ContextError> {
         match self.verdict.load(Ordering::Acquire) {
             LIVE => None,
-            UNWATCHED => self.look_at_clock(),
+            UNWATCHED => self.find_out(),
             CANCELED => Some(ContextError::Canceled),
             _ => Some(ContextError::DeadlineExceeded),
         }
     }
 
-    /// Ends an unwatched node whose deadline has passed.
-    fn look_at_clock(&self) -> Option<ContextError> {
-        if clock::now() < self.deadline? {
-            return None;
+    /// As `err`, for a node that nobody tells. What it finds is its end from now on (N3).
+    fn find_out(self: &Arc<Self>) -> Option<ContextError> {
+        let end = match self.look_up() {
+            Above::Ended(outcome) => outcome,
+            Above::Live { watched, height } => {
+                // A watched node has a timer for the deadline.
+                let noted =
+                    self.deadline.filter(|_| watched.is_none_or(|node| node.deadline != self.deadline));
+                let is_late = noted.is_some_and(|deadline| deadline <= clock::now());
+                let Some(outcome) = is_late.then(|| self.end_late()).flatten() else {
+                    if height > FAR {
+                        self.watch();
+                    }
+                    return None;
+                };
+                outcome
+            }
+        };
+        self.end_with(end);
+        self.outcome().map(|outcome| outcome.err)
+    }
+
+    /// Looks for an ancestor that has ended, up to one that would have told those below it.
+    fn look_up(&self) -> Above<'_> {
+        let (mut node, mut height) = (self, 0);
+        while let Some(parent) = &node.parent {
+            height += 1;
+            match parent.verdict.load(Ordering::Relaxed) {
+                UNWATCHED => node = parent,
+                LIVE => {
+                    if node.is_listed() {
+                        node.rely_on_parent(&node.state.lock());
+                    }
+                    return Above::Live { watched: Some(parent), height };
+                }
+                _ => return Above::Ended(parent.outcome().expect("N1: its verdict is an end")),
+            }
         }
-        let unset = match &*self.state.lock() {
-            State::Live { timer: Timer::Unset(cause), .. } => Some(cause.clone()),
+        Above::Live { watched: None, height }
+    }
+
+    /// If the parent is `LIVE`, and has this node in its list, so is this node (N8).
+    fn rely_on_parent(&self, state: &State) {
+        let is_live = |parent: &Arc<Self>| parent.verdict.load(Ordering::Relaxed) == LIVE;
+        if matches!(state, State::Live { .. })
+            && self.is_listed()
+            && self.parent.as_ref().is_some_and(is_live)
+        {
+            self.verdict.store(LIVE, Ordering::Relaxed);
+        }
+    }
+
+    /// The deadline has passed: ends the node whose own it is, here or above, unless a timer will do that.
+    fn end_late(&self) -> Option<Outcome> {
+        let mut node = self;
+        while let Some(parent) = node.parent.as_deref().filter(|parent| parent.deadline == self.deadline) {
+            node = parent;
+        }
+        let unset = match &*node.state.lock() {
+            State::Unwatched { cause } => Some(cause.clone()),
             _ => None,
         };
         if let Some(cause) = unset {
-            self.end(Outcome::deadline_exceeded(cause));
+            node.end(Outcome::deadline_exceeded(cause));
         }
-        // If it is still Live, somebody has begun to wait meanwhile, and the timer will end it.
-        self.outcome().map(|outcome| outcome.err)
+        node.outcome()
+    }
+
+    /// Whether it has ended or will be told of its end: nobody has to look for it.
+    pub(super) fn is_told(&self) -> bool {
+        self.verdict.load(Ordering::Relaxed) != UNWATCHED
     }
 
     /// How and why it ended, if it has been ended.
     pub(super) fn outcome(&self) -> Option<Outcome> {
         match &*self.state.lock() {
-            State::Live { .. } => None,
+            State::Unwatched { .. } | State::Live { .. } => None,
             State::Ending { outcome, .. } | State::Ended { outcome } => Some(outcome.clone()),
         }
     }
 
-    /// Hangs `dependent` on this node and returns its number, or gives it back if the node has ended. The first one
-    /// to join sets the timer.
+    /// Hangs `dependent` on this node and returns its number, or gives it back if the node has ended.
     pub(super) fn join(self: &Arc<Self>, dependent: Dependent) -> Result<usize, Dependent> {
         if self.err().is_some() {
             return Err(dependent);
         }
-        let (key, unset) = match &mut *self.state.lock() {
-            State::Live { dependents, timer } => {
-                let unset = match timer {
-                    Timer::Unset(cause) => Some(cause.take()),
-                    _ => None,
-                };
-                if unset.is_some() {
-                    *timer = Timer::None;
-                    self.verdict.store(LIVE, Ordering::Relaxed);
-                }
-                (dependents.insert(dependent), unset)
-            }
-            _ => return Err(dependent),
-        };
-        if let (Some(cause), Some(at)) = (unset, self.deadline) {
-            deadline::set(self, at, cause);
+        let (key, first) = self.enlist(dependent)?;
+        if let Some(first) = first {
+            self.have_told(first);
         }
         Ok(key)
+    }
+
+    /// Puts `dependent` into the list, or gives it back.
+    fn enlist(&self, dependent: Dependent) -> Result<(usize, Option<First>), Dependent> {
+        let mut state = self.state.lock();
+        let first = self.become_live(&mut state);
+        match &mut *state {
+            State::Live { dependents, .. } => Ok((dependents.insert(dependent), first)),
+            _ => Err(dependent),
+        }
+    }
+
+    /// Makes an unwatched node watched, of which the caller has to tell those above.
+    fn become_live(&self, state: &mut State) -> Option<First> {
+        let State::Unwatched { cause } = state else { return None };
+        let first = First { cause: cause.take() };
+        *state = State::Live { dependents: Slab::new(), timer: None };
+        if self.parent.is_none() {
+            self.verdict.store(LIVE, Ordering::Relaxed);
+        }
+        Some(first)
+    }
+
+    /// Makes this node watched though nothing hangs on it.
+    fn watch(self: &Arc<Self>) {
+        let first = self.become_live(&mut self.state.lock());
+        if let Some(first) = first {
+            self.have_told(first);
+        }
+    }
+
+    /// Enters the parent's list, and sets the timer; and does so for each ancestor that is watched from now on.
+    fn have_told(self: &Arc<Self>, first: First) {
+        let (mut node, mut first, mut watched) = (self, Some(first), Vec::new());
+        while let Some(First { cause }) = first.take() {
+            watched.push(node);
+            let mut next = node;
+            if let Some(parent) = &node.parent {
+                let Ok((place, above)) = parent.enlist(Dependent::Child(Arc::downgrade(node))) else {
+                    return node
+                        .end(parent.outcome().expect("N1: a node that takes no dependents has ended"));
+                };
+                node.note(place);
+                (next, first) = (parent, above);
+            }
+            if let Some(at) = node.own_deadline() {
+                deadline::set(node, at, cause);
+            }
+            node = next;
+        }
+        for node in watched.into_iter().rev().filter(|node| !node.is_told()) {
+            node.rely_on_parent(&node.state.lock());
+        }
+    }
+
+    /// Notes the place in the parent's list.
+    fn note(&self, place: usize) {
+        // Under the lock: either who ends this node finds the place noted, or it is seen here that there is nothing to
+        // wait for any more. While the node is Ending its walk is under way, and will leave the list (N5).
+        let has_ended = {
+            let state = self.state.lock();
+            self.place.store(place, Ordering::Relaxed);
+            self.rely_on_parent(&state);
+            matches!(&*state, State::Ended { .. })
+        };
+        if has_ended {
+            self.unlink();
+        }
     }
 
     /// Takes the dependent numbered `key` off, unless the node has ended and has taken it.
@@ -204,28 +358,39 @@ impl Node {
     }
 
     /// Keeps the first timer that is armed until the end, which disarms it; a node that has ended disarms it at once.
-    pub(super) fn keep_timer(&self, armed: Timer) {
+    pub(super) fn keep_timer(&self, armed: TimerSlot) {
         let refused = match &mut *self.state.lock() {
-            State::Live { timer: timer @ Timer::None, .. } => mem::replace(timer, armed),
+            State::Live { timer: timer @ None, .. } => timer.replace(armed),
             // It has fired before its time, and was renewed, before it could be kept.
-            _ => armed,
+            _ => Some(armed),
         };
         drop(refused);
     }
 
-    /// Keeps an armed timer in place of one that has fired.
-    pub(super) fn renew_timer(&self, armed: Timer) {
+    /// Keeps an armed timer in place of one that has fired, or that is not to be the last word.
+    pub(super) fn renew_timer(&self, armed: TimerSlot) {
         let refused = match &mut *self.state.lock() {
-            State::Live { timer, .. } => mem::replace(timer, armed),
-            _ => armed,
+            State::Live { timer, .. } => timer.replace(armed),
+            _ => Some(armed),
         };
         drop(refused);
     }
 
     /// Ends this node and every descendant, before it returns; then wakes and starts what waited for it.
     ///
-    /// A node that has ended before keeps its outcome; the descendants are ended all the same (N4).
+    /// A node that has ended before keeps its outcome; the descendants are ended all the same (N4). One that nobody has
+    /// told yet ends as the ancestor did (N3).
     pub(super) fn end(&self, outcome: Outcome) {
+        if !self.is_told()
+            && let Above::Ended(before) = self.look_up()
+        {
+            return self.end_with(before);
+        }
+        self.end_with(outcome);
+    }
+
+    /// As `end`, where it is known what has ended above.
+    fn end_with(&self, outcome: Outcome) {
         if let Err(outcome) = self.end_alone(outcome) {
             self.walk(outcome);
         }
@@ -236,12 +401,14 @@ impl Node {
     fn end_alone(&self, outcome: Outcome) -> Result<(), Outcome> {
         let mut state = self.state.lock();
         match &*state {
-            State::Live { dependents, timer: Timer::None | Timer::Unset(None) } if dependents.is_empty() => {}
+            State::Unwatched { .. } => {}
+            State::Live { dependents, timer: None } if dependents.is_empty() => {}
             _ => return Err(outcome),
         }
-        self.conclude(&mut state, outcome.err, State::Ended { outcome });
+        let before = self.conclude(&mut state, outcome.err, State::Ended { outcome });
         drop(state);
         self.unlink();
+        drop(before);
         Ok(())
     }
 
@@ -268,10 +435,7 @@ impl Node {
     fn strike(&self, outcome: Outcome, stack: &mut Vec<(Arc<Node>, Outcome)>, wake_up: &mut WakeUp) -> bool {
         let mut state = self.state.lock();
         if let State::Live { dependents, timer } = &mut *state {
-            match mem::take(timer) {
-                Timer::None => {}
-                timer => wake_up.timers.push(timer),
-            }
+            wake_up.timers.extend(timer.take());
             let mut children = Vec::new();
             for dependent in mem::replace(dependents, Slab::new()).into_values() {
                 match dependent {
@@ -286,7 +450,7 @@ impl Node {
             } else {
                 State::Ending { outcome, children }
             };
-            self.conclude(&mut state, err, end);
+            drop(self.conclude(&mut state, err, end));
         }
         let State::Ending { outcome, children } = &*state else { return false };
         // N3: the outcome in the state, not the one this walk was called with.
@@ -294,14 +458,14 @@ impl Node {
         true
     }
 
-    /// Writes down how this node ends (N1). Nothing of the user's is left in `state` (N6).
-    fn conclude(&self, state: &mut State, err: ContextError, end: State) {
+    /// Writes down how this node ends (N1), and returns what it was before, for the caller to drop (N6).
+    fn conclude(&self, state: &mut State, err: ContextError, end: State) -> State {
         let verdict = match err {
             ContextError::Canceled => CANCELED,
             ContextError::DeadlineExceeded => EXCEEDED,
         };
         self.verdict.store(verdict, Ordering::Release);
-        *state = end;
+        mem::replace(state, end)
     }
 
     /// Notes that every descendant is struck, and lets go of the list of children.
@@ -315,9 +479,14 @@ impl Node {
         }
     }
 
+    /// Whether it has a place in the parent's list.
+    fn is_listed(&self) -> bool {
+        self.place.load(Ordering::Relaxed) != NOWHERE
+    }
+
     /// Leaves the parent's list, if it is in there.
     fn unlink(&self) {
-        if self.place.load(Ordering::Relaxed) == NOWHERE {
+        if !self.is_listed() {
             return;
         }
         let place = self.place.swap(NOWHERE, Ordering::Relaxed);
@@ -340,20 +509,17 @@ impl Node {
                 })
                 .collect();
             if !funcs.is_empty() {
-                after_func::bequeath(
-                    funcs,
-                    parent.as_ref(),
-                    self.deadline.filter(|_| !matches!(timer, Timer::None)),
-                );
+                after_func::bequeath(funcs, parent.as_ref(), self.deadline.filter(|_| timer.is_some()));
             }
         }
         parent
     }
 
     /// How many dependents are in the list, and for how many it has room.
-    #[cfg(all(test, not(loom)))]
+    #[cfg(test)]
     pub(super) fn dependents(&self) -> (usize, usize) {
         match &*self.state.lock() {
+            State::Unwatched { .. } => (0, 0),
             State::Live { dependents, .. } => (dependents.len(), dependents.capacity()),
             State::Ending { children, .. } => (children.len(), children.capacity()),
             State::Ended { .. } => (0, 0),
@@ -363,7 +529,7 @@ impl Node {
     /// Whether it has a timer, which is to say a deadline of its own and somebody who waits for it.
     #[cfg(all(test, not(loom)))]
     pub(super) fn has_timer(&self) -> bool {
-        matches!(&*self.state.lock(), State::Live { timer: Timer::Set(_), .. })
+        matches!(&*self.state.lock(), State::Live { timer: Some(_), .. })
     }
 }
 

@@ -42,6 +42,7 @@ fn a_million_short_lived_children_leave_their_parents_memory_where_it_was() {
     let (parent, _cancel) = Context::background().with_cancel();
     for n in 0..1_000_000 {
         let (child, cancel) = parent.with_cancel();
+        let _watched = (n % 2 == 0).then(|| wait_for(&child));
         match n % 3 {
             0 => cancel.cancel(),
             1 => drop(cancel),
@@ -57,8 +58,10 @@ fn a_million_short_lived_children_leave_their_parents_memory_where_it_was() {
 fn a_burst_of_children_gives_its_memory_back() {
     let (parent, _cancel) = Context::background().with_cancel();
     let burst: Vec<_> = (0..100_000).map(|_| parent.with_cancel()).collect();
+    assert_eq!(left_in(&parent), 0, "nobody waits for them");
+    let waiters: Vec<_> = burst.iter().map(|(child, _)| wait_for(child)).collect();
     assert_eq!(left_in(&parent), 100_000);
-    drop(burst);
+    drop((waiters, burst));
     assert_eq!(left_in(&parent), 0);
     assert!(memory_of(&parent) <= 128, "{} places are still owned", memory_of(&parent));
 }
@@ -67,10 +70,58 @@ fn a_burst_of_children_gives_its_memory_back() {
 fn a_finished_child_leaves_its_parent_although_its_handle_lives_on() {
     let (parent, _cancel) = Context::background().with_cancel();
     let (child, cancel) = parent.with_cancel();
+    drop(wait_for(&child));
     assert_eq!(left_in(&parent), 1);
     cancel.cancel();
     assert_eq!(left_in(&parent), 0);
     assert!(child.err().is_some() && parent.err().is_none());
+}
+
+#[test]
+fn a_context_enters_its_parents_list_when_somebody_waits_for_it_and_so_do_those_above() {
+    let (root, cancel) = Context::background().with_cancel();
+    let (middle, _cancel_middle) = root.with_timeout(HOUR);
+    let (leaf, _cancel_leaf) = middle.with_cancel();
+    assert_eq!([&root, &middle].map(left_in), [0, 0]);
+    assert!(!has_timer(&middle));
+    let _waits = wait_for(&leaf);
+    assert_eq!([&root, &middle, &leaf].map(left_in), [1, 1, 1]);
+    assert!(has_timer(&middle));
+    cancel.cancel_cause("why");
+    assert_eq!(leaf.cause().expect("it has ended").to_string(), "why");
+}
+
+#[test]
+fn an_end_far_above_shows_and_whoever_looks_so_far_is_told_from_then_on() {
+    for depth in [1, 5, 100, 100_000] {
+        let (root, cancel) = Context::background().with_cancel();
+        let chain = std::iter::successors(Some(root.with_cancel()), |(ctx, _)| Some(ctx.with_cancel()));
+        let chain: Vec<_> = chain.take(depth).collect();
+        let (leaf, cancel_leaf) = chain.last().expect("it has a last");
+        assert!(leaf.err().is_none());
+        assert_eq!(left_in(&root), usize::from(depth > 50), "{depth} contexts");
+        assert_eq!(leaf.node.as_ref().expect("it can end").is_told(), depth > 50);
+        cancel.cancel_cause("root's");
+        cancel_leaf.cancel_cause("leaf's");
+        assert_eq!(leaf.cause().expect("it has ended").to_string(), "root's");
+        assert!(chain.iter().all(|(ctx, _)| ctx.err().is_some()));
+    }
+}
+
+#[test]
+fn the_deadline_of_an_ancestor_that_nobody_waits_for_ends_it_and_all_below() {
+    let after = Duration::from_millis(5);
+    let (ctx, _cancel) = Context::background().with_timeout_cause(after, "budget used up");
+    let (child, _cancel_child) = ctx.with_timeout(HOUR);
+    let (grandchild, _cancel_grandchild) = child.with_cancel();
+    while clock::now() < ctx.deadline().expect("it has one") {
+        std::thread::yield_now();
+    }
+    for ctx in [&grandchild, &ctx, &child] {
+        assert_eq!(ctx.err(), Some(ContextError::DeadlineExceeded));
+        assert_eq!(ctx.cause().expect("it has ended").to_string(), "budget used up");
+    }
+    assert!(!has_timer(&ctx));
 }
 
 #[test]
@@ -108,11 +159,12 @@ fn a_context_has_a_timer_only_if_its_deadline_is_earlier_than_its_parents() {
     let now = clock::now();
     let (parent, cancel) = Context::background().with_deadline(now + HOUR);
     let later = parent.with_deadline(now + 2 * HOUR);
-    assert!(has_timer(&parent));
+    assert!(!has_timer(&parent));
     let equal = parent.with_deadline(now + HOUR);
     let none = parent.with_cancel();
     let earlier = parent.with_deadline(now + HOUR / 2);
     let _waiters = [&later.0, &equal.0, &none.0, &earlier.0].map(wait_for);
+    assert!(has_timer(&parent));
     assert_eq!([&later.0, &equal.0, &none.0, &earlier.0].map(has_timer), [false, false, false, true]);
     for (child, _) in [&later, &equal, &none] {
         assert_eq!(child.deadline(), Some(now + HOUR));
@@ -162,7 +214,8 @@ fn a_cause_that_panics_when_it_is_dropped_keeps_nobody_asleep() {
         }
     }
     let (parent, cancel) = Context::background().with_cancel();
-    let (_unused, _cancel_unused) = parent.with_timeout_cause(HOUR, Bomb);
+    let (with_timer, _cancel_with_timer) = parent.with_timeout_cause(HOUR, Bomb);
+    drop(wait_for(&with_timer));
     let (waited_for, _cancel_waited_for) = parent.with_cancel();
     let count = Arc::new(Count(AtomicUsize::new(0)));
     let waker = std::task::Waker::from(Arc::clone(&count));
@@ -179,7 +232,7 @@ fn the_first_that_waits_for_a_deadline_has_the_timer_set_and_the_last_leaves_it(
     let [waited_for, derived_from, with_function] = contexts.each_ref().map(|(ctx, _)| ctx);
     assert!(![waited_for, derived_from, with_function].into_iter().any(has_timer));
     drop(wait_for(waited_for));
-    drop(derived_from.with_cancel());
+    drop(wait_for(&derived_from.with_cancel().0));
     drop(with_function.after_func(|| ()));
     assert!([waited_for, derived_from, with_function].into_iter().all(has_timer));
 }

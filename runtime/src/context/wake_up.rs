@@ -12,12 +12,12 @@ use pirn_sync::unwind::AllSteps;
 use smallvec::SmallVec;
 
 use super::after_func::Func;
-use super::deadline::Timer;
+use crate::sched::timers::TimerSlot;
 
 /// The things that have been waiting for contexts that a walk has just ended.
 #[derive(Default)]
 pub(super) struct WakeUp {
-    pub(super) timers: SmallVec<[Timer; 1]>,
+    pub(super) timers: SmallVec<[TimerSlot; 1]>,
     pub(super) funcs: Vec<Func>,
     pub(super) wakers: SmallVec<[Waker; 1]>,
 }
