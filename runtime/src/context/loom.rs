@@ -287,18 +287,18 @@ fn err_shows_what_came_before() {
     model(|| {
         let (ctx, cancel) = Context::background().with_cancel();
         let written = Arc::new(loom::cell::UnsafeCell::new(0));
-        let writer = {
+        let reader = {
             let written = Arc::clone(&written);
             thread::spawn(move || {
-                // SAFETY: the only writer, and the reader looks only after it has seen the end.
-                written.with_mut(|value| unsafe { *value = 7 });
-                cancel.cancel();
+                if ctx.err().is_some() {
+                    // SAFETY: the end was seen, so the writer is done; loom checks exactly this.
+                    assert_eq!(written.with(|value| unsafe { *value }), 7);
+                }
             })
         };
-        if ctx.err().is_some() {
-            // SAFETY: the end was seen, so the writer is done; loom checks exactly this.
-            assert_eq!(written.with(|value| unsafe { *value }), 7);
-        }
-        writer.join().unwrap();
+        // SAFETY: the only writer, and the reader looks only after it has seen the end.
+        written.with_mut(|value| unsafe { *value = 7 });
+        cancel.cancel();
+        reader.join().unwrap();
     });
 }

@@ -229,13 +229,10 @@ impl Node {
         Above::Live { watched: None, height }
     }
 
-    /// If the parent is `LIVE`, and has this node in its list, so is this node (N8).
+    /// If the parent is `LIVE`, and has this node in its list as the caller knows, so is this node (N8).
     fn rely_on_parent(&self, state: &State) {
         let is_live = |parent: &Arc<Self>| parent.verdict.load(Ordering::Relaxed) == LIVE;
-        if matches!(state, State::Live { .. })
-            && self.is_listed()
-            && self.parent.as_ref().is_some_and(is_live)
-        {
+        if matches!(state, State::Live { .. }) && self.parent.as_ref().is_some_and(is_live) {
             self.verdict.store(LIVE, Ordering::Relaxed);
         }
     }
