@@ -23,7 +23,7 @@
 //! `after_func` registers functions; `signals` ends a context by a signal; what a walk wakes goes through `wake_up`.
 //!
 //! # Under another executor
-//! Nothing here needs `pirn`'s scheduler but a deadline that somebody waits for, which needs its timers, and
+//! Nothing here needs `pirn`'s scheduler but the deadline of a context that is watched, which needs its timers, and
 //! `after_func`, which needs somewhere to run: outside a runtime both start the global one.
 
 mod after_func;

@@ -302,3 +302,20 @@ fn err_shows_what_came_before() {
         reader.join().unwrap();
     });
 }
+
+/// Who is asked while an ancestor ends, and one between the two ends by itself, ends as its parent does.
+#[test]
+fn an_unwatched_context_ends_as_its_parent_did_whatever_ends_above() {
+    model(|| {
+        let (root, cancel) = Context::background().with_cancel();
+        let (middle, cancel_middle) = root.with_cancel();
+        let (leaf, cancel_leaf) = middle.with_cancel();
+        cancel_leaf.detach();
+        let other = thread::spawn(move || cancel_middle.cancel_cause("middle's"));
+        cancel.cancel_cause("root's");
+        let seen = cause_of(&leaf);
+        assert_eq!(cause_of(&middle), seen);
+        other.join().unwrap();
+        assert_eq!([cause_of(&middle), cause_of(&leaf)], [seen.as_str(), seen.as_str()]);
+    });
+}

@@ -24,7 +24,8 @@
 //! and upwards, as far as there are others of its kind. The first thing that hangs on it (a waiter, a function, a
 //! child that is watched) makes it watched for good: it enters the parent's list, which may be the first thing
 //! that hangs on *that* one, and so on up to one that is watched. From then on it is told. One that is asked and
-//! has to look far up becomes watched too, so no question ever costs the depth twice.
+//! has to look far up becomes watched too, and where there is an end above, all those in between end with it: so no
+//! question costs the depth twice. Who is to end asks the parent first, as anybody would.
 //!
 //! # The walk
 //! [`Node::end`] keeps a stack of nodes. It *strikes* each: under that node's lock it writes the outcome,
@@ -41,7 +42,7 @@
 //!     mean nothing.
 //! N3. A node gets its children's outcome from nobody but itself: a child struck by a helper ends as its own
 //!     parent did, whatever the helper was called with; and one that nobody tells takes over what it finds above
-//!     it before anything else can end it.
+//!     it, by way of all those in between, before anything else can end it.
 //! N4. Ended means that every descendant is struck, or is unwatched and finds the end above it. For Ending has the list of all
 //!     watched children there can ever be (a node that has ended takes none), and a walk settles only after its last strike.
 //! N5. A child leaves its parent's list after it is settled, never before: until then a walk from the parent
@@ -66,6 +67,7 @@
 //! which nobody waits for. Taking the children out at the first strike: a second `cancel` returns while the first is
 //! still walking. Never telling anybody, and always looking upwards: every `err()` costs the depth.
 
+use std::iter;
 use std::mem;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
@@ -75,6 +77,8 @@ use pirn_sync::clock;
 use pirn_sync::primitive::Mutex;
 use pirn_sync::primitive::atomic::{AtomicU8, AtomicUsize, Ordering};
 use pirn_sync::slab::Slab;
+use pirn_sync::unwind::AllSteps;
+use smallvec::SmallVec;
 
 use super::after_func::{self, Func};
 use super::cause::{Cause, ContextError, Outcome};
@@ -138,7 +142,7 @@ pub(super) enum Dependent {
 /// What a node sees that looks up.
 enum Above<'a> {
     /// An ancestor has ended.
-    Ended(Outcome),
+    Ended,
     /// None has. The last it has looked at, so far up, is one that is told; else all are looked at.
     Live { watched: Option<&'a Node>, height: usize },
 }
@@ -190,24 +194,35 @@ impl Node {
 
     /// As `err`, for a node that nobody tells. What it finds is its end from now on (N3).
     fn find_out(self: &Arc<Self>) -> Option<ContextError> {
-        let end = match self.look_up() {
-            Above::Ended(outcome) => outcome,
-            Above::Live { watched, height } => {
-                // A watched node has a timer for the deadline.
-                let noted =
-                    self.deadline.filter(|_| watched.is_none_or(|node| node.deadline != self.deadline));
-                let is_late = noted.is_some_and(|deadline| deadline <= clock::now());
-                let Some(outcome) = is_late.then(|| self.end_late()).flatten() else {
-                    if height > FAR {
-                        self.watch();
-                    }
-                    return None;
-                };
-                outcome
+        if let Above::Live { watched, height } = self.look_up() {
+            // A watched node has a timer for the deadline.
+            let noted = self.deadline.filter(|_| watched.is_none_or(|node| node.deadline != self.deadline));
+            let is_late = noted.is_some_and(|deadline| deadline <= clock::now());
+            if !is_late || !self.end_late() {
+                if height > FAR {
+                    self.watch();
+                }
+                return None;
             }
-        };
-        self.end_with(end);
+        }
+        self.take_over();
         self.outcome().map(|outcome| outcome.err)
+    }
+
+    /// An ancestor has ended, or this node itself: ends those in between, from the top, each as its parent did (N3).
+    fn take_over(&self) {
+        for node in self.untold().into_iter().rev() {
+            if let Some(outcome) = node.parent.as_ref().and_then(|parent| parent.outcome()) {
+                node.end_with(outcome);
+            }
+        }
+    }
+
+    /// This node and those above it, upwards, as far as nobody tells them.
+    fn untold(&self) -> SmallVec<[&Self; FAR]> {
+        iter::successors(Some(self), |node| node.parent.as_deref())
+            .take_while(|node| !node.is_told())
+            .collect()
     }
 
     /// Looks for an ancestor that has ended, up to one that would have told those below it.
@@ -223,7 +238,7 @@ impl Node {
                     }
                     return Above::Live { watched: Some(parent), height };
                 }
-                _ => return Above::Ended(parent.outcome().expect("N1: its verdict is an end")),
+                _ => return Above::Ended,
             }
         }
         Above::Live { watched: None, height }
@@ -237,8 +252,20 @@ impl Node {
         }
     }
 
-    /// The deadline has passed: ends the node whose own it is, here or above, unless a timer will do that.
-    fn end_late(&self) -> Option<Outcome> {
+    /// Those from here upwards that are in their parents' lists become `LIVE` (N8): from the top, for none does below one
+    /// that does not.
+    fn rely_on_those_above(&self) {
+        for node in self.untold().into_iter().rev() {
+            if !node.is_listed() {
+                return;
+            }
+            node.rely_on_parent(&node.state.lock());
+        }
+    }
+
+    /// The deadline has passed: ends the node whose own it is, here or above, and returns true, unless a timer will do
+    /// that. Nothing above has ended, and what passes there passes later.
+    fn end_late(&self) -> bool {
         let mut node = self;
         while let Some(parent) = node.parent.as_deref().filter(|parent| parent.deadline == self.deadline) {
             node = parent;
@@ -248,9 +275,9 @@ impl Node {
             _ => None,
         };
         if let Some(cause) = unset {
-            node.end(Outcome::deadline_exceeded(cause));
+            node.end_with(Outcome::deadline_exceeded(cause));
         }
-        node.outcome()
+        node.outcome().is_some()
     }
 
     /// Whether it has ended or will be told of its end: nobody has to look for it.
@@ -302,33 +329,36 @@ impl Node {
     /// Makes this node watched though nothing hangs on it.
     fn watch(self: &Arc<Self>) {
         let first = self.become_live(&mut self.state.lock());
-        if let Some(first) = first {
-            self.have_told(first);
+        match first {
+            Some(first) => self.have_told(first),
+            // Whoever made it watched met somebody who was just making one above watched, and could not rely on that one.
+            None => self.rely_on_those_above(),
         }
     }
 
     /// Enters the parent's list, and sets the timer; and does so for each ancestor that is watched from now on.
     fn have_told(self: &Arc<Self>, first: First) {
-        let (mut node, mut first, mut watched) = (self, Some(first), Vec::new());
+        // A panic (of a cause that goes with a timer, or for want of a runtime) must not keep those above from being told.
+        let (mut node, mut first, mut steps) = (self, Some(first), AllSteps::default());
         while let Some(First { cause }) = first.take() {
-            watched.push(node);
             let mut next = node;
             if let Some(parent) = &node.parent {
                 let Ok((place, above)) = parent.enlist(Dependent::Child(Arc::downgrade(node))) else {
-                    return node
-                        .end(parent.outcome().expect("N1: a node that takes no dependents has ended"));
+                    let outcome = parent.outcome().expect("N1: a node that takes no dependents has ended");
+                    steps.take(|| node.end_with(outcome));
+                    steps.take(|| drop(cause));
+                    return steps.finish();
                 };
                 node.note(place);
                 (next, first) = (parent, above);
             }
             if let Some(at) = node.own_deadline() {
-                deadline::set(node, at, cause);
+                steps.take(|| deadline::set(node, at, cause));
             }
             node = next;
         }
-        for node in watched.into_iter().rev().filter(|node| !node.is_told()) {
-            node.rely_on_parent(&node.state.lock());
-        }
+        self.rely_on_those_above();
+        steps.finish();
     }
 
     /// Notes the place in the parent's list.
@@ -376,10 +406,12 @@ impl Node {
     /// Ends this node and every descendant, before it returns; then wakes and starts what waited for it.
     ///
     /// A node that has ended before keeps its outcome; the descendants are ended all the same (N4). One that nobody has
-    /// told yet ends as the ancestor did (N3).
+    /// told yet ends as its parent did (N3), if that has ended, or should have by its deadline.
     pub(super) fn end(&self, outcome: Outcome) {
         if !self.is_told()
-            && let Above::Ended(before) = self.look_up()
+            && let Some(parent) = &self.parent
+            && parent.err().is_some()
+            && let Some(before) = parent.outcome()
         {
             return self.end_with(before);
         }

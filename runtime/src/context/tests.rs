@@ -26,12 +26,41 @@ fn wait_for(ctx: &Context) -> Done {
     done
 }
 
+/// Waits until the deadline of `ctx` has passed, without a wait that would be told of it.
+fn outlive(ctx: &Context) {
+    while clock::now() < ctx.deadline().expect("it has one") {
+        std::thread::yield_now();
+    }
+}
+
+fn cause_of(ctx: &Context) -> String {
+    ctx.cause().expect("it has ended").to_string()
+}
+
 /// A waker that counts how often it is woken.
 struct Count(AtomicUsize);
 
 impl std::task::Wake for Count {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A cause that panics when it is dropped.
+#[derive(Debug)]
+struct Bomb;
+
+impl std::fmt::Display for Bomb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("bomb")
+    }
+}
+
+impl std::error::Error for Bomb {}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a cause's");
     }
 }
 
@@ -200,19 +229,6 @@ fn a_child_of_an_overdue_context_is_born_ended() {
 
 #[test]
 fn a_cause_that_panics_when_it_is_dropped_keeps_nobody_asleep() {
-    #[derive(Debug)]
-    struct Bomb;
-    impl std::fmt::Display for Bomb {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("bomb")
-        }
-    }
-    impl std::error::Error for Bomb {}
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            panic!("a cause's");
-        }
-    }
     let (parent, cancel) = Context::background().with_cancel();
     let (with_timer, _cancel_with_timer) = parent.with_timeout_cause(HOUR, Bomb);
     drop(wait_for(&with_timer));
@@ -256,4 +272,53 @@ fn the_heir_of_a_functions_context_is_gone_when_it_has_run() {
     assert_eq!(left_in(&parent), 1, "the heir hangs on the parent too");
     receiver.recv_timeout(Duration::from_secs(10)).expect("it runs at the deadline");
     assert_eq!(left_in(&parent), 0);
+}
+
+#[test]
+fn whatever_ends_under_an_overdue_context_that_nobody_waits_for_ends_as_that_one_did() {
+    let (ctx, _cancel) = Context::background().with_timeout_cause(Duration::from_millis(5), "budget used up");
+    let (between, _cancel_between) = ctx.with_cancel();
+    let (child, cancel_child) = between.with_cancel();
+    outlive(&ctx);
+    cancel_child.cancel_cause("child's");
+    let (late, _cancel_late) = between.with_deadline_cause(clock::now() - HOUR, "its own");
+    for ctx in [&child, &late, &between, &ctx] {
+        assert_eq!(ctx.err(), Some(ContextError::DeadlineExceeded));
+        assert_eq!(cause_of(ctx), "budget used up");
+    }
+}
+
+#[test]
+fn a_long_chain_that_nobody_waits_for_is_asked_and_ended_from_below_in_little_time() {
+    let chain = || {
+        let chain = std::iter::successors(Some(Context::background().with_cancel()), |(ctx, _)| {
+            Some(ctx.with_cancel())
+        });
+        chain.take(200_000).collect::<Vec<_>>()
+    };
+    let start = clock::now();
+    for (_, cancel) in chain().iter().rev() {
+        cancel.cancel();
+    }
+    let chain = chain();
+    chain[0].1.cancel();
+    assert!(chain.iter().rev().all(|(ctx, _)| ctx.err().is_some()));
+    assert!(start.elapsed() < Duration::from_secs(5), "each looks up the whole chain: {:?}", start.elapsed());
+}
+
+#[test]
+fn a_cause_that_panics_while_its_context_becomes_watched_keeps_nobody_above_from_being_told() {
+    let (root, cancel) = Context::background().with_cancel();
+    let (middle, _cancel_middle) = root.with_cancel();
+    // Too far off for a timer, which drops the cause.
+    let centuries = Duration::from_secs(1 << 36);
+    let (leaf, _cancel_leaf) = middle.with_timeout_cause(centuries, Bomb);
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait_for(&leaf)));
+    assert!(result.is_err(), "the panic goes on to the first that waits");
+    let count = Arc::new(Count(AtomicUsize::new(0)));
+    let waker = std::task::Waker::from(Arc::clone(&count));
+    let mut done = middle.done();
+    assert!(done.poll_ended(&mut std::task::Context::from_waker(&waker)).is_pending());
+    cancel.cancel();
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
 }
