@@ -322,3 +322,92 @@ fn a_cause_that_panics_while_its_context_becomes_watched_keeps_nobody_above_from
     cancel.cancel();
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
 }
+
+/// What a context is known to be, in a tree that is told of everything at once.
+struct Known {
+    parent: Option<usize>,
+    ctx: Context,
+    cancel: Option<CancelFunc>,
+    end: Option<(ContextError, String)>,
+    waits: Option<(Done, Arc<Count>)>,
+}
+
+/// Random histories agree with a tree that is walked at every end, however often and in which order one asks.
+#[test]
+fn ends_agree_with_a_tree_that_tells_everybody_at_once() {
+    for seed in 1..=400 {
+        let random = pirn_sync::random::Random::new(seed);
+        let pick = |n: usize| random.below(u32::try_from(n).expect("few")) as usize;
+        let mut all: Vec<Known> = Vec::new();
+        for step in 0..200 {
+            if all.is_empty() || pick(3) == 0 {
+                let parent =
+                    (pick(12) > 0 && !all.is_empty()).then(|| all.len() - 1 - pick(all.len().min(6)));
+                let background = Context::background();
+                let above = parent.map_or(&background, |n| &all[n].ctx);
+                let cause = format!("deadline {step}");
+                let (is_past, (ctx, cancel)) = match pick(8) {
+                    0 => (true, above.with_deadline_cause(clock::now() - HOUR, cause.clone())),
+                    1 => (false, above.with_timeout_cause(HOUR * (1 + random.below(5)), cause.clone())),
+                    _ => (false, above.with_cancel()),
+                };
+                let inherited = parent.and_then(|n| all[n].end.clone());
+                let end = inherited.or_else(|| is_past.then_some((ContextError::DeadlineExceeded, cause)));
+                all.push(Known { parent, ctx, cancel: Some(cancel), end, waits: None });
+                continue;
+            }
+            let n = pick(all.len());
+            match pick(8) {
+                0 => {
+                    if let Some(cancel) = all[n].cancel.take() {
+                        if pick(3) == 0 {
+                            cancel.detach();
+                        } else {
+                            let why = format!("cancel {step}");
+                            cancel.cancel_cause(why.as_str());
+                            strike(&mut all, n, &(ContextError::Canceled, why));
+                        }
+                    }
+                }
+                1 | 2 if all[n].end.is_none() => {
+                    let count = Arc::new(Count(AtomicUsize::new(0)));
+                    let waker = std::task::Waker::from(Arc::clone(&count));
+                    let mut done = all[n].ctx.done();
+                    assert!(done.poll_ended(&mut std::task::Context::from_waker(&waker)).is_pending());
+                    all[n].waits = Some((done, count));
+                }
+                3 => all[n].waits = None,
+                _ => check(&all[n]),
+            }
+            for known in &all {
+                let woken = known.waits.as_ref().map(|(_, count)| count.0.load(Ordering::Relaxed));
+                assert!(woken.is_none_or(|woken| woken == usize::from(known.end.is_some())), "seed {seed}");
+            }
+        }
+        while !all.is_empty() {
+            let known = all.swap_remove(pick(all.len()));
+            check(&known);
+            known.cancel.into_iter().for_each(CancelFunc::detach);
+        }
+    }
+}
+
+fn check(known: &Known) {
+    assert_eq!(known.ctx.err(), known.end.as_ref().map(|(err, _)| *err));
+    assert_eq!(
+        known.ctx.cause().map(|cause| cause.to_string()),
+        known.end.as_ref().map(|(_, why)| why.clone())
+    );
+}
+
+/// Ends a context and all below. A child comes after its parent.
+fn strike(all: &mut [Known], from: usize, end: &(ContextError, String)) {
+    if all[from].end.is_none() {
+        all[from].end = Some(end.clone());
+        for n in from + 1..all.len() {
+            if let Some(above) = all[n].parent.filter(|_| all[n].end.is_none()) {
+                all[n].end = all[above].end.clone();
+            }
+        }
+    }
+}
