@@ -18,9 +18,10 @@
 //! and keeps the values. `background()` has neither, and costs nothing.
 //!
 //! # Where things stand
-//! The tree and its walk are in `node`, over the numbered lists of `pirn_sync::slab`; `cause` says what an end is;
-//! `deadline` who gets a timer; `done` is the future that waits, `run` the one that runs another;
-//! `after_func` registers functions; `signals` ends a context by a signal; what a walk wakes goes through `wake_up`.
+//! The tree is in `node`, with its walk and who is told of an end, over the numbered lists of `pirn_sync::slab`;
+//! `cause` says what an end is; `deadline` who gets a timer; `done` is the future that waits, `run` the one that runs
+//! another; `after_func` registers functions; `signals` ends a context by a signal; what a walk wakes goes through
+//! `wake_up`.
 //!
 //! # Under another executor
 //! Nothing here needs `pirn`'s scheduler but the deadline of a context that is watched, which needs its timers, and

@@ -1,0 +1,131 @@
+//! The walk: ending a node, and everything below it, before the caller goes on.
+//!
+//! [`Node::end`] keeps a stack of nodes. It *strikes* each: under that node's lock it writes the outcome,
+//! takes waiters, functions and the timer out, and notes the children. After the last strike it *settles*
+//! the nodes that had children, leaves its parent's list, and only then wakes and starts what it took. On most nodes
+//! nothing hangs: theirs is a walk of one step (`end_alone`).
+//!
+//! Somebody else may call `end` on a struck node while the first walk is still below it. That call must not
+//! return early either, so it *helps*: it walks down from any node that is not yet settled.
+//!
+//! # Orderings
+//! | access | order | with | why | weakened, fails in |
+//! |---|---|---|---|---|
+//! | `conclude`: `verdict` | Release | [`err`][Node::err] | who sees the end sees what the canceller did before it | `loom::err_shows_what_came_before` |
+
+use std::mem;
+use std::sync::{Arc, Weak};
+
+use pirn_sync::primitive::atomic::Ordering;
+use pirn_sync::slab::Slab;
+
+use super::{CANCELED, Dependent, EXCEEDED, Node, State};
+use crate::context::cause::{ContextError, Outcome};
+use crate::context::wake_up::WakeUp;
+
+impl Node {
+    /// Ends this node and every descendant, before it returns; then wakes and starts what waited for it.
+    ///
+    /// A node that has ended before keeps its outcome; the descendants are ended all the same (N4). One that nobody has
+    /// told yet ends as its parent did (N3), if that has ended, or should have by its deadline.
+    pub(in crate::context) fn end(&self, outcome: Outcome) {
+        if !self.is_told()
+            && let Some(parent) = &self.parent
+            && parent.err().is_some()
+            && let Some(before) = parent.outcome()
+        {
+            return self.end_with(before);
+        }
+        self.end_with(outcome);
+    }
+
+    /// As `end`, where it is known what has ended above.
+    pub(super) fn end_with(&self, outcome: Outcome) {
+        if let Err(outcome) = self.end_alone(outcome) {
+            self.walk(outcome);
+        }
+    }
+
+    /// The walk for a node on which nothing hangs, as on most that end: nobody to strike, nothing to take out. Gives
+    /// the outcome back if there is more to do.
+    fn end_alone(&self, outcome: Outcome) -> Result<(), Outcome> {
+        let mut state = self.state.lock();
+        match &*state {
+            State::Unwatched { .. } => {}
+            State::Live { dependents, timer: None } if dependents.is_empty() => {}
+            _ => return Err(outcome),
+        }
+        let before = self.conclude(&mut state, outcome.err, State::Ended { outcome });
+        drop(state);
+        self.unlink();
+        drop(before);
+        Ok(())
+    }
+
+    /// The walk from this node down.
+    fn walk(&self, outcome: Outcome) {
+        let mut wake_up = WakeUp::default();
+        let mut stack = Vec::new();
+        if self.strike(outcome, &mut stack, &mut wake_up) {
+            let mut struck = Vec::new();
+            while let Some((node, outcome)) = stack.pop() {
+                if node.strike(outcome, &mut stack, &mut wake_up) {
+                    struck.push(node);
+                }
+            }
+            struck.iter().for_each(|node| node.settle());
+            self.settle();
+        }
+        self.unlink();
+        wake_up.run();
+    }
+
+    /// Ends this one node, unless it has ended. Pushes its children, with the outcome that is to be theirs,
+    /// and returns true if it has any that may not be struck yet.
+    fn strike(&self, outcome: Outcome, stack: &mut Vec<(Arc<Node>, Outcome)>, wake_up: &mut WakeUp) -> bool {
+        let mut state = self.state.lock();
+        if let State::Live { dependents, timer } = &mut *state {
+            wake_up.timers.extend(timer.take());
+            let mut children = Vec::new();
+            for dependent in mem::replace(dependents, Slab::new()).into_values() {
+                match dependent {
+                    Dependent::Child(child) => children.push(child),
+                    Dependent::Waiter(waker) => wake_up.wakers.push(waker),
+                    Dependent::Func(func) => wake_up.funcs.push(func),
+                }
+            }
+            let err = outcome.err;
+            let end = if children.is_empty() {
+                State::Ended { outcome }
+            } else {
+                State::Ending { outcome, children }
+            };
+            drop(self.conclude(&mut state, err, end));
+        }
+        let State::Ending { outcome, children } = &*state else { return false };
+        // N3: the outcome in the state, not the one this walk was called with.
+        stack.extend(children.iter().filter_map(Weak::upgrade).map(|child| (child, outcome.clone())));
+        true
+    }
+
+    /// Writes down how this node ends (N1), and returns what it was before, for the caller to drop (N6).
+    fn conclude(&self, state: &mut State, err: ContextError, end: State) -> State {
+        let verdict = match err {
+            ContextError::Canceled => CANCELED,
+            ContextError::DeadlineExceeded => EXCEEDED,
+        };
+        self.verdict.store(verdict, Ordering::Release);
+        mem::replace(state, end)
+    }
+
+    /// Notes that every descendant is struck, and lets go of the list of children.
+    fn settle(&self) {
+        let mut state = self.state.lock();
+        if let State::Ending { outcome, children } = &mut *state {
+            let children = mem::take(children);
+            *state = State::Ended { outcome: outcome.clone() };
+            drop(state);
+            drop(children);
+        }
+    }
+}
