@@ -1,4 +1,4 @@
-//! Models of the tree: every interleaving (up to three preemptions) of ending, adding, dropping and waiting.
+//! Models of the tree: every interleaving (up to three preemptions, or two) of ending, adding, dropping and waiting.
 //!
 //! The reference counts are std's, which loom cannot see into: it explores the locks and atomics of the tree
 //! itself. The models use no timers and no functions, which need a runtime.
@@ -12,8 +12,12 @@ use loom::thread;
 use super::{Context, ContextError, Done};
 
 fn model(f: impl Fn() + Send + Sync + 'static) {
+    model_with(3, f);
+}
+
+fn model_with(preemptions: usize, f: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = Some(preemptions);
     builder.check(f);
 }
 
@@ -174,7 +178,8 @@ fn first_waiters_against_cancel_above() {
 /// never finds anybody live below, however he asks.
 #[test]
 fn becoming_told_against_cancel_above() {
-    model(|| {
+    // Three threads: with one preemption more it takes a minute.
+    model_with(2, || {
         let (root, cancel) = Context::background().with_cancel();
         let (middle, _cancel_middle) = root.with_cancel();
         let (leaf, _cancel_leaf) = middle.with_cancel();
