@@ -80,12 +80,7 @@ impl Node {
             height += 1;
             match parent.verdict.load(Ordering::Relaxed) {
                 UNWATCHED => node = parent,
-                LIVE => {
-                    if node.is_listed() {
-                        node.rely_on_parent(&node.state.lock());
-                    }
-                    return Above::Live { watched: Some(parent), height };
-                }
+                LIVE => return Above::Live { watched: Some(parent), height },
                 _ => return Above::Ended,
             }
         }
@@ -144,7 +139,8 @@ impl Node {
         let first = self.become_live(&mut self.state.lock());
         match first {
             Some(first) => self.have_told(first),
-            // Whoever made it watched met somebody who was just making one above watched, and could not rely on that one.
+            // Whoever made it watched met somebody who was just making one above watched, and could not rely on that one: so
+            // it has been asked the long way since, which is short as a rule.
             None => self.rely_on_those_above(),
         }
     }
