@@ -194,16 +194,11 @@ impl Context {
     ) -> (Self, CancelFunc) {
         let inherited = self.deadline();
         let own = deadline::earlier_than(inherited, deadline);
-        let parent = self.node.as_ref();
-        let node = match own {
-            Some(at) if at > now() => Node::new(parent, own, cause),
-            Some(_past) => {
-                let node = Node::new(parent, own, None);
-                node.end(Outcome::deadline_exceeded(cause));
-                node
-            }
-            None => Node::new(parent, inherited, None),
-        };
+        let node = Node::new(self.node.as_ref(), own.or(inherited), own.and(cause));
+        if own.is_some_and(|at| at <= now()) {
+            // Nothing that ends later counts any more.
+            let _it_has_ended = node.err();
+        }
         let cancel = CancelFunc { node: Some(Arc::clone(&node)) };
         (Self { node: Some(node), values: self.values.clone() }, cancel)
     }
@@ -335,7 +330,8 @@ pub struct CancelFunc {
 }
 
 impl CancelFunc {
-    /// Ends the context with [`ContextError::Canceled`]. Does nothing if it has ended.
+    /// Ends the context with [`ContextError::Canceled`]. Does nothing if it has ended, or if its deadline has passed and
+    /// nobody has noticed yet: then it has ended by that.
     pub fn cancel(&self) {
         self.end(None);
     }

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!   noted ── something hangs on it ──► timer ── it fires ──► the context has ended
-//!     └───── err() finds it past ──────────────────────────►
+//!     └───── err() or cancel() finds it past ──────────────►
 //! ```
 //!
 //! # Who gets one

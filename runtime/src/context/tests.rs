@@ -217,6 +217,19 @@ fn a_deadline_that_nobody_waits_for_needs_no_timer_and_passes_all_the_same() {
 }
 
 #[test]
+fn a_deadline_that_nobody_has_noticed_comes_before_a_later_cancel() {
+    let after = Duration::from_millis(1);
+    let (ctx, cancel) = Context::background().with_timeout_cause(after, "budget used up");
+    while clock::now() < ctx.deadline().expect("it has one") {
+        std::thread::yield_now();
+    }
+    cancel.cancel_cause("too late");
+    assert_eq!(ctx.err(), Some(ContextError::DeadlineExceeded));
+    assert_eq!(ctx.cause().expect("it has ended").to_string(), "budget used up");
+    assert!(!has_timer(&ctx));
+}
+
+#[test]
 fn a_child_of_an_overdue_context_is_born_ended() {
     let (ctx, _cancel) = Context::background().with_timeout(Duration::from_millis(1));
     while clock::now() < ctx.deadline().expect("it has one") {

@@ -7,7 +7,7 @@
 //! child that is watched) makes it watched for good: it enters the parent's list, which may be the first thing
 //! that hangs on *that* one, and so on up to one that is watched. From then on it is told. One that is asked and
 //! has to look far up becomes watched too, and where there is an end above, all those in between end with it: so no
-//! question costs the depth twice. Who is to end asks the parent first, as anybody would.
+//! question costs the depth twice. Who is to end asks itself first, as anybody would.
 //!
 //! # Orderings
 //! | access | order | why |

@@ -26,16 +26,10 @@ use crate::context::wake_up::WakeUp;
 impl Node {
     /// Ends this node and every descendant, before it returns; then wakes and starts what waited for it.
     ///
-    /// A node that has ended before keeps its outcome; the descendants are ended all the same (N4). One that nobody has
-    /// told yet ends as its parent did (N3), if that has ended, or should have by its deadline.
-    pub(in crate::context) fn end(&self, outcome: Outcome) {
-        if !self.is_told()
-            && let Some(parent) = &self.parent
-            && parent.err().is_some()
-            && let Some(before) = parent.outcome()
-        {
-            return self.end_with(before);
-        }
+    /// A node that has ended before keeps its outcome; the descendants are ended all the same (N4). One that nobody tells
+    /// asks first: its deadline may have passed, or those above have ended (N3).
+    pub(in crate::context) fn end(self: &Arc<Self>, outcome: Outcome) {
+        let _before = self.err();
         self.end_with(outcome);
     }
 
