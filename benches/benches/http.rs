@@ -6,7 +6,8 @@
 //! The two services (see `http/tokio_twin.rs`) have the same handlers on the same axum and hyper, and the same
 //! manners: a context per request, a limit on everything that a client could hold on to. What differs is what is
 //! under them. Both have as many workers as there are processors, and contend with `wrk` for those. Each server lives
-//! through all rounds; the rounds take turns, and the median of each figure counts.
+//! through all rounds. In each round one is asked after the other, the other way round in the next; compared is what
+//! they did in the same round, and of that the median counts, with the quartiles beside it.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use std::process::{Child, Command, Stdio};
 mod tokio_twin;
 
 const CONTENDERS: [&str; 2] = ["pirn", "tokio"];
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 15;
 const SECONDS: &str = "2";
 
 /// A server in a process of its own. It is told to stop when this is dropped.
@@ -104,32 +105,37 @@ fn microseconds(text: &str) -> f64 {
         }
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
+/// The figure that `of` all is larger than a part of.
+fn quantile(part: f64, mut of: Vec<f64>) -> f64 {
+    of.sort_by(f64::total_cmp);
+    of[(part * (of.len() - 1) as f64).round() as usize]
+}
+
+/// The median, and the quartiles.
+fn spread(figures: Vec<f64>) -> String {
+    let [low, median, high] = [0.25, 0.5, 0.75].map(|part| quantile(part, figures.clone()));
+    format!("{median:.3} [{low:.3} {high:.3}]")
 }
 
 fn compare(path: &str, connections: usize) {
     let servers = CONTENDERS.map(Server::start);
-    let mut rounds = [Vec::new(), Vec::new()];
-    for _ in 0..ROUNDS {
-        for (seen, server) in rounds.iter_mut().zip(&servers) {
-            seen.push(load(&server.address, path, connections));
+    let mut seen = CONTENDERS.map(|_| Vec::new());
+    for round in 0..ROUNDS {
+        let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
+        for contender in order {
+            seen[contender].push(load(&servers[contender].address, path, connections));
         }
     }
-    let figures = rounds.map(|seen: Vec<Seen>| {
-        let per_second = median(seen.iter().map(|seen| seen.per_second).collect());
-        (per_second, median(seen.iter().map(|seen| seen.p99_us).collect()))
-    });
-    println!("{path}, {connections} connections, no error");
-    let (ours, our_p99) = figures[0];
-    for (name, (per_second, p99)) in CONTENDERS.iter().zip(figures) {
-        println!(
-            "  {name:<8} {per_second:>9.0} requests/s ({:.2}x)   p99 {p99:>9.0} us ({:.2}x)",
-            per_second / ours,
-            p99 / our_p99
-        );
+    println!("{path}, {connections} connections, {ROUNDS} rounds, no error");
+    for (name, seen) in CONTENDERS.iter().zip(&seen) {
+        let per_second = quantile(0.5, seen.iter().map(|seen| seen.per_second).collect());
+        let p99 = quantile(0.5, seen.iter().map(|seen| seen.p99_us).collect());
+        println!("  {name:<8} {per_second:>9.0} requests/s   p99 {p99:>9.0} us");
     }
+    let [ours, theirs] = seen;
+    let ratios = |of: fn(&Seen) -> f64| ours.iter().zip(&theirs).map(|(a, b)| of(a) / of(b)).collect();
+    let (rate, p99) = (ratios(|seen| seen.per_second), ratios(|seen| seen.p99_us));
+    println!("  pirn / tokio: requests {}, 99th percentile {}", spread(rate), spread(p99));
 }
 
 fn main() {
