@@ -101,7 +101,7 @@ enum State {
     },
     Ending {
         outcome: Outcome,
-        children: Vec<Weak<Node>>,
+        children: Arc<[Weak<Node>]>,
     },
     Ended {
         outcome: Outcome,
@@ -267,7 +267,7 @@ impl Node {
         match &*self.state.lock() {
             State::Unwatched { .. } => (0, 0),
             State::Live { dependents, .. } => (dependents.len(), dependents.capacity()),
-            State::Ending { children, .. } => (children.len(), children.capacity()),
+            State::Ending { children, .. } => (children.len(), children.len()),
             State::Ended { .. } => (0, 0),
         }
     }

@@ -1,7 +1,8 @@
 //! The walk: ending a node, and everything below it, before the caller goes on.
 //!
-//! [`Node::end`] keeps a stack of nodes. It *strikes* each: under that node's lock it writes the outcome,
-//! takes waiters, functions and the timer out, and notes the children. After the last strike it *settles*
+//! [`Node::end`] *strikes* one node after the other: under that node's lock it writes the outcome, takes waiters,
+//! functions and the timer out, and notes the children. It keeps a stack of the lists of children that it is in, one for
+//! each level, so that each node is looked at once, and held no longer than that. After the last strike it *settles*
 //! the nodes that had children, leaves its parent's list, and only then wakes and starts what it took. On most nodes
 //! nothing hangs: theirs is a walk of one step (`end_alone`).
 //!
@@ -59,12 +60,16 @@ impl Node {
     /// The walk from this node down.
     fn walk(&self, outcome: Outcome) {
         let mut wake_up = WakeUp::default();
-        let mut stack = Vec::new();
-        if self.strike(outcome, &mut stack, &mut wake_up) {
-            let mut struck = Vec::new();
-            while let Some((node, outcome)) = stack.pop() {
-                if node.strike(outcome, &mut stack, &mut wake_up) {
-                    struck.push(node);
+        if let Some(children) = self.strike(outcome, &mut wake_up) {
+            let (mut levels, mut struck) = (vec![children], Vec::new());
+            while let Some(level) = levels.last_mut() {
+                let Some(child) = level.next() else {
+                    levels.pop();
+                    continue;
+                };
+                if let Some(children) = child.strike(level.outcome.clone(), &mut wake_up) {
+                    levels.push(children);
+                    struck.push(child);
                 }
             }
             struck.iter().for_each(|node| node.settle());
@@ -74,9 +79,8 @@ impl Node {
         wake_up.run();
     }
 
-    /// Ends this one node, unless it has ended. Pushes its children, with the outcome that is to be theirs,
-    /// and returns true if it has any that may not be struck yet.
-    fn strike(&self, outcome: Outcome, stack: &mut Vec<(Arc<Node>, Outcome)>, wake_up: &mut WakeUp) -> bool {
+    /// Ends this one node, unless it has ended. Returns its children if it has any that may not be struck yet.
+    fn strike(&self, outcome: Outcome, wake_up: &mut WakeUp) -> Option<Level> {
         let mut state = self.state.lock();
         if let State::Live { dependents, timer } = &mut *state {
             wake_up.timers.extend(timer.take());
@@ -92,14 +96,17 @@ impl Node {
             let end = if children.is_empty() {
                 State::Ended { outcome }
             } else {
-                State::Ending { outcome, children }
+                State::Ending { outcome, children: children.into() }
             };
             drop(self.conclude(&mut state, err, end));
         }
-        let State::Ending { outcome, children } = &*state else { return false };
-        // N3: the outcome in the state, not the one this walk was called with.
-        stack.extend(children.iter().filter_map(Weak::upgrade).map(|child| (child, outcome.clone())));
-        true
+        match &*state {
+            // N3: the outcome in the state, not the one this walk was called with.
+            State::Ending { outcome, children } => {
+                Some(Level { outcome: outcome.clone(), children: Arc::clone(children), next: 0 })
+            }
+            _ => None,
+        }
     }
 
     /// Writes down how this node ends (N1), and returns what it was before, for the caller to drop (N6).
@@ -115,11 +122,33 @@ impl Node {
     /// Notes that every descendant is struck, and lets go of the list of children.
     fn settle(&self) {
         let mut state = self.state.lock();
-        if let State::Ending { outcome, children } = &mut *state {
-            let children = mem::take(children);
-            *state = State::Ended { outcome: outcome.clone() };
+        if let State::Ending { outcome, .. } = &*state {
+            let settled = State::Ended { outcome: outcome.clone() };
+            let before = mem::replace(&mut *state, settled);
             drop(state);
-            drop(children);
+            drop(before);
         }
+    }
+}
+
+/// The children of a node that has been struck, with the outcome that is to be theirs.
+struct Level {
+    outcome: Outcome,
+    children: Arc<[Weak<Node>]>,
+    next: usize,
+}
+
+impl Iterator for Level {
+    type Item = Arc<Node>;
+
+    /// The next one that somebody still holds.
+    fn next(&mut self) -> Option<Arc<Node>> {
+        while let Some(child) = self.children.get(self.next) {
+            self.next += 1;
+            if let Some(child) = child.upgrade() {
+                return Some(child);
+            }
+        }
+        None
     }
 }
