@@ -63,7 +63,8 @@
 //!
 //! What came before an *event* needs no ordering here: it is in the kernel, behind a system call.
 //! `loom::an_event_between_try_and_wait_is_seen` fails when D3's second look is left out,
-//! `loom::clearing_keeps_a_newer_event` when the exchange of 3 becomes a plain store.
+//! `loom::clearing_keeps_a_newer_event` when the exchange of 3 becomes a plain store,
+//! `loom::a_close_is_heard_by_who_waits` when the waiters are taken before CLOSED is set.
 //!
 //! # Rejected
 //! A single slot for one waker per direction: two readers would throw each other out. A level-triggered

@@ -26,7 +26,8 @@
 //!   W2  if so, write 1 to the eventfd      P2  read it: 0 is left
 //!                                          P3  signalled := false, return
 //! ```
-//! E1. At most one write is outstanding: `signalled` is true from W1 to P3.
+//! E1. At most one write is outstanding: `signalled` is true from W1 to P3, and P2 precedes the W2 of whoever raises it
+//!     next.
 //! E2. A wake that finds `signalled` true is answered by the wait that passes P3 afterwards: that wait returns
 //!     after it, and sees what was published before it (W1 and P3 are exchanges of one location,
 //!     acquire-release: a release sequence).
@@ -39,8 +40,8 @@
 //! # Orderings
 //! | # | access                               | order   | with | why | weakened, fails in |
 //! |---|--------------------------------------|---------|------|-----|--------------------|
-//! | 1 | [`Signal::raise`]: exchange to true  | AcqRel  | 2    | what was published before the wake is seen after the wait | `loom::no_wake_is_lost` |
-//! | 2 | [`Signal::lower`]: exchange to false | AcqRel  | 1    |     | `loom::no_wake_is_lost` |
+//! | 1 | [`Signal::raise`]: exchange to true  | AcqRel  | 2    | Release: what was published before the wake is seen after the wait (E2); Acquire: the read that preceded the lowering is before the write that follows (E1) | `loom::no_wake_is_lost` |
+//! | 2 | [`Signal::lower`]: exchange to false | AcqRel  | 1    | the other halves of both | `loom::no_wake_is_lost` |
 //!
 //! # Rejected
 //! A set of all sets (epoll nests): every event of every set would walk on into the outer one, sleeper or not. The

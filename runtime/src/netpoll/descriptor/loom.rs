@@ -36,25 +36,35 @@ impl Pipe {
         ready.into_iter().for_each(Waker::wake);
     }
 
+    /// The runtime shuts down.
+    fn close(&self) {
+        let mut ready = Vec::new();
+        self.descriptor.close(&mut ready);
+        ready.into_iter().for_each(Waker::wake);
+    }
+
     /// Waits for the byte, as an operation does, and leaves it there.
     fn wait_for_byte(&self) {
+        let closed = self.wait_until(|| *self.byte.lock());
+        assert!(!closed, "nobody closes it");
+    }
+
+    /// Waits as an operation does that succeeds once `done` says so. True if it was closed before that.
+    fn wait_until(&self, done: impl Fn() -> bool) -> bool {
         let sleeper = PlainArc::new(Sleeper(Notify::new()));
         let waker = Waker::from(PlainArc::clone(&sleeper));
         let mut cx = Context::from_waker(&waker);
         let mut waiting = Waiting::new();
-        loop {
+        let closed = loop {
             match self.descriptor.poll_ready(Direction::Read, &mut waiting, &mut cx) {
-                Poll::Ready(stamp) => {
-                    let stamp = stamp.expect("nobody closes it");
-                    if *self.byte.lock() {
-                        break;
-                    }
-                    self.descriptor.clear_ready(Direction::Read, stamp);
-                }
+                Poll::Ready(Ok(_)) if done() => break false,
+                Poll::Ready(Ok(stamp)) => self.descriptor.clear_ready(Direction::Read, stamp),
+                Poll::Ready(Err(_)) => break true,
                 Poll::Pending => sleeper.0.wait(),
             }
-        }
+        };
         self.descriptor.cancel(Direction::Read, &mut waiting);
+        closed
     }
 }
 
@@ -133,6 +143,19 @@ fn a_cancelled_wait_takes_nothing_from_another() {
         pipe.wait_for_byte();
         quitter.join().unwrap();
         poller.join().unwrap();
+    });
+}
+
+#[test]
+fn a_close_is_heard_by_who_waits() {
+    model(|| {
+        let pipe = Pipe::new();
+        let closer = {
+            let pipe = Arc::clone(&pipe);
+            thread::spawn(move || pipe.close())
+        };
+        assert!(pipe.wait_until(|| false));
+        closer.join().unwrap();
     });
 }
 

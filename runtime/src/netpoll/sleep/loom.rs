@@ -1,5 +1,6 @@
 //! The wake protocol, with the eventfd as a counter under a lock.
 
+use ::loom::cell::UnsafeCell;
 use ::loom::sync::Condvar;
 use ::loom::sync::Mutex;
 use ::loom::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -11,15 +12,23 @@ struct Model {
     signal: Signal,
     counter: Mutex<u64>,
     raised: Condvar,
+    /// Written after each read of the eventfd and looked at before each write to it: loom sees whether the read comes
+    /// first, which the lock of the counter would order either way.
+    read: UnsafeCell<()>,
     /// What the wakers publish, each item before its wake.
     work: [AtomicBool; 3],
 }
+
+// SAFETY: the cell holds nothing; loom checks how it is used.
+unsafe impl Sync for Model {}
 
 impl Model {
     fn publish(&self, item: usize) {
         self.work[item].store(true, Relaxed);
         self.signal.raise(|| {
-            *self.counter.lock().unwrap() += 1;
+            self.read.with(|_| ());
+            let before = std::mem::replace(&mut *self.counter.lock().unwrap(), 1);
+            assert_eq!(before, 0, "E1");
             self.raised.notify_one();
         });
     }
@@ -30,7 +39,10 @@ impl Model {
             counter = self.raised.wait(counter).unwrap();
         }
         drop(counter);
-        self.signal.lower(|| *self.counter.lock().unwrap() = 0);
+        self.signal.lower(|| {
+            *self.counter.lock().unwrap() = 0;
+            self.read.with_mut(|_| ());
+        });
     }
 }
 
@@ -45,6 +57,7 @@ fn no_wake_is_lost() {
             signal: Signal::new(),
             counter: Mutex::new(0),
             raised: Condvar::new(),
+            read: UnsafeCell::new(()),
             work: [AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false)],
         });
         let wakers = [&[0][..], &[1, 2]].map(|items| {
