@@ -25,7 +25,8 @@
 //!
 //! If C1 wins, F2 offers nothing. If F2 wins, it wins with the channel locked, so C2 comes after F3: it finds
 //! the value, unless a receiver has had it before `clear` returned. In every case `clear` knows whether the
-//! value had been received.
+//! value had been received. A new setting begins as `clear` does, and its number is not the old one's: what finds
+//! the old one due fires nothing of the new (`loom::what_was_set_anew_is_not_received_early`).
 //!
 //! # Invariants
 //! A1. The setting's lock is held while the slot is set or cancelled, never while a receiver is woken.

@@ -16,6 +16,7 @@
 //! # Invariants
 //! H1. `next` is stored under the lock alone, before it is released, as the wheel then says. So the last
 //!     store is the state of the wheel, and a reader without the lock sees a state that was true.
+//!     Model: `loom::what_is_published_last_is_what_the_wheel_says`.
 //! H2. No waker is cloned, woken or dropped under the lock: each may run foreign code, which may come back
 //!     here. [`expire`](TimerHome::expire) and [`close`](TimerHome::close) hand wakers out for that reason.
 //! H3. A waker leaves the wheel once: to `expire`, to `cancel` or to `close`, whoever has the lock first.

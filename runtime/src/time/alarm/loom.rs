@@ -5,7 +5,11 @@ use ::loom::thread;
 
 /// An alarm that is due, as if its deadline had just been taken out of the timers.
 fn due() -> (Arc<Alarm>, Receiver<Instant>) {
-    let (alarm, receiver) = Alarm::start(Duration::MAX, None);
+    due_with(None)
+}
+
+fn due_with(period: Option<Duration>) -> (Arc<Alarm>, Receiver<Instant>) {
+    let (alarm, receiver) = Alarm::start(Duration::MAX, period);
     alarm.setting.lock().due = Some(clock::now());
     (alarm, receiver)
 }
@@ -30,6 +34,37 @@ fn what_was_cleared_cannot_be_received() {
         assert!(receiver.try_recv().is_err());
         firing.join().unwrap();
         assert!(receiver.try_recv().is_err(), "not later either");
+    });
+}
+
+#[test]
+fn what_was_set_anew_is_not_received_early() {
+    model(|| {
+        let (alarm, receiver) = due();
+        let firing = go_off(&alarm);
+        assert!(alarm.set(Duration::MAX), "nobody received it, so it was pending");
+        assert!(receiver.try_recv().is_err());
+        firing.join().unwrap();
+        assert!(receiver.try_recv().is_err(), "not later either");
+        assert!(alarm.clear(), "the new setting is still to come");
+    });
+}
+
+#[test]
+fn a_setting_is_received_or_cleared_and_never_both() {
+    model(|| {
+        let (alarm, receiver) = Alarm::start(Duration::MAX, None);
+        let setting = {
+            let alarm = Arc::clone(&alarm);
+            thread::spawn(move || alarm.set(Duration::ZERO))
+        };
+        assert!(alarm.clear(), "the old setting, or the new one");
+        let took_back = setting.join().unwrap();
+        assert_eq!(
+            receiver.try_recv().is_err(),
+            took_back,
+            "cleared first, and then set, or the other way round"
+        );
     });
 }
 
@@ -59,5 +94,18 @@ fn two_that_make_it_look_fire_once() {
         firing.join().unwrap();
         assert!(receiver.try_recv().is_ok());
         assert!(receiver.try_recv().is_err());
+    });
+}
+
+#[test]
+fn two_that_make_a_row_look_tick_once() {
+    model(|| {
+        // The next tick is too far away to be represented.
+        let (alarm, receiver) = due_with(Some(Duration::MAX));
+        let firing = go_off(&alarm);
+        alarm.look();
+        let first = receiver.try_recv().is_ok();
+        firing.join().unwrap();
+        assert!(first != receiver.try_recv().is_ok());
     });
 }

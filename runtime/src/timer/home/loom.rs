@@ -29,6 +29,12 @@ fn new_home() -> TimerHome {
     TimerHome::new(Epoch::new(pirn_sync::clock::now()))
 }
 
+/// H1, once nobody else is at it.
+fn assert_next_is_the_wheels(home: &TimerHome) {
+    let wheels = home.wheel.lock().as_ref().map_or(NEVER, Wheel::next_deadline);
+    assert_eq!(home.next_deadline(), wheels, "H1");
+}
+
 fn fire(home: &TimerHome, now: u64) {
     let mut due = Vec::new();
     while home.expire(now, &mut due) {}
@@ -119,4 +125,27 @@ fn an_insert_against_close_is_refused_or_handed_out() {
         assert_eq!(closing.join().unwrap(), usize::from(!refused));
         assert_eq!((home.len(), home.next_deadline()), (0, NEVER));
     });
+}
+
+/// `change` does something with the timer that is due at 5 while a later one is set, for 40.
+fn insert_against(change: fn(&TimerHome, Key)) {
+    model(move || {
+        let home = Arc::new(new_home());
+        let (key, _) = home.insert(5, Waker::noop().clone()).unwrap();
+        let changing = {
+            let home = Arc::clone(&home);
+            thread::spawn(move || change(&home, key))
+        };
+        let _key = home.insert(40, Waker::noop().clone());
+        changing.join().unwrap();
+        assert_next_is_the_wheels(&home);
+    });
+}
+
+#[test]
+fn what_is_published_last_is_what_the_wheel_says() {
+    insert_against(|home, key| assert!(home.cancel(key)));
+    insert_against(|home, key| assert_eq!(home.update(key, 900, Waker::noop()), EntryState::PutOff));
+    insert_against(|home, _| fire(home, 5));
+    insert_against(|home, _| home.close(&mut Vec::new()));
 }
