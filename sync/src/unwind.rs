@@ -26,9 +26,12 @@ use std::thread::panicking;
 /// What a panic carries.
 type Payload = Box<dyn Any + Send>;
 
-/// Runs `f`; a panic in it ends here.
+/// Runs `f`; a panic in it ends here. Not under loom: there it is what a model has found, and must not be lost.
 pub fn caught(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        if cfg!(loom) && !panicking() {
+            resume_unwind(payload);
+        }
         drop_payload(payload);
     }
 }

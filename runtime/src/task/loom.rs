@@ -242,15 +242,18 @@ fn polls_follow_each_other() {
         let ready = move || seen.fetch_add(1, Relaxed) == 1;
         let (handle, mut wakers) = waiting(&queue, 2, Counted(drops.clone()), ready);
         wakers.pop().unwrap().wake();
-        let runner = {
-            let queue = queue.clone();
-            thread::spawn(move || queue.run())
+        let waking = {
+            let (queue, waker) = (queue.clone(), wakers.pop().unwrap());
+            thread::spawn(move || {
+                waker.wake_by_ref();
+                waker.wake();
+                queue.run();
+            })
         };
-        wakers.pop().unwrap().wake();
         queue.run();
-        runner.join().unwrap();
+        waking.join().unwrap();
         queue.run();
-        // Both wakes may have been answered by one poll.
+        // All wakes may have been answered by one poll.
         assert!((1..=2).contains(&polls.load(Relaxed)));
         handle.abort();
         queue.run();
@@ -423,6 +426,36 @@ fn the_last_waker_frees_a_task_that_is_over() {
     });
 }
 
+/// The task ends on another thread, which uses it up to the end; the last reference may be a waker's.
+fn last_reference(give_back: fn(Waker)) {
+    model(move || {
+        let queue = Arc::new(Queue::default());
+        let drops = counter();
+        let (handle, mut wakers) = waiting(&queue, 1, Counted(drops.clone()), || false);
+        let (waker, abort) = (wakers.pop().unwrap(), handle.abort_handle());
+        drop(handle);
+        let aborting = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                abort.abort();
+                drop(abort);
+                queue.run();
+            })
+        };
+        give_back(waker);
+        queue.run();
+        aborting.join().unwrap();
+        queue.run();
+        assert_eq!(drops.load(Relaxed), 1);
+    });
+}
+
+#[test]
+fn whoever_gives_back_the_last_reference_has_seen_all_use() {
+    last_reference(|waker| waker.wake());
+    last_reference(drop);
+}
+
 #[test]
 fn a_spawn_against_a_shutdown_is_run_or_refused() {
     model(|| {
@@ -545,6 +578,25 @@ fn a_dump_against_the_end_of_a_task() {
         assert!(owned.view().len() <= 1);
         ending.join().unwrap();
         assert!(owned.view().is_empty());
+    });
+}
+
+#[test]
+fn a_registry_is_not_empty_while_a_task_leaves_another_behind() {
+    model(|| {
+        let owned = Arc::new(Owned::new(1));
+        let first = Registered::new(&owned, None);
+        let ending = {
+            let owned = owned.clone();
+            thread::spawn(move || {
+                let second = Registered::new(&owned, None);
+                first.end(&owned);
+                second
+            })
+        };
+        assert!(!owned.is_empty(), "one of them lives at any moment");
+        ending.join().unwrap().end(&owned);
+        assert!(owned.is_empty());
     });
 }
 

@@ -12,7 +12,8 @@
 //! - O2. A closed registry takes nothing more: after [`close`](Owned::close) the count only falls.
 //! - O3. No user code runs under a lock.
 //! - O4. `ended` is counted up before the slot is vacated, `spawned` after it is taken, and `ended` is read first:
-//!   they are found equal only if at some moment in between no future lived.
+//!   they are found equal only if at some moment in between no future lived. Model:
+//!   `loom::a_registry_is_not_empty_while_a_task_leaves_another_behind`.
 //!
 //! # Why the end of the last task is announced
 //! The shutdown raises a flag, closes, and waits until the registry [is empty](Owned::is_empty), sleeping on a condition

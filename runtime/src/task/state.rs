@@ -38,7 +38,7 @@
 //! | [`snapshot`](State::snapshot), failed exchanges of the join side | Acquire | `complete` | the handle sees the output | `loom::join_sees_the_output` |
 //! | [`drop_join_handle`](State::drop_join_handle) | AcqRel | `complete`, `drop_ref` | Acquire: the handle drops the output that it sees. Release: its reference may be given up here | Acquire: `loom::a_handle_dropped_while_the_task_ends_drops_the_output_once`. Release, argued: as `drop_ref` |
 //! | [`add_ref`](State::add_ref) | Relaxed | – | whoever adds holds one already | – |
-//! | [`drop_ref`](State::drop_ref) and every other release of a reference | AcqRel | each other | all use happens before the free | Acquire: `loom::wake_poll_abort_and_join_at_once`. Release, argued: without it the last use may sink below the decrement, and meet the free |
+//! | [`drop_ref`](State::drop_ref) and every other release of a reference | AcqRel | each other | all use happens before the free | Acquire: `loom::whoever_gives_back_the_last_reference_has_seen_all_use`. Release: `loom::a_handle_dropped_after_a_poll_leaves_no_waker`: without it the last use may sink below the decrement, and meet the free |
 
 use pirn_sync::primitive::atomic::{AtomicUsize, Ordering};
 
