@@ -25,7 +25,8 @@
 //! - B2. `running` machines are at it, at most the limit; but for those that have begun a job before it was lowered.
 //!
 //! The models stand in `blocking::loom`: with 1 and 2 exchanged, with the counting out a step later on either
-//! side, with the limit ignored, or raised without a look at the queue, one of them fails.
+//! side, with the limit ignored, or raised without a look at the queue, or with nobody who wakes the netpoller, one of
+//! them fails.
 
 use super::machine::Assignment;
 use super::machines::Refused;

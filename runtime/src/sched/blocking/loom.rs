@@ -6,8 +6,8 @@
 use super::*;
 use crate::sched::idle::Idle;
 use crate::sched::waiting::{AtHand, Waiting};
-use ::loom::sync::Arc;
 use ::loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use ::loom::sync::{Arc, Notify};
 use ::loom::thread;
 
 fn model(f: impl Fn() + Sync + Send + 'static) {
@@ -23,6 +23,8 @@ struct Pool {
     max_threads: usize,
     /// As in `jobs`, for the check.
     limit: AtomicUsize,
+    /// The wake of the netpoller.
+    woken: Notify,
     ran: AtomicUsize,
     at_once: AtomicUsize,
 }
@@ -38,6 +40,7 @@ impl Pool {
             idle: Idle::new(),
             max_threads,
             limit: AtomicUsize::new(limit),
+            woken: Notify::new(),
             ran: AtomicUsize::new(0),
             at_once: AtomicUsize::new(0),
         })
@@ -59,6 +62,7 @@ impl Pool {
         if !self.jobs.count_in() {
             return;
         }
+        assert!(self.jobs.running() <= self.limit.load(Relaxed), "B2");
         let machine = {
             let mut waiting = self.waiting.lock();
             match waiting.take_parked() {
@@ -68,13 +72,17 @@ impl Pool {
                     "new"
                 }
                 None => {
-                    assert!(!waiting.refuse_jobs(&self.jobs), "nobody is in the netpoller here");
+                    let wake_poller = waiting.refuse_jobs(&self.jobs);
+                    drop(waiting);
+                    if wake_poller {
+                        self.woken.notify();
+                    }
                     return;
                 }
             }
         };
         self.run_jobs();
-        self.wait(machine);
+        self.wait(machine, false);
     }
 
     fn run_jobs(&self) {
@@ -86,19 +94,26 @@ impl Pool {
         }
     }
 
-    /// A machine has nothing to do, as `Machine::wait` has it, until it is parked.
-    fn wait(&self, machine: &'static str) {
+    /// A machine has nothing to do, as `Machine::wait` has it, until it is parked. Until it has had jobs it may wait in
+    /// the netpoller as well, and stays there until it is woken.
+    fn wait(&self, machine: &'static str, mut may_poll: bool) {
         loop {
             let mut waiting = self.waiting.lock();
-            match waiting.at_hand(&self.idle, &self.jobs) {
-                Some(AtHand::Jobs) => drop(waiting),
-                Some(AtHand::Processor(_)) => unreachable!("there are none"),
-                None => {
-                    assert!(!waiting.wait(machine, false));
-                    return;
+            let at_hand = waiting.at_hand(&self.idle, &self.jobs);
+            let polls = at_hand.is_none() && waiting.wait(machine, may_poll);
+            drop(waiting);
+            match at_hand {
+                Some(AtHand::Jobs) => {
+                    self.run_jobs();
+                    may_poll = false;
                 }
+                Some(AtHand::Processor(_)) => unreachable!("there are none"),
+                None if polls => {
+                    self.woken.wait();
+                    assert!(self.waiting.lock().leave_netpoller(), "it was given nothing");
+                }
+                None => return,
             }
-            self.run_jobs();
         }
     }
 
@@ -188,7 +203,21 @@ fn a_job_that_finds_no_thread_is_taken_by_the_next_machine_that_would_wait() {
         let pool = Pool::new(1, 1, 1);
         let machine = {
             let pool = pool.clone();
-            thread::spawn(move || pool.wait("first"))
+            thread::spawn(move || pool.wait("first", false))
+        };
+        pool.start(1);
+        machine.join().unwrap();
+        pool.assert_all_ran(1);
+    });
+}
+
+#[test]
+fn a_job_that_finds_no_thread_is_taken_by_the_machine_in_the_netpoller() {
+    model(|| {
+        let pool = Pool::new(1, 1, 1);
+        let machine = {
+            let pool = pool.clone();
+            thread::spawn(move || pool.wait("first", true))
         };
         pool.start(1);
         machine.join().unwrap();
@@ -202,7 +231,7 @@ fn two_jobs_that_find_no_thread_are_taken_by_the_next_machine_that_would_wait() 
         let pool = Pool::new(1, 1, 1);
         let machine = {
             let pool = pool.clone();
-            thread::spawn(move || pool.wait("first"))
+            thread::spawn(move || pool.wait("first", false))
         };
         let other = {
             let pool = pool.clone();
@@ -219,7 +248,7 @@ fn two_jobs_that_find_no_thread_are_taken_by_the_next_machine_that_would_wait() 
 fn a_job_is_not_left_to_a_machine_that_ends() {
     model(|| {
         let pool = Pool::new(1, 1, 1);
-        pool.wait("first");
+        pool.wait("first", false);
         let machine = {
             let pool = pool.clone();
             // Nobody has needed it for long. What it does after this step is no concern of anybody's.

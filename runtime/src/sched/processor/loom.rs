@@ -60,7 +60,7 @@ fn robbing(remote: &Arc<Remote>) -> thread::JoinHandle<usize> {
     })
 }
 
-/// One thread will do: the owner has begun another poll, so it comes to its slot.
+/// One thread will do: the owner has begun another poll, so it comes to its slot; or what lies there now has come since.
 #[test]
 fn a_task_is_robbed_only_within_the_poll_in_which_it_was_seen() {
     model(|| {
@@ -71,6 +71,11 @@ fn a_task_is_robbed_only_within_the_poll_in_which_it_was_seen() {
         let seen = processor.remote.glance();
         processor.remote.counters.poll_edge();
         assert!(processor.remote.rob_next(seen).is_none());
+        let seen = processor.remote.glance();
+        let (other, _other) = self::task(&runs);
+        assert!(processor.push_next(other));
+        assert!(processor.remote.rob_next(seen).is_none());
+        assert_eq!(run(processor.queue.pop()), 1);
         assert_eq!(run(processor.remote.rob_next(processor.remote.glance())), 1);
     });
 }
