@@ -239,21 +239,35 @@ fn cancel_of_an_unwatched_child_against_cancel_above() {
     });
 }
 
-/// A waiter that registers while the context ends is ready or woken, never neither.
+/// A waiter that registers while `end` ends the context, or a parent that does not know of it yet, is ready or woken,
+/// never neither.
+fn register_while(ctx: &Context, end: impl FnOnce() + 'static) {
+    let mut done = ctx.done();
+    let canceller = thread::spawn(end);
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    let first = done.poll_ended(&mut Cx::from_waker(&waker));
+    canceller.join().unwrap();
+    if first.is_pending() {
+        assert_eq!(count.0.load(Ordering::Relaxed), 1, "pending, so it was woken");
+    }
+    assert_eq!(done.poll_ended(&mut Cx::from_waker(&waker)), Poll::Ready(()));
+}
+
 #[test]
 fn done_registers_against_cancel() {
     model(|| {
         let (ctx, cancel) = Context::background().with_cancel();
-        let mut done = ctx.done();
-        let canceller = thread::spawn(move || cancel.cancel());
-        let count = Arc::new(Count::default());
-        let waker = Waker::from(Arc::clone(&count));
-        let first = done.poll_ended(&mut Cx::from_waker(&waker));
-        canceller.join().unwrap();
-        if first.is_pending() {
-            assert_eq!(count.0.load(Ordering::Relaxed), 1, "pending, so it was woken");
-        }
-        assert_eq!(done.poll_ended(&mut Cx::from_waker(&waker)), Poll::Ready(()));
+        register_while(&ctx, move || cancel.cancel());
+    });
+}
+
+#[test]
+fn done_registers_against_cancel_of_the_parent() {
+    model(|| {
+        let (parent, cancel) = Context::background().with_cancel();
+        let (ctx, _cancel) = parent.with_cancel();
+        register_while(&ctx, move || cancel.cancel());
     });
 }
 
