@@ -13,7 +13,8 @@
 //!   (S3 of the state word).
 //! - C3. The future is never moved: it is dropped in place before its block is given back.
 //! - C4. A task leaves [`Owned`](super::Owned) after its future is dropped and before it is seen complete: an
-//!   empty registry means that no future lives, and a task that was joined is no longer counted.
+//!   empty registry means that no future lives, and a task that was joined is no longer counted. Model:
+//!   `loom::a_task_that_was_joined_is_no_longer_registered`.
 //!
 //! User code runs here in five places: `poll`, the future's drop, the output's drop, the joiner's waker, that
 //! waker's drop. Each is caught: a future whose destructor panics makes the task a panicked one, like a panic

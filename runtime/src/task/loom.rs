@@ -524,6 +524,23 @@ fn a_wake_against_a_shutdown_finds_the_task_over_or_ends_it() {
     });
 }
 
+#[test]
+fn a_task_that_was_joined_is_no_longer_registered() {
+    model(|| {
+        let queue = Arc::new(Queue { tasks: Mutex::default(), owned: Some(Owned::new(1)) });
+        let (task, handle) = new(&queue, async {});
+        queue.owned.as_ref().unwrap().insert(&task, None, Some(0)).unwrap();
+        queue.push(task);
+        let runner = {
+            let queue = queue.clone();
+            thread::spawn(move || queue.run())
+        };
+        block_on(handle).unwrap();
+        assert!(queue.owned.as_ref().unwrap().is_empty(), "C4");
+        runner.join().unwrap();
+    });
+}
+
 /// The scheduler of tasks whose registration is the model's own business.
 struct Nobody;
 
