@@ -212,8 +212,10 @@ fn default_procs() -> io::Result<usize> {
         return Ok(thread::available_parallelism().map_or(1, usize::from));
     };
     match asked.to_str().and_then(|asked| asked.trim().parse().ok()) {
-        Some(procs) if procs > 0 => Ok(procs),
-        _ => Err(invalid(format!("PIRN_PROCS must be a positive number, not {asked:?}"))),
+        Some(procs) if (1..=MAX_PROCS).contains(&procs) => Ok(procs),
+        _ => Err(invalid(format!(
+            "PIRN_PROCS must be a positive number, {MAX_PROCS} at most, not {asked:?}; it need not be set"
+        ))),
     }
 }
 

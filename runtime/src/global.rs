@@ -3,40 +3,84 @@
 use crate::sched::{Count, Shared, current};
 use crate::{Builder, JoinHandle};
 use parking_lot::Mutex;
-use std::fmt;
+use std::io::{self, Write};
 use std::panic::Location;
 use std::sync::{Arc, OnceLock};
+use std::{fmt, process};
 
 static GLOBAL: OnceLock<Arc<Shared>> = OnceLock::new();
-static CONFIGURATION: Mutex<Configuration> = Mutex::new(Configuration::Open(None));
-
-/// What [`Builder::install_global`] leaves for the first use.
-enum Configuration {
-    Open(Option<Builder>),
-    /// The first use has come: it is too late.
-    Used,
-}
+/// What [`Builder::install_global`] leaves for the first use. [`GLOBAL`] is set under its lock alone.
+static CONFIGURATION: Mutex<Option<Builder>> = Mutex::new(None);
 
 /// The global runtime, started now if nobody has used it before. It is never shut down.
 ///
 /// # Panics
 /// If the system refuses the descriptors or the first thread; a later use tries again.
 pub(crate) fn shared() -> Arc<Shared> {
-    GLOBAL.get_or_init(start).clone()
+    started().unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn start() -> Arc<Shared> {
-    let mut configuration = CONFIGURATION.lock();
-    let builder = match &*configuration {
-        Configuration::Open(builder) => builder.clone().unwrap_or_default(),
-        Configuration::Used => Builder::default(),
-    };
-    match builder.build_shared() {
-        Ok(shared) => {
-            *configuration = Configuration::Used;
-            shared
+fn started() -> Result<Arc<Shared>, GlobalCannotStart> {
+    if let Some(shared) = GLOBAL.get() {
+        return Ok(shared.clone());
+    }
+    let configuration = CONFIGURATION.lock();
+    // Whoever had the lock before may have started it: then there is no second one, not even for a moment.
+    if let Some(shared) = GLOBAL.get() {
+        return Ok(shared.clone());
+    }
+    let builder = configuration.clone().unwrap_or_default();
+    let shared = builder.build_shared().map_err(GlobalCannotStart)?;
+    Ok(GLOBAL.get_or_init(|| shared).clone())
+}
+
+/// Starts the global runtime now, unless it runs already, rather than at its first use.
+///
+/// Whatever needs the global runtime starts it, and panics where it cannot be started. A program that would rather say
+/// so in its own words calls this first. `#[pirn::main]` does so by itself: it ends the process with a line on standard
+/// error and exit code 1.
+///
+/// # Errors
+/// What stands in the way: those of [`Builder::build`]. A later call tries again.
+///
+/// ```
+/// pirn::start_global()?;
+/// assert_eq!(pirn::block_on(async { 6 * 7 }), 42);
+/// # Ok::<(), pirn::GlobalCannotStart>(())
+/// ```
+pub fn start_global() -> Result<(), GlobalCannotStart> {
+    started().map(drop)
+}
+
+/// What `#[pirn::main]` begins with: ends the process where its body would find no runtime.
+#[doc(hidden)]
+pub fn start_or_exit() {
+    let started = if current::shared().is_some() { Ok(()) } else { start_global() };
+    if let Err(error) = started {
+        // A full disk or a closed descriptor costs the line; the exit code still tells.
+        let _ = writeln!(io::stderr(), "pirn: {error}");
+        process::exit(1);
+    }
+}
+
+/// The global runtime cannot start; [`source`](std::error::Error::source) is the [`io::Error`] that says why.
+#[derive(Debug)]
+pub struct GlobalCannotStart(io::Error);
+
+impl fmt::Display for GlobalCannotStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the global runtime cannot start: {}", self.0)?;
+        match self.0.raw_os_error() {
+            Some(libc::EMFILE) => f.write_str("; `ulimit -n` raises how many descriptors there may be"),
+            Some(libc::EAGAIN) => f.write_str("; `ulimit -u` raises how many threads there may be"),
+            _ => Ok(()),
         }
-        Err(error) => panic!("the global runtime could not start: {error}"),
+    }
+}
+
+impl std::error::Error for GlobalCannotStart {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
     }
 }
 
@@ -56,13 +100,12 @@ impl std::error::Error for GlobalAlreadyStarted {}
 
 /// Configures the global runtime before its first use.
 pub(crate) fn install(builder: Builder) -> Result<(), GlobalAlreadyStarted> {
-    match &mut *CONFIGURATION.lock() {
-        Configuration::Open(slot @ None) => {
-            *slot = Some(builder);
-            Ok(())
-        }
-        Configuration::Open(Some(_)) | Configuration::Used => Err(GlobalAlreadyStarted),
+    let mut configuration = CONFIGURATION.lock();
+    if configuration.is_some() || GLOBAL.get().is_some() {
+        return Err(GlobalAlreadyStarted);
     }
+    *configuration = Some(builder);
+    Ok(())
 }
 
 /// The runtime of this thread, else the global one.

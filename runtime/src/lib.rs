@@ -88,7 +88,9 @@ pub use block_on::{block_in_place, block_on};
 pub use builder::Builder;
 pub use context::{AfterFunc, CancelFunc, Context, ContextError, Done};
 pub use dump::{TaskDump, TaskInfo, TaskState, Wait};
-pub use global::GlobalAlreadyStarted;
+#[doc(hidden)]
+pub use global::start_or_exit;
+pub use global::{GlobalAlreadyStarted, GlobalCannotStart, start_global};
 pub use group::{ErrGroup, JoinSet, Supervisor, SupervisorError};
 pub use handle::{Handle, NoRuntime};
 pub use metrics::{Metrics, ProcMetrics};

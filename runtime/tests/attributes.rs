@@ -1,6 +1,7 @@
 //! The attributes as users write them: what they accept, what they return, and that their options arrive.
 
 use std::error::Error;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[pirn::test]
@@ -98,4 +99,21 @@ fn main_without_options_can_be_called_again() {
     counted();
     counted();
     assert_eq!(CALLS.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+#[ignore = "a child of the test below: its runtime cannot start"]
+fn child_that_cannot_start() {
+    counted();
+}
+
+#[test]
+fn a_main_without_a_runtime_ends_the_process_with_one_line() {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "child_that_cannot_start", "--ignored", "--nocapture"]);
+    let ended = child.env("PIRN_PROCS", "many").output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("pirn: ") && said.contains("\"many\""), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
 }

@@ -98,6 +98,7 @@ fn main(function: &Function, options: &Options) -> TokenStream {
         #vis fn #name() #output {
             #sig #body
             #configure
+            #krate::start_or_exit();
             #krate::block_on(#name())
         }
     }

@@ -9,7 +9,8 @@
 //! #[pirn::main(procs = 4)]             fn main() -> io::Result<()> {
 //! async fn main() -> io::Result<()> {      async fn main() -> io::Result<()> { BODY }
 //!     BODY                        ──►      ::pirn::Builder::new().procs(4).install_global()…;
-//! }                                        ::pirn::block_on(main())
+//! }                                        ::pirn::start_or_exit();
+//!                                          ::pirn::block_on(main())
 //!                                      }
 //! ```
 //!
@@ -49,8 +50,11 @@ use proc_macro::TokenStream;
 /// what the method of the same name on `pirn::Builder` sets, and may be any expression.
 /// `crate = some::path` names `pirn` where it is re-exported under another path.
 ///
+/// Where the runtime cannot start, since `PIRN_PROCS` is no number or there are too few descriptors, the process ends
+/// with a line on standard error that says so, and exit code 1.
+///
 /// # Panics
-/// The function panics when it has options and the global runtime was already in use, or could not be started.
+/// The function panics when it has options and the global runtime was already in use.
 #[proc_macro_attribute]
 pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(Attribute::Main, options.into(), item.into()).into()

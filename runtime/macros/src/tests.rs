@@ -33,7 +33,10 @@ fn error(attribute: Attribute, options: &str, item: &str) -> (String, usize) {
 #[test]
 fn main_without_options_leaves_the_global_runtime_to_itself() {
     let written = text(&written(Attribute::Main, "", "async fn main() { work().await }"));
-    assert_eq!(written, "fnmain(){asyncfnmain(){work().await}::pirn::block_on(main())}");
+    assert_eq!(
+        written,
+        "fnmain(){asyncfnmain(){work().await}::pirn::start_or_exit();::pirn::block_on(main())}"
+    );
 }
 
 #[test]
@@ -151,5 +154,8 @@ fn a_second_test_attribute_is_refused() {
 #[test]
 fn an_error_in_the_options_still_leaves_the_function() {
     let written = text(&written(Attribute::Main, "flavor = 1", "async fn main() { body() }"));
-    assert!(written.contains("fnmain(){asyncfnmain(){body()}::pirn::block_on(main())}"), "{written}");
+    assert!(
+        written.contains("fnmain(){asyncfnmain(){body()}::pirn::start_or_exit();::pirn::block_on(main())}"),
+        "{written}"
+    );
 }

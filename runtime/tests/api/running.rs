@@ -298,6 +298,8 @@ mod with_options {
 fn main_runs_its_body_on_the_global_runtime() {
     let main: fn() -> Result<u8, String> = plain::main;
     assert_eq!(main(), Ok(7));
+    let started: Result<(), pirn::GlobalCannotStart> = pirn::start_global();
+    started.unwrap();
     pirn::block_on(async {});
     // Its options come too late here, and are not ignored.
     let main: fn() = with_options::main;
