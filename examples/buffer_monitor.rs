@@ -25,7 +25,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    finish(run(Args::parse())).await
+    finish(run).await
 }
 
 #[derive(Default)]

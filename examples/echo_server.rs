@@ -69,7 +69,7 @@ struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    finish(run(Args::parse())).await
+    finish(run).await
 }
 
 async fn run(args: Args) -> Outcome {

@@ -32,7 +32,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    finish(run(Args::parse())).await
+    finish(run).await
 }
 
 /// One channel that yields what all of `sources` yield, each source in its own order.

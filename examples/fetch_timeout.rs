@@ -24,7 +24,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    finish(run(Args::parse())).await
+    finish(run).await
 }
 
 /// Stands for a request to somewhere else; notes when it got its answer.

@@ -26,7 +26,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    finish(run(Args::parse())).await
+    finish(run).await
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {

@@ -7,7 +7,7 @@
 //! | code | when |
 //! |---|---|
 //! | 0 | it did its work, and every check held |
-//! | 1 | a check or a job failed, or what it prints cannot be written |
+//! | 1 | a check or a job failed, its runtime cannot start, or what it prints cannot be written |
 //! | 2 | its arguments or its input made no sense |
 
 use std::fmt::{self, Debug, Display};
@@ -15,6 +15,8 @@ use std::io::{self, Write};
 use std::panic;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+
+use clap::Parser;
 
 pub mod server;
 
@@ -50,13 +52,38 @@ impl Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Runs a program to its end: prints why it failed, if it did, and gives the exit code.
+/// Runs a program to its end: reads its arguments, prints why it failed, if it did, and gives the exit code.
+///
+/// It is what [`start`] does, for a program that is in the runtime already.
+pub async fn finish<A: Parser>(program: impl AsyncFnOnce(A) -> Outcome) -> ExitCode {
+    end_when_a_print_fails();
+    let arguments = arguments();
+    let outcome = match room_to_begin() {
+        Ok(()) => program(arguments).await,
+        Err(too_few) => Err(too_few),
+    };
+    exit(outcome)
+}
+
+/// Starts the global runtime, and runs a program there to its end: prints why it failed, if it did, and gives the exit
+/// code.
 ///
 /// A program that cannot print has nobody to work for, as when it stands before `head`. So `print!` may be used freely:
-/// if it fails, in whichever task, the program ends there and then with exit code 1, and says why.
-pub async fn finish(program: impl Future<Output = Outcome>) -> ExitCode {
+/// if it fails, in whichever task, the program ends there and then with exit code 1, and says why, unless it is that
+/// the reader has left.
+pub fn start(program: impl Future<Output = Outcome>) -> ExitCode {
     end_when_a_print_fails();
-    exit(program.await)
+    let started = pirn::start_global().map_err(|error| Failure::Wrong(error.to_string()));
+    exit(started.and_then(|()| room_to_begin()).and_then(|()| pirn::block_on(program)))
+}
+
+/// Whether there are the few descriptors that the runtime asks for later, to listen to signals for one: it panics where
+/// they are not there.
+fn room_to_begin() -> Outcome {
+    const LATER: usize = 2;
+    let too_few =
+        |error: io::Error| Failure::Wrong(format!("{error}; `ulimit -n` raises how many there may be"));
+    server::room_for(LATER).map_err(too_few)
 }
 
 /// Changes what the panic of a failed `print!` comes to; all other panics stay what they are.
@@ -64,12 +91,33 @@ fn end_when_a_print_fails() {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         let why = info.payload_as_str().and_then(|says| says.strip_prefix("failed printing to stdout: "));
-        let Some(why) = why else { return hook(info) };
-        // Held to the end, so that of many tasks only the first says so. It may fail as well, and that is all then.
-        let mut stderr = io::stderr().lock();
-        let _ = writeln!(stderr, "{}: cannot write: {why}", name());
-        std::process::exit(1);
+        match why {
+            Some(why) => cannot_write(why),
+            None => hook(info),
+        }
     }));
+}
+
+/// The command line's arguments. Where it asks for help instead, or makes no sense, the process ends here.
+pub fn arguments<A: Parser>() -> A {
+    A::try_parse().unwrap_or_else(|instead| {
+        let written = instead.print().and_then(|()| io::stdout().flush());
+        match written {
+            // Help that nobody can read is a failure; that nobody hears a complaint changes nothing about its reason.
+            Err(error) if !instead.use_stderr() => cannot_write(&error.to_string()),
+            _ => std::process::exit(instead.exit_code()),
+        }
+    })
+}
+
+/// Ends the process, since standard output takes nothing.
+fn cannot_write(why: &str) -> ! {
+    // Held to the end, so that of many tasks only the first says so. It may fail as well, and that is all then.
+    let mut stderr = io::stderr().lock();
+    if why != io::Error::from_raw_os_error(libc::EPIPE).to_string() {
+        let _ = writeln!(stderr, "{}: cannot write: {why}", name());
+    }
+    std::process::exit(1);
 }
 
 fn exit(outcome: Outcome) -> ExitCode {

@@ -21,7 +21,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    finish(run(Args::parse())).await
+    finish(run).await
 }
 
 async fn square(input: String, takes: Duration) -> Result<i64, String> {

@@ -32,7 +32,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    finish(run(Args::parse())).await
+    finish(run).await
 }
 
 /// How long the first calls wait for each other, all in all: long enough for any machine to start them.

@@ -31,7 +31,7 @@ use crate::{Failure, Outcome};
 mod descriptors;
 mod refusals;
 
-pub use descriptors::raise_descriptors;
+pub use descriptors::{raise_descriptors, room_for};
 pub use refusals::Refusals;
 
 /// Writes the log to standard error; `RUST_LOG=debug` shows more of it, `RUST_LOG=off` nothing.

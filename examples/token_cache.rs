@@ -201,7 +201,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    finish(run(Args::parse())).await
+    finish(run).await
 }
 
 /// How long a token can be used, and how long it is until the next one is fetched.

@@ -57,7 +57,7 @@ struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    finish(tour(Args::parse())).await
+    finish(tour).await
 }
 
 async fn tour(args: Args) -> Outcome {

@@ -33,7 +33,7 @@ pub(crate) struct Args {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    finish(run(Args::parse())).await
+    finish(run).await
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -32,7 +32,7 @@ use clap::Parser;
 use pirn::channel::{Receiver, SendError, Sender, bounded};
 use pirn::signal::Signal;
 use pirn::{Context, select, spawn_blocking};
-use pirn_examples::{Failure, MOST, Outcome, complain, duration, finish};
+use pirn_examples::{Failure, MOST, Outcome, arguments, complain, duration, start};
 
 mod count;
 mod order;
@@ -61,10 +61,10 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = arguments();
     // While there is only one thread: see `of_the_environment`.
     let locale = Locale::of_the_environment();
-    pirn::block_on(finish(run(args, locale)))
+    start(run(args, locale))
 }
 
 async fn run(args: Args, locale: Locale) -> Outcome {

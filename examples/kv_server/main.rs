@@ -18,10 +18,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
 use pirn::net::TcpListener;
 use pirn_examples::server::{Stop, log_up_to, raise_descriptors};
-use pirn_examples::{Failure, Outcome, finish};
+use pirn_examples::{Failure, Outcome, arguments, start};
 
 mod buffers;
 mod clients;
@@ -45,13 +44,13 @@ use server::Server;
 
 fn main() -> ExitCode {
     memory::give_back_large_blocks();
-    let options = Options::parse();
+    let options: Options = arguments();
     log_up_to(options.log);
     if let Some(procs) = options.procs {
         let installed = pirn::Builder::new().procs(procs.into()).install_global();
         installed.expect("nothing has used the global runtime before");
     }
-    pirn::block_on(finish(run(options)))
+    start(run(options))
 }
 
 async fn run(options: Options) -> Outcome {

@@ -1,8 +1,10 @@
 //! How many descriptors the process may have open.
 //!
 //! Every connection is a descriptor, and the usual soft limit of 1024 is far below what the servers are ready to
-//! serve. A process may raise it itself, up to the hard limit.
+//! serve. A process may raise it itself, up to the hard limit. Where that is too low, some can be served still; but who
+//! needs a certain number asks first whether they are there ([`room_for`]).
 
+use std::fs::File;
 use std::io;
 
 /// Descriptors that are no connections: the listener, the netpoller, standard streams, and some to spare.
@@ -18,6 +20,15 @@ pub fn raise_descriptors(connections: usize) {
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "cannot tell how many descriptors there may be"),
     }
+}
+
+/// Whether so many more descriptors are to be had: they are opened, and closed again.
+///
+/// # Errors
+/// What the system says instead of opening one more.
+pub fn room_for(descriptors: usize) -> io::Result<()> {
+    let opened: io::Result<Vec<File>> = (0..descriptors).map(|_| File::open("/dev/null")).collect();
+    opened.map(drop)
 }
 
 /// Raises the soft limit to `wanted`, or as far as it goes; what it is then.

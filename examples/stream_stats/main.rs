@@ -79,7 +79,7 @@ fn period(text: &str) -> Result<Duration, String> {
 
 #[pirn::main]
 async fn main() -> ExitCode {
-    finish(run(Args::parse())).await
+    finish(run).await
 }
 
 async fn run(args: Args) -> Outcome {

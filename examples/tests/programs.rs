@@ -2,7 +2,11 @@
 
 mod support;
 
-use support::{program, program_that_cannot_complain, program_that_cannot_write, run, serve, serve_as};
+use std::io;
+
+use support::{
+    limited, program, program_that_cannot_complain, program_that_cannot_write, run, serve, serve_as,
+};
 
 /// What each program prints when its work is right; all of them, with small arguments where the work is large.
 const PROGRAMS: [(&str, &[&str], &str); 15] = [
@@ -24,7 +28,8 @@ const PROGRAMS: [(&str, &[&str], &str); 15] = [
 ];
 
 /// The programs that need something to work on, or somebody to serve.
-const OTHERS: [&str; 6] = ["tour", "crawl", "job_queue", "echo_server", "http_service", "stream_stats"];
+const OTHERS: [&str; 7] =
+    ["tour", "crawl", "job_queue", "echo_server", "http_service", "stream_stats", "kv_server"];
 
 fn holds_with(processors: Option<&str>) {
     for (name, arguments, says) in PROGRAMS {
@@ -105,6 +110,41 @@ fn a_result_that_cannot_be_written_ends_with_1() {
     }
     run(program_that_cannot_write("tour").arg("hello_tasks")).expect(1);
     run(program_that_cannot_write("crawl").arg(env!("CARGO_MANIFEST_DIR"))).expect(1);
+}
+
+#[test]
+fn help_that_cannot_be_written_ends_with_1() {
+    for name in PROGRAMS.iter().map(|(name, ..)| *name).chain(OTHERS) {
+        let ended = run(program_that_cannot_write(name).arg("--help")).expect(1);
+        assert_eq!(ended.stderr, format!("{name}: cannot write: No space left on device (os error 28)\n"));
+    }
+    run(program_that_cannot_write("kv_server").arg("--version")).expect(1);
+}
+
+#[test]
+fn nothing_is_said_of_a_reader_that_has_left() {
+    for argument in ["--help", "--version", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {
+        let (nobody, output) = io::pipe().unwrap();
+        drop(nobody);
+        let ended = program("crawl").arg(argument).stdout(output).output().unwrap();
+        assert_eq!((ended.status.code(), ended.stderr.escape_ascii().to_string()), (Some(1), String::new()));
+    }
+}
+
+#[test]
+fn a_runtime_that_cannot_start_is_a_line_of_complaint() {
+    for name in PROGRAMS.iter().map(|(name, ..)| *name).chain(OTHERS) {
+        // Something to count, for those that insist.
+        let arguments: &[&str] = if ["crawl", "job_queue"].contains(&name) { &["/dev/null"] } else { &[] };
+        let says = |ended: support::Ended, what: &str| {
+            assert!(ended.stderr.contains(what) && ended.stderr.lines().count() == 1, "{}", ended.stderr);
+        };
+        for processors in ["abc", "0", "-1", "", "1.5", "65537", "99999999999999999999"] {
+            let ended = run(program(name).args(arguments).env("PIRN_PROCS", processors)).expect(1);
+            says(ended, "PIRN_PROCS");
+        }
+        says(run(limited(name, "-n 4").args(arguments)).expect(1), "ulimit -n");
+    }
 }
 
 #[test]
