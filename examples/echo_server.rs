@@ -81,6 +81,11 @@ async fn run(args: Args) -> Outcome {
     server::raise_descriptors(all + load_ends);
     let listener = server::listen(&args.listen).await?;
     let address = listener.local_addr().map_err(|error| Failure::Wrong(error.to_string()))?;
+    // The clients could take all there are, and wait for a server that has none left to accept them with.
+    server::room_for(2 * load_ends).map_err(|error| {
+        let message = format!("the load needs {} descriptors more: {error}", 2 * load_ends);
+        Failure::Input(format!("{message}; raise `ulimit -n`, or have fewer --connections"))
+    })?;
 
     // A task, since what is spawned runs on the workers; the main future is polled by this thread alone.
     let server = pirn::spawn(serve(listener, stop.clone(), all, args.write_timeout));

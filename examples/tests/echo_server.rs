@@ -29,6 +29,20 @@ fn messages_may_be_larger_than_what_the_sockets_hold() {
 }
 
 #[test]
+fn a_load_that_there_are_no_descriptors_for_is_refused() {
+    // With so few the clients would take all, and wait for a server that has none left for them.
+    for descriptors in [20, 40, 72, 80, 100] {
+        let ended = run(limited("echo_server", &format!("-n {descriptors}")).args(["--time", "0"])).expect(2);
+        assert!(
+            ended.stderr.contains("ulimit -n") && ended.stderr.contains("--connections"),
+            "{}",
+            ended.stderr
+        );
+    }
+    run(limited("echo_server", "-n 100").args(["--time", "0", "--connections", "20"])).expect(0);
+}
+
+#[test]
 fn what_was_sent_before_the_signal_comes_back() {
     let (server, address) = serve("echo_server", &["--serve"]);
     let sent: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
