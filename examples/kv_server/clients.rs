@@ -8,6 +8,8 @@
 use std::fmt::Write as _;
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use hashbrown::HashMap;
@@ -22,6 +24,8 @@ pub(crate) struct Client {
     address: SocketAddr,
     since: Instant,
     name: Mutex<Option<Box<str>>>,
+    /// `Relaxed`: it is a word about the client, and orders nothing.
+    is_subscriber: AtomicBool,
 }
 
 impl Client {
@@ -34,13 +38,23 @@ impl Client {
         *self.name.lock() = (!name.is_empty()).then(|| name.into());
     }
 
+    /// Whether it listens to anything.
+    pub(crate) fn is_subscriber(&self) -> bool {
+        self.is_subscriber.load(Relaxed)
+    }
+
+    pub(crate) fn set_subscriber(&self, is_one: bool) {
+        self.is_subscriber.store(is_one, Relaxed);
+    }
+
     /// Its line in `CLIENT LIST`.
     pub(crate) fn describe(&self, into: &mut String) {
         let Self { id, address, .. } = self;
         let (name, age) = (self.name().unwrap_or_default(), self.since.elapsed().as_secs());
         // Writing into a string cannot fail.
-        let _ =
-            writeln!(into, "id={id} addr={address} name={name} age={age} flags=N db=0 resp=2 user=default");
+        let flags = if self.is_subscriber() { 'P' } else { 'N' };
+        let line = format_args!("id={id} addr={address} name={name} age={age} flags={flags} db=0");
+        let _ = writeln!(into, "{line} resp=2 user=default");
     }
 }
 
@@ -78,7 +92,14 @@ impl Clients {
         if list.is_ending {
             let _ = stream.shutdown(Shutdown::Read);
         }
-        let client = Arc::new(Client { id, stream, address, since: Instant::now(), name: Mutex::new(None) });
+        let client = Arc::new(Client {
+            id,
+            stream,
+            address,
+            since: Instant::now(),
+            name: Mutex::new(None),
+            is_subscriber: AtomicBool::new(false),
+        });
         list.connected.insert(id, client.clone());
         Ok(Entered { clients: self.clone(), client })
     }
@@ -101,6 +122,11 @@ impl Clients {
         let mut all: Vec<_> = self.list.lock().connected.values().cloned().collect();
         all.sort_unstable_by_key(|client| client.id);
         all
+    }
+
+    /// The one with this number, if it is there.
+    pub(crate) fn get(&self, id: i64) -> Option<Arc<Client>> {
+        self.list.lock().connected.get(&u64::try_from(id).ok()?).cloned()
     }
 
     /// Lets nobody send anything more, also those who come later. What has arrived can still be read.

@@ -209,6 +209,7 @@ impl<'a> Call<'a> {
             client,
             "it speaks HTTP, as a browser does that was lured here: closing its connection"
         );
+        self.reply.forget();
         self.session.is_ending = true;
         Ok(())
     }

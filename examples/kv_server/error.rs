@@ -31,6 +31,7 @@ pub(crate) enum Error {
     WrongPassword,
     NoPassword,
     BadClientName,
+    InvalidClientId,
     InvalidExpiry(&'static str),
     WrongArity(&'static str),
     UnknownSubcommand { family: &'static str, name: Vec<u8> },
@@ -38,6 +39,7 @@ pub(crate) enum Error {
     OnlySubscriber(&'static str),
     UnsupportedOption(Vec<u8>),
     HelloOption(Vec<u8>),
+    UnknownClientType(Vec<u8>),
     Incompatible(&'static str),
     UnknownCommand { name: Vec<u8>, args: Vec<u8> },
     Protocol(ProtocolError),
@@ -75,6 +77,10 @@ impl Error {
         Self::HelloOption(quoted(option, usize::MAX).to_vec())
     }
 
+    pub(crate) fn unknown_client_type(name: &[u8]) -> Self {
+        Self::UnknownClientType(quoted(name, usize::MAX).to_vec())
+    }
+
     /// What the client is told.
     pub(crate) fn text(&self) -> Vec<u8> {
         let parts: &[&[u8]] = match self {
@@ -103,6 +109,7 @@ impl Error {
             Self::BadClientName => {
                 &[b"ERR Client names cannot contain spaces, newlines or special characters."]
             }
+            Self::InvalidClientId => &[b"ERR Invalid client ID"],
             Self::InvalidExpiry(command) => {
                 &[b"ERR invalid expire time in '", command.as_bytes(), b"' command"]
             }
@@ -126,6 +133,7 @@ impl Error {
             ],
             Self::UnsupportedOption(option) => &[b"ERR Unsupported option ", option],
             Self::HelloOption(option) => &[b"ERR Syntax error in HELLO option '", option, b"'"],
+            Self::UnknownClientType(name) => &[b"ERR Unknown client type '", name, b"'"],
             Self::Incompatible(options) => {
                 &[b"ERR ", options.as_bytes(), b" options at the same time are not compatible"]
             }
@@ -143,6 +151,7 @@ fn quoted(bytes: &[u8], most: usize) -> &[u8] {
     let bytes = &bytes[..bytes.len().min(most)];
     bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
+
 /// For the log, where nothing stands that a terminal might obey.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -28,8 +28,8 @@ mod inline;
 
 /// The longest inline command, and the longest line with a count or length.
 const MAX_LINE: usize = 64 * 1024;
-/// The most arguments in one request.
-const MAX_ARGS: i64 = 1024 * 1024;
+/// The most arguments in one request; how long that may be comes first, but a count beyond this is none.
+const MAX_ARGS: i64 = i32::MAX as i64;
 /// The longest argument.
 pub(crate) const MAX_BULK: i64 = 512 * 1024 * 1024;
 /// The longest request. Spans count in 32 bits, so this is less than 4 GiB.

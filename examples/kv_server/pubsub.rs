@@ -174,6 +174,7 @@ pub(crate) struct Subscriptions {
 
 impl Subscriptions {
     pub(crate) fn new(hub: Arc<Hub>, client: Arc<Client>) -> Self {
+        client.set_subscriber(true);
         let (sender, messages) = unbounded();
         let mailbox = Arc::new(Mailbox { client, messages: sender, waiting: AtomicUsize::new(0) });
         Self { hub, mailbox, messages, channels: HashSet::new(), patterns: HashSet::new() }
@@ -226,6 +227,7 @@ impl Subscriptions {
 
 impl Drop for Subscriptions {
     fn drop(&mut self) {
+        self.mailbox.client.set_subscriber(false);
         for kind in [Kind::Channel, Kind::Pattern] {
             for topic in std::mem::take(self.topics_mut(kind)) {
                 self.hub.unsubscribe(kind, &topic, &self.mailbox);

@@ -50,6 +50,11 @@ impl<'a> Reply<'a> {
         self.write_error(&why.text());
     }
 
+    /// Takes back all that has not been written to the client yet, also the replies to earlier requests.
+    pub(crate) fn forget(&mut self) {
+        self.out.clear();
+    }
+
     /// Whether there is memory for so many bytes more; if not, the reply is cut.
     fn has_room(&mut self, length: usize) -> bool {
         let needed = self.out.len() + length;

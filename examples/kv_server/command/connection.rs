@@ -3,6 +3,7 @@
 use super::Flag::{Family, Fast, Subscriber};
 use super::{Call, Command, NONE, help};
 use crate::error::{Done, Error};
+use crate::integer;
 
 #[rustfmt::skip]
 pub(super) const TABLE: &[Command] = &[
@@ -141,13 +142,41 @@ fn client_setinfo(call: &mut Call<'_>) -> Done {
 }
 
 fn client_list(call: &mut Call<'_>) -> Done {
-    if call.args.len() > 2 {
-        return Err(Error::Syntax);
-    }
+    let clients = &call.server.clients;
+    let listed = match call.args.len() {
+        2 => clients.all(),
+        4 if call.is(2, "TYPE") => {
+            let meant = client_type(call.args.at(3))?;
+            clients.all().into_iter().filter(|client| meant == Some(client.is_subscriber())).collect()
+        }
+        4.. if call.is(2, "ID") => {
+            let ids: Result<Vec<_>, _> = call.args.from(3).map(client_number).collect();
+            ids?.into_iter().filter_map(|id| clients.get(id)).collect()
+        }
+        _ => return Err(Error::Syntax),
+    };
     let mut text = String::new();
-    call.server.clients.all().iter().for_each(|client| client.describe(&mut text));
+    listed.iter().for_each(|client| client.describe(&mut text));
     call.reply.bulk(text.as_bytes());
     Ok(())
+}
+
+/// Whether clients of this type are subscribers; `None` for the types that nobody here is of.
+fn client_type(name: &[u8]) -> Result<Option<bool>, Error> {
+    let types = [
+        ("normal", Some(false)),
+        ("pubsub", Some(true)),
+        ("master", None),
+        ("replica", None),
+        ("slave", None),
+    ];
+    let found = types.iter().find(|(word, _)| name.eq_ignore_ascii_case(word.as_bytes()));
+    found.map(|(_, is_subscriber)| *is_subscriber).ok_or_else(|| Error::unknown_client_type(name))
+}
+
+/// The number of a client; one that is none may still be asked for.
+fn client_number(text: &[u8]) -> Result<i64, Error> {
+    integer::parse(text).ok_or(Error::InvalidClientId)
 }
 
 fn client_info(call: &mut Call<'_>) -> Done {

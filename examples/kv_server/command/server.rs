@@ -71,15 +71,25 @@ fn config_get(call: &mut Call<'_>) -> Done {
         ("proto-max-bulk-len", MAX_BULK.to_string()),
         ("client-query-buffer-limit", MAX_REQUEST.to_string()),
     ];
-    let is_meant = |name: &str| {
-        let name = name.as_bytes();
-        call.args.from(2).any(|pattern| glob::matches(&pattern.to_ascii_lowercase(), name))
-    };
-    let found: Vec<_> = settings.iter().filter(|(name, _)| is_meant(name)).collect();
-    call.reply.array(2 * found.len());
-    for (name, value) in found {
-        call.reply.bulk(name.as_bytes());
-        call.reply.bulk(value.as_bytes());
+    // What each is called in the reply, if it is meant: a name comes back in the letters in which it was asked for.
+    let mut called = [None; 9];
+    for asked in call.args.from(2) {
+        let is_pattern = asked.iter().any(|byte| b"*?[".contains(byte));
+        let in_lower_case = asked.to_ascii_lowercase();
+        for (called, (name, _)) in called.iter_mut().zip(&settings) {
+            if is_pattern && glob::matches(&in_lower_case, name.as_bytes()) {
+                called.get_or_insert(name.as_bytes());
+            } else if in_lower_case == name.as_bytes() {
+                called.get_or_insert(asked);
+            }
+        }
+    }
+    call.reply.array(2 * called.iter().flatten().count());
+    for (called, (_, value)) in called.iter().zip(&settings) {
+        if let Some(called) = called {
+            call.reply.bulk(called);
+            call.reply.bulk(value.as_bytes());
+        }
     }
     Ok(())
 }

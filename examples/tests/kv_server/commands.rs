@@ -321,6 +321,10 @@ fn a_connection_introduces_itself() {
         ("auth x", "!ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"),
         ("config get save", "[\"save\" \"\"]"),
         ("config get append*", "[\"appendonly\" \"no\"]"),
+        ("config get APPEND*", "[\"appendonly\" \"no\"]"),
+        ("config get AppendOnly appendonly", "[\"AppendOnly\" \"no\"]"),
+        ("config get append* APPENDONLY", "[\"appendonly\" \"no\"]"),
+        ("config get timeout x SAVE", "[\"SAVE\" \"\" \"timeout\" \"0\"]"),
     ]);
     assert!(client.say("hello 2 setname you").starts_with("[\"server\" \"pirn-kv\" \"version\""));
     assert!(client.say("client list").contains("name=you"));
@@ -329,6 +333,42 @@ fn a_connection_introduces_itself() {
     let id: u64 = client.say("client id").parse().unwrap();
     let other: u64 = server.client().say("client id").parse().unwrap();
     assert!(other > id);
+}
+
+#[test]
+fn the_list_of_clients_can_be_asked_for_some() {
+    let server = Server::start(&[]);
+    let (mut client, mut subscriber) = (server.client(), server.client());
+    let ids = [client.say("client id"), subscriber.say("client id")];
+    let listed = |said: String| -> Vec<String> {
+        said.split("id=").skip(1).map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+    };
+    let mut pubsub = subscriber.0.as_pubsub();
+    pubsub.subscribe("news").unwrap();
+    assert_eq!(listed(client.say("client list")), ids);
+    assert_eq!(listed(client.say("client list type NORMAL")), ids[..1]);
+    assert_eq!(listed(client.say("client list type pubsub")), ids[1..]);
+    assert!(client.say("client list type pubsub").contains(" flags=P "));
+    let [one, two] = &ids;
+    assert_eq!(
+        listed(client.say(&format!("client list id {two} 99 -1 {one} {two}"))),
+        [two, one, two].map(String::clone)
+    );
+    client.table(&[
+        ("client list type master", "\"\""),
+        ("client list type replica", "\"\""),
+        ("client list type slave", "\"\""),
+        ("client list id 0", "\"\""),
+        ("client list id x", "!ERR Invalid client ID"),
+        ("client list type x", "!ERR Unknown client type 'x'"),
+        ("client list type", "!ERR syntax error"),
+        ("client list id", "!ERR syntax error"),
+        ("client list type normal pubsub", "!ERR syntax error"),
+        ("client list x 1", "!ERR syntax error"),
+    ]);
+    pubsub.unsubscribe("news").unwrap();
+    drop(pubsub);
+    client.until("client list type pubsub", "\"\"");
 }
 
 #[test]
