@@ -150,6 +150,45 @@ fn r15_default_is_taken_although_the_channels_never_stand_still() {
 }
 
 #[test]
+fn r15_default_does_not_take_a_branch_that_gave_way_for_one_that_is_not_ready() {
+    static PLEASE_YIELD: AtomicBool = AtomicBool::new(false);
+    let (_tx, rx) = bounded::<u8>(0);
+    // It is ready at every moment, but the executor asks for a yield just as it is looked at.
+    let done = |gives_way: u32| {
+        let mut polls = 0;
+        poll_fn(move |cx| {
+            polls += 1;
+            PLEASE_YIELD.store(polls <= gives_way, Ordering::Relaxed);
+            pirn_sync::host::poll_yield(cx)
+        })
+    };
+    let (tx1, rx1) = bounded::<u32>(1);
+    let restless = poll_fn(|_| {
+        tx1.try_send(1).unwrap();
+        assert_eq!(rx1.try_recv(), Ok(1));
+        Poll::<()>::Pending
+    });
+    let before = pirn_sync::host::install(Some(&PLEASE_YIELD));
+    // No channel, one, two, and two that do not stand still: the four ways to a default.
+    let got = smol::block_on(async {
+        [
+            select! { _ = done(1) => "done", default => "default" },
+            select! { _ = done(1) => "done", _ = rx.recv() => "", default => "default" },
+            select! { _ = done(1) => "done", _ = rx.recv() => "", _ = rx.recv() => "", default => "default" },
+            select! {
+                _ = done(4) => "done",
+                _ = restless => "",
+                _ = rx.recv() => "",
+                _ = rx1.recv() => "",
+                default => "default",
+            },
+        ]
+    });
+    pirn_sync::host::install(before);
+    assert_eq!(got, ["done"; 4]);
+}
+
+#[test]
 fn r16_cancellation_and_timeout_are_branches_like_others() {
     let (_tx, rx) = bounded::<u8>(0);
     let fired = AtomicBool::new(false);

@@ -19,7 +19,7 @@
 //! # Invariants
 //! F1. While anything is looked at or polled the claim is BUSY, so whatever this side finds it may commit alone: a partner
 //!     never completes a case of a select that has won or is about to.
-//! F2. Before the select returns `Pending` every live channel case stands in its queue and the claim is WAITING.
+//! F2. Before the select returns `Pending`, but to give way, every live channel case stands in its queue and the claim is WAITING.
 //! F3. The claim lies in the frame, which is pinned and outlives every wait under it: `select!` drops its branches before its frame, a
 //!     [`Ready`][crate::select::Ready] resets its cases before it goes, and a frame that is to begin anew has all of them leave first.
 //! F4. A select is unsettled from before it takes its seats, or learns that it was flagged, until it has settled. So a poll that
@@ -41,6 +41,9 @@
 //! With a single channel case one look is one moment; the last one before the default is behind a fence, which makes it later
 //! than all that this thread has done, as the locks do under which changes are counted. (`SeqCst`; its partner is the same fence
 //! of others: row 4 of [`chan`][crate::chan].)
+//!
+//! A plain future that gives way to the executor does not say whether it is ready. So if a yield is asked for when nothing was
+//! found, and one of the branches is plain, the select gives way as well, and comes back.
 //!
 //! # Fairness
 //! The order of looking is a fresh random permutation in each round, so each of several ready branches is equally
@@ -151,7 +154,12 @@ impl<'o> Frame<'o> {
         if host::poll_yield(cx).is_pending() {
             return Poll::Pending;
         }
-        self.poll_unyielding(cx, step)
+        let plain = self.order.len() > self.channels;
+        let polled = self.poll_unyielding(cx, step);
+        if plain && matches!(polled, Poll::Ready(None)) && host::poll_yield(cx).is_pending() {
+            return Poll::Pending;
+        }
+        polled
     }
 
     /// As [`poll`][Self::poll], but for who must have an answer: the host is not asked for a yield.
@@ -360,7 +368,7 @@ impl<'o> Frame<'o> {
 
     fn insist_on_a_branch(&self) {
         assert!(
-            self.live > 0,
+            self.live > 0 || self.default,
             "all branches of the select! at {} are disabled and it has no default: it would wait for ever",
             self.at
         );

@@ -31,7 +31,8 @@
 /// * Operations and guards are evaluated once, in the order written, when the select is entered; behind a
 ///   false guard the operation is not evaluated.
 /// * Of several ready branches one is chosen at random, each equally likely; after `biased;` the first one written.
-/// * `default => arm` makes it never wait: it is taken if at one moment no branch was ready.
+/// * `default => arm` makes it never wait: it is taken if at one moment no branch was ready. (Like every operation it may
+///   give way to other tasks first, if its own has run for long.)
 /// * A value that does not match its pattern is dropped; that branch is then out and the others go on.
 /// * The losing futures are dropped before the arm runs. `?`, `break`, `continue` and `return` work in the arms.
 /// * Arms need no comma after a block. There may be up to 64 branches; [`Select`][crate::Select] takes any number.
