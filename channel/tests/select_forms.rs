@@ -1,5 +1,7 @@
 //! Every form that `select!` can be written in.
 
+use std::convert::Infallible;
+
 use pirn_channel::{bounded, never, select, unbounded, RecvError};
 
 fn run<F: std::future::Future>(future: F) -> F::Output {
@@ -121,6 +123,38 @@ fn a_pattern_that_does_not_match_puts_its_branch_out() {
         let (got, ()) = smol::future::zip(waiting, sending).await;
         assert_eq!(got, "7");
         assert_eq!(rx.try_recv().unwrap().unwrap(), "left", "only the value that did not match is gone");
+    });
+}
+
+#[test]
+fn a_pattern_may_lend_out_the_value() {
+    run(async {
+        let (tx, rx) = bounded(2);
+        for _ in 0..2 {
+            tx.try_send("left".to_owned()).unwrap();
+        }
+        let len = select! { Ok(ref text) = rx.recv() => text.len() };
+        assert_eq!(len, 4);
+        let text = select! {
+            Ok(ref mut text) = rx.recv(), if len == 4 => { text.push('!'); std::mem::take(text) }
+        };
+        assert_eq!(text, "left!");
+    });
+}
+
+#[test]
+#[deny(unreachable_patterns)]
+fn a_branch_that_never_comes_to_an_end_is_worth_no_warning() {
+    async fn for_ever() -> Infallible {
+        std::future::pending().await
+    }
+    run(async {
+        let got = select! {
+            _ = for_ever() => unreachable!(),
+            never = for_ever() => match never {},
+            n = std::future::ready(3) => n,
+        };
+        assert_eq!(got, 3);
     });
 }
 

@@ -224,7 +224,8 @@ macro_rules! __select_emit {
         enum __PirnSelected<$($Name),+> {
             $($Name($Name)),+
         }
-        let won = match $crate::__private::Frame::new(
+        #[allow(unused_mut)]
+        let mut won = match $crate::__private::Frame::new(
             &mut [$($number),+],
             $biased,
             $crate::__select_has_default!($($default)?),
@@ -257,9 +258,10 @@ macro_rules! __select_emit {
                             $(
                                 $number => match $crate::__private::Branch::step($name.as_mut(), pass, $number, cx) {
                                     ::core::task::Poll::Pending => $crate::__private::Step::Pending,
-                                    ::core::task::Poll::Ready(output) => {
+                                    #[allow(unused_mut)]
+                                    ::core::task::Poll::Ready(mut output) => {
                                         let mut hit = false;
-                                        #[allow(unused_variables, unused_mut)]
+                                        #[allow(unused_variables, unused_mut, unreachable_patterns)]
                                         match output {
                                             $pattern if { hit = true; false } => ::core::unreachable!(),
                                             _ => {}
