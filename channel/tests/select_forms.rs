@@ -290,3 +290,29 @@ fn a_losing_send_gives_its_value_back_and_leaves_no_trace() {
         assert!(rx.try_recv().is_err());
     });
 }
+
+#[test]
+fn traits_of_the_user_that_everything_has_do_not_get_in_the_way() {
+    #[allow(dead_code)]
+    trait Handy: Sized {
+        fn pin(self) -> std::pin::Pin<Box<Self>> {
+            Box::pin(self)
+        }
+        fn prepare(self) {}
+        fn admit(self) {}
+        fn poll(self) {}
+        fn step(self) {}
+        fn is_live(self) {}
+    }
+    impl<T> Handy for T {}
+    run(async {
+        let (tx, rx) = bounded(1);
+        tx.try_send(1).unwrap();
+        let got = select! {
+            v = rx.recv() => v,
+            r = tx.send(2) => r.map(|()| 0).map_err(|_| RecvError),
+            _ = std::future::pending::<()>() => unreachable!(),
+        };
+        assert_eq!(got, Ok(1));
+    });
+}

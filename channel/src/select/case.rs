@@ -5,7 +5,8 @@
 //! which has no effect when it loses; any other future is *plain*, and is only polled and dropped.
 //!
 //! The macro cannot see types, so it lets method resolution choose: on `&Option<Recv<T>>` the method of [`ChannelKind`]
-//! is found first, because it needs no further reference; on any other future only [`PlainKind`]'s fits.
+//! is found first, because it needs no further reference; on any other future only [`PlainKind`]'s fits. What is called by method
+//! in the user's code has a name that no trait of his is likely to have that is implemented for everything.
 //!
 //! A channel case is pinned where its operand was evaluated: most selects find a ready branch at once, and would spend more on
 //! moving the others about than on looking at their channels. What is not a future yet becomes one, in a place of its own.
@@ -112,7 +113,7 @@ impl ChannelCase {
     /// # Safety
     /// As for [`Pin::new_unchecked`].
     #[inline]
-    pub unsafe fn pin<'p, B>(&'p mut self, operand: &'p mut Option<B>) -> Pin<&'p mut Option<B>> {
+    pub unsafe fn pin_branch<'p, B>(&'p mut self, operand: &'p mut Option<B>) -> Pin<&'p mut Option<B>> {
         // SAFETY: the caller's promise.
         unsafe { Pin::new_unchecked(operand) }
     }
@@ -138,7 +139,7 @@ impl<F> Plain<F> {
     /// # Safety
     /// As for [`Pin::new_unchecked`].
     #[inline]
-    pub unsafe fn pin<'p, B>(&'p mut self, _: &'p mut Option<B>) -> Pin<&'p mut Self> {
+    pub unsafe fn pin_branch<'p, B>(&'p mut self, _: &'p mut Option<B>) -> Pin<&'p mut Self> {
         // SAFETY: the caller's promise.
         unsafe { Pin::new_unchecked(self) }
     }

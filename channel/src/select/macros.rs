@@ -243,7 +243,7 @@ macro_rules! __select_emit {
                 )+
                 // SAFETY: of each pair the one is a temporary of a match, the other a variable that nobody else can name; from now
                 // on both are reached through this reference alone.
-                let mut branches = unsafe { ($($kind.pin($name),)+) };
+                let mut branches = unsafe { ($($kind.pin_branch($name),)+) };
                 {
                     let ($($name,)+) = &branches;
                     frame.as_mut().admit(
