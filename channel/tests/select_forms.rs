@@ -1,5 +1,6 @@
 //! Every form that `select!` can be written in.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 
 use pirn_channel::{bounded, never, select, unbounded, RecvError};
@@ -278,7 +279,7 @@ fn the_future_of_a_select_can_be_sent_and_used_in_generic_code() {
 }
 
 #[test]
-fn a_losing_send_gives_its_value_back_and_leaves_no_trace() {
+fn a_losing_send_drops_its_value_and_leaves_no_trace() {
     run(async {
         let (tx, rx) = bounded::<std::sync::Arc<()>>(0);
         let value = std::sync::Arc::new(());
@@ -314,5 +315,21 @@ fn traits_of_the_user_that_everything_has_do_not_get_in_the_way() {
             _ = std::future::pending::<()>() => unreachable!(),
         };
         assert_eq!(got, Ok(1));
+    });
+}
+
+#[test]
+fn a_value_stays_where_it_is_until_a_branch_that_reserves_has_won() {
+    run(async {
+        let (tx, rx) = bounded(1);
+        let mut queue = VecDeque::from(["first", "second"].map(String::from));
+        let mut got = Vec::new();
+        while got.len() < 2 {
+            select! {
+                Ok(slot) = tx.reserve(), if !queue.is_empty() => slot.send(queue.pop_front().unwrap()).unwrap(),
+                Ok(text) = rx.recv() => got.push(text),
+            }
+        }
+        assert_eq!(got, ["first", "second"]);
     });
 }

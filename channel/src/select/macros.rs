@@ -29,8 +29,12 @@
 /// when it loses: `async { tx.send(v).await }` cannot be undone.
 ///
 /// * Operations and guards are evaluated once, in the order written, when the select is entered; behind a
-///   false guard the operation is not evaluated.
-/// * Of several ready branches one is chosen at random, each equally likely; after `biased;` the first one written.
+///   false guard the operation is not evaluated. Their temporaries live until a branch has won. A `break` or `continue` in the
+///   operation or the guard of a guarded branch needs a label.
+/// * Of several ready branches one is chosen at random, each equally likely; after `biased;` the first one written. That is
+///   for when the select looks: a receive or send that a partner completes while it sleeps has won.
+/// * The value of a send that loses is dropped with it. Where it is still needed, send a clone, or
+///   [`reserve()`][crate::Sender::reserve] a slot and send into that in the arm.
 /// * `default => arm` makes it never wait: it is taken if at one moment no branch was ready. (Like every operation it may
 ///   give way to other tasks first, if its own has run for long.)
 /// * A value that does not match its pattern is dropped; that branch is then out and the others go on.
