@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{poll_fn, Future};
 use std::mem::MaybeUninit;
 use std::pin::{pin, Pin};
@@ -14,7 +14,8 @@ use std::time::Duration;
 use common::{bomb, panics, poll, within};
 use pirn_channel::pull::pull_channel;
 use pirn_channel::{
-    bounded, never, select, Ready, RecvError, Select, Selected, SendError, TryRecvError, TrySendError,
+    bounded, never, select, Ready, Receiver, RecvError, Select, Selected, SendError, TryRecvError,
+    TrySendError,
 };
 
 fn now<F: Future>(future: F) -> F::Output {
@@ -62,6 +63,34 @@ fn r14_several_ready_one_at_random_uniformly() {
         let _ = chans[2].1.try_recv();
     }
     assert!(chi_square(&counts) < 15.2, "p < 0.0001 for {counts:?}");
+}
+
+#[test]
+fn r14_what_became_ready_while_it_slept_is_chosen_among_as_well() {
+    // A timer's value waits to be pulled, so that it can be ready beside a plain future.
+    async fn first(biased: bool, rx: &Receiver<u8>, ready: &Cell<bool>) -> usize {
+        let plain = || poll_fn(|_| if ready.get() { Poll::Ready(()) } else { Poll::Pending });
+        if biased {
+            select! { biased; _ = rx.recv() => 0, _ = plain() => 1 }
+        } else {
+            select! { _ = plain() => 1, _ = rx.recv() => 0 }
+        }
+    }
+    let (tx, rx) = pull_channel();
+    let mut counts = [[0; 2]; 2];
+    for round in 0..20_000 {
+        let (biased, ready) = (round % 2 == 0, Cell::new(false));
+        let mut choice = pin!(first(biased, &rx, &ready));
+        assert!(poll(choice.as_mut()).is_pending());
+        ready.set(true);
+        assert!(tx.offer(1));
+        let Poll::Ready(which) = poll(choice) else { panic!("both were ready") };
+        counts[usize::from(biased)][which] += 1;
+        tx.take_back();
+    }
+    let [random, biased] = counts;
+    assert_eq!(biased, [10_000, 0]);
+    assert!(chi_square(&random) < 15.2, "p < 0.0001 for {random:?}");
 }
 
 #[test]

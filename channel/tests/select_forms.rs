@@ -303,7 +303,6 @@ fn traits_of_the_user_that_everything_has_do_not_get_in_the_way() {
         fn admit(self) {}
         fn poll(self) {}
         fn step(self) {}
-        fn is_live(self) {}
     }
     impl<T> Handy for T {}
     run(async {

@@ -32,6 +32,8 @@ pub enum Pass<'a> {
     Poll,
     /// Only channel cases: complete, or stand in the queue under this claim.
     Seat(Seat<'a>),
+    /// Plain futures as [`Poll`][Self::Poll], channel cases as [`Seat`][Self::Seat].
+    PollOrSeat(Seat<'a>),
     /// Only the case that a partner claimed: hand over the result.
     Collect,
     /// Leave the queue; as before the first look.
@@ -159,7 +161,7 @@ impl<T> Branch for Option<Recv<'_, T>> {
         let Some(recv) = self.as_pin_mut() else { return Poll::Pending };
         match pass {
             Pass::Look | Pass::LookAgain => recv.look(),
-            Pass::Seat(seat) => recv.seat(seat, case),
+            Pass::Seat(seat) | Pass::PollOrSeat(seat) => recv.seat(seat, case),
             Pass::Collect => recv.collect(),
             Pass::Poll => None,
             Pass::Reset => {
@@ -189,7 +191,7 @@ impl<T> Branch for Option<Send<'_, T>> {
         let Some(send) = self.as_pin_mut() else { return Poll::Pending };
         match pass {
             Pass::Look | Pass::LookAgain => send.look(),
-            Pass::Seat(seat) => send.seat(seat, case),
+            Pass::Seat(seat) | Pass::PollOrSeat(seat) => send.seat(seat, case),
             Pass::Collect => Some(send.collect()),
             Pass::Poll => None,
             Pass::Reset => {
@@ -220,7 +222,7 @@ impl<F: Future> Branch for Plain<F> {
         // SAFETY: a projection: the future is pinned whenever `self` is, and nothing moves it out.
         let mut future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
         match (pass, future.as_mut().as_pin_mut()) {
-            (Pass::Look | Pass::Poll, Some(polled)) => {
+            (Pass::Look | Pass::Poll | Pass::PollOrSeat(_), Some(polled)) => {
                 let polled = polled.poll(cx);
                 if polled.is_ready() {
                     future.set(None);

@@ -13,7 +13,7 @@
 //!            WAITING ── claimed by a partner, woken ──► collect ───────────────────────────► won
 //!              │ woken otherwise                          │ pattern does not match: branch out, begin anew
 //!              ▼                                          ▼
-//!            BUSY: poll the plain futures ────────────────────────────────────────────────► won
+//!            BUSY: poll the plain futures, if flagged beside the channels ─────────────────► won
 //! ```
 //!
 //! # Invariants
@@ -244,10 +244,8 @@ impl<'o> Frame<'o> {
         step: &mut impl FnMut(u32, Pass<'_>, &mut Context<'_>) -> Step<O>,
     ) -> Turn<O> {
         loop {
-            let (mut place, claim) = (0, &raw const self.claim);
+            let (mut place, seat) = (0, self.lend_seat());
             while place < self.live {
-                // SAFETY: F3; and the claim is only ever shared. It is not `self` that is lent out, which `retire` changes.
-                let seat = unsafe { Seat::new(&*claim) };
                 match step(self.order[place], Pass::Seat(seat), cx) {
                     Step::Pending => place += 1,
                     Step::Won(output) => return Turn::Won(output),
@@ -297,17 +295,27 @@ impl<'o> Frame<'o> {
                 // The flag is down now, and from here on others' code runs.
                 self.unsettled |= look;
                 self.claim.set_waker(cx.waker());
-                if let Some(output) = self.round(Pass::Poll, cx, step) {
+                // Something may lie in a channel: then its case and the plain futures are asked in one order.
+                let pass = if self.unsettled { Pass::PollOrSeat(self.lend_seat()) } else { Pass::Poll };
+                if let Some(output) = self.round(pass, cx, step) {
                     return Some(Turn::Won(output));
                 }
                 self.insist_on_a_branch();
-                if !self.unsettled && self.claim.settle() {
+                if !self.default && self.claim.settle() {
+                    self.unsettled = false;
                     return Some(Turn::Wait);
                 }
                 self.unsettled = true;
                 Some(self.seat(cx, step))
             }
         }
+    }
+
+    /// Its claim, for cases to wait under.
+    fn lend_seat<'a>(&self) -> Seat<'a> {
+        let claim = &raw const self.claim;
+        // SAFETY: F3; and the claim is only ever shared. It is not `self` that is lent out, which `retire` changes.
+        unsafe { Seat::new(&*claim) }
     }
 
     /// One pass over the live cases.
