@@ -42,7 +42,8 @@ impl<T> Sender<T> {
         Send::new(&self.chan, value, Location::caller())
     }
 
-    /// Sends `value` if that needs no waiting: there is room, or a receiver waits.
+    /// Sends `value` if that needs no waiting: there is room, or a receiver waits. One that stands in a `select!` which is
+    /// just being polled does not wait at that moment.
     ///
     /// # Errors
     /// [`TrySendError::Closed`] or [`TrySendError::Full`], with the value. Closed beats full.

@@ -283,6 +283,20 @@ fn r17_cases_decided_at_run_time() {
 }
 
 #[test]
+fn a_receive_from_a_closed_channel_stays_and_is_ready_each_time() {
+    let (tx, rx) = bounded::<u8>(1);
+    tx.try_send(1).unwrap();
+    let mut list = Select::new();
+    list.recv(&rx);
+    drop(tx);
+    assert_eq!(list.try_ready(), Some(Selected::Recv(0, Ok(1))));
+    for _ in 0..2 {
+        assert_eq!(list.try_ready(), Some(Selected::Recv(0, Err(RecvError))));
+        assert_eq!(list.ready_blocking(), Selected::Recv(0, Err(RecvError)));
+    }
+}
+
+#[test]
 fn try_ready_has_an_answer_also_while_the_executor_asks_for_a_yield() {
     static PLEASE_YIELD: AtomicBool = AtomicBool::new(true);
     let (tx, rx) = bounded(1);

@@ -34,7 +34,8 @@ use crate::sender::Sender;
 /// assert_eq!(select.ready_blocking(), Selected::Recv(1, Ok("two")));
 /// ```
 ///
-/// A select may be asked again: its receives stay, a send that has happened is out.
+/// A select may be asked again: its receives stay, a send that has happened is out. A receive stays when its channel has
+/// closed, too, and is ready each time: to be rid of it, make a new list.
 pub struct Select<'a, T> {
     cases: Vec<Case<'a, T>>,
     order: Vec<u32>,
