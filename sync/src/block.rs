@@ -25,8 +25,8 @@
 //! # Orderings
 //! | # | access                    | order  | with | why                                                    | weakened, fails in |
 //! |---|---------------------------|--------|------|--------------------------------------------------------|--------------------|
-//! | 1 | `Sleeper`'s `wake`: swap  | AcqRel | 2    | what the waker did before the wake is seen by the poll | argued: our own futures synchronise by their own locks as well |
-//! | 2 | `Sleeper::take`: swap     | AcqRel | 1    |                                                        | argued: as 1 |
+//! | 1 | `Sleeper`'s `wake`: swap  | AcqRel | 2    | what the waker did before the wake is seen by the poll, also that of a waker that finds it woken | `loom::a_poll_sees_what_was_done_before_each_wake` |
+//! | 2 | `Sleeper::take`: swap     | AcqRel | 1    |                                                        | the same |
 //! | 3 | `Sleeper::is_woken`: load | Relaxed | –   | 2 follows before the poll                              | – |
 //!
 //! The parker below has its own token, so an `unpark` between 2 and the park is not lost either.
@@ -266,5 +266,7 @@ mod park {
     }
 }
 
+#[cfg(all(test, loom))]
+mod loom;
 #[cfg(all(test, not(loom)))]
 mod tests;

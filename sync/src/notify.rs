@@ -22,9 +22,9 @@
 //! # Orderings
 //! | # | access                                   | order   | with | why                                        | weakened, fails in |
 //! |---|------------------------------------------|---------|------|--------------------------------------------|--------------------|
-//! | 1 | [`notify_one`](Notify::notify_one), `hand_out`: exchange | Release | 2, 3 | who takes the permit sees what came before the notice | `loom::a_stored_permit_carries_what_the_notifier_wrote` |
-//! | 2 | `take_stored`: exchange                  | Acquire | 1    |                                            | the same |
-//! | 3 | `take_or_queue`: entering `WAITED_FOR` | Acquire | 1 | who looks for work after it has queued sees what came before a notice that another took | argued: the notice itself was the other's |
+//! | 1 | [`notify_one`](Notify::notify_one), `hand_out`: exchange | Release | 2, 3 | who takes the permit sees what came before the notice, and before one that it was added to | `loom::a_stored_permit_carries_what_the_notifier_wrote`, `loom::of_two_notices_in_one_permit_neither_is_overlooked` |
+//! | 2 | `take_stored`: exchange                  | Acquire | 1    |                                            | the first of these |
+//! | 3 | `take_or_queue`: entering `WAITED_FOR` | Acquire | 1 | who looks for work after it has queued sees what came before a notice that another took | `loom::who_queues_sees_what_came_before_a_notice_that_another_took` |
 //! | 4 | leaving `WAITED_FOR`: store              | Relaxed | –    | only the holder of the lock leaves it, and no permit is in it | – |
 
 use std::fmt;

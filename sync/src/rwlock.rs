@@ -16,7 +16,8 @@
 //! # Invariants
 //! L1. Whoever holds one permit may read; whoever holds all may write. Permits are held by a
 //!     [`Held`](guard::Held), inside a guard.
-//! L2. Whoever holds the slot is the only one who asks for the rest of the permits while holding one.
+//! L2. Whoever holds the slot is the only one who asks for the rest of the permits while holding one. Model:
+//!     `loom::two_who_upgrade_do_so_one_after_the_other`.
 //! L3. Who waits to become the upgradable reader holds nothing between its polls, neither the slot nor a
 //!     permit, and stands in one queue at most: the one for what it lacks. So if nobody polls it any more, it
 //!     is skipped, as every other waiter is. Model: `loom::an_abandoned_upgradable_read_stops_no_other`.

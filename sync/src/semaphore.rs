@@ -8,7 +8,8 @@
 //! F1. A permit object gives back exactly what it holds when it is dropped; `forget`, `split` and `merge`
 //!     change what it holds, and nothing else does.
 //! F2. `total` counts the permits that are free or held, and is never more than [`MAX_PERMITS`]. So adding is
-//!     where an overflow shows, and giving back need not look for one (P6 of [`permits`](crate::permits)).
+//!     where an overflow shows, and giving back need not look for one (P6 of [`permits`](crate::permits)). Model:
+//!     `loom::what_is_added_in_place_of_what_is_forgotten_comes_after_it`.
 
 mod permit;
 

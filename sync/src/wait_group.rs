@@ -22,9 +22,9 @@
 //! | # | access                                   | order   | with | why                                            | weakened, fails in |
 //! |---|------------------------------------------|---------|------|------------------------------------------------|--------------------|
 //! | 1 | [`WaitGroup::done`]: exchange            | Release | 2, 3 | `wait` sees everything written before `done`   | `loom::wait_sees_what_was_written_before_done` |
-//! | 2 | [`WaitGroup::wait`], first look: load of zero | Acquire | 1 | every later exchange continues 1's release sequence | argued: as 3 (loom puts no exchange of another thread before this load) |
+//! | 2 | [`WaitGroup::wait`], first look: load of zero | Acquire | 1 | every later exchange continues 1's release sequence | `loom::wait_sees_what_was_written_before_done` |
 //! | 3 | `await_zero`, under the lock: load, failed exchange | Acquire | 1 | the same, if zero came between the two looks | `loom::wait_sees_what_was_written_before_done` |
-//! | 4 | the last `done`: exchange under the lock | AcqRel  | 1, the lock | collects all `done`s for those who are released through the lock | `loom::a_queued_wait_sees_what_was_written_before_done` |
+//! | 4 | the last `done`: exchange under the lock | AcqRel  | 1, 2, 3, the lock | as 1, and collects all `done`s for those who are released through the lock | `loom::wait_sees_what_was_written_before_done`, `loom::a_queued_wait_sees_what_was_written_before_done` |
 //! | 5 | [`WaitGroup::add`]                       | Relaxed | –    | publishes nothing                              | – |
 
 use std::fmt;

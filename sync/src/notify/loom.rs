@@ -4,6 +4,11 @@ use super::*;
 use crate::models;
 use crate::primitive::{Arc, UnsafeCell, thread};
 
+fn assert_nobody_queues(notify: &Notify) {
+    // Relaxed: everybody has come.
+    assert_eq!(notify.permit.load(Relaxed), EMPTY, "N1");
+}
+
 fn waiter(notify: &Arc<Notify>) -> thread::JoinHandle<()> {
     let notify = Arc::clone(notify);
     thread::spawn(move || notify.notified_blocking())
@@ -17,6 +22,7 @@ fn a_notice_is_stored_or_given_and_never_lost() {
         notify.notify_one();
         waiting.join().unwrap();
         assert!(models::poll_once(&mut notify.notified()).is_none(), "given once");
+        assert_nobody_queues(&notify);
     });
 }
 
@@ -49,6 +55,7 @@ fn notify_waiters_reaches_whoever_is_enabled() {
         });
         crate::block::wait(enabled);
         notifying.join().unwrap();
+        assert_nobody_queues(&notify);
     });
 }
 
@@ -87,5 +94,56 @@ fn two_notices_and_two_waiters_meet_whoever_comes_first() {
         crate::block::wait(first);
         notifying.join().unwrap();
         waiting.join().unwrap();
+        assert_nobody_queues(&notify);
+    });
+}
+
+#[test]
+fn of_two_notices_in_one_permit_neither_is_overlooked() {
+    models::check(2, || {
+        let shared = Arc::new((Notify::new(), [(); 2].map(|()| AtomicU8::new(0))));
+        // Where it still queues, a notice takes the lock, and may find that nobody does any more.
+        let mut dropped = shared.0.notified();
+        assert!(models::poll_once(&mut dropped).is_none());
+        let notifying = [0, 1].map(|n| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                // Relaxed: the notice is to carry it.
+                shared.1[n].store(1, Relaxed);
+                shared.0.notify_one();
+            })
+        });
+        drop(dropped);
+        // Whoever overlooks one of the two sleeps for ever.
+        while shared.1.iter().any(|done| done.load(Relaxed) == 0) {
+            shared.0.notified_blocking();
+        }
+        notifying.into_iter().for_each(|notifying| notifying.join().unwrap());
+    });
+}
+
+#[test]
+fn who_queues_sees_what_came_before_a_notice_that_another_took() {
+    models::check(3, || {
+        let shared = Arc::new((Notify::new(), AtomicU8::new(0)));
+        let notifying = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                // Relaxed: the notice is to carry it.
+                shared.1.store(1, Relaxed);
+                shared.0.notify_one();
+            }
+        });
+        let taking = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || models::poll_once(&mut shared.0.notified()).is_some()
+        });
+        // Who sees nothing to do, though the notice is gone, sleeps for ever.
+        let mut queued = shared.0.notified();
+        if !queued.enable() && shared.1.load(Relaxed) == 0 {
+            crate::block::wait(queued);
+        }
+        notifying.join().unwrap();
+        taking.join().unwrap();
     });
 }

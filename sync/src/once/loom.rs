@@ -21,6 +21,16 @@ impl Made {
     }
 }
 
+/// What an initialiser that is dropped takes back: by O3 before another one runs.
+struct Undone<'a>(&'a Made);
+
+impl Drop for Undone<'_> {
+    fn drop(&mut self) {
+        // SAFETY: nobody else runs until it is gone; that is what the model checks.
+        self.0.value.with_mut(|value| unsafe { *value = 0 });
+    }
+}
+
 fn made() -> Arc<Made> {
     Arc::new(Made { once: Once::new(), value: UnsafeCell::new(0) })
 }
@@ -47,7 +57,13 @@ fn one_runs_and_all_see_what_it_did() {
 fn a_runner_that_is_dropped_hands_the_turn_on() {
     models::check(3, || {
         let made = made();
-        let mut dropped = made.once.call_once(std::future::pending::<()>);
+        let mut dropped = made.once.call_once(|| {
+            let undone = Undone(&made);
+            async move {
+                let _undone = undone;
+                std::future::pending::<()>().await;
+            }
+        });
         assert!(models::poll_once(&mut dropped).is_none());
         let other = thread::spawn({
             let made = Arc::clone(&made);

@@ -51,6 +51,24 @@ fn a_permit_carries_what_its_holder_wrote() {
 }
 
 #[test]
+fn who_forgets_a_permit_sees_what_its_holder_wrote() {
+    models::check(3, || {
+        let shared = Guarded::<false>::new(0);
+        let holder = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                shared.add_one();
+                shared.permits.release(1);
+            }
+        });
+        if shared.permits.forget(1) == 1 {
+            shared.add_one();
+        }
+        holder.join().unwrap();
+    });
+}
+
+#[test]
 fn a_queued_release_carries_what_its_holder_wrote() {
     models::check(3, || {
         let shared = Guarded::<false>::new(0);
@@ -148,4 +166,53 @@ fn a_release_that_leaves_it_to_a_call_is_seen_by_the_one_who_was_called() {
         shared.add_one();
         holder.join().unwrap();
     });
+}
+
+#[test]
+fn whoever_was_called_and_comes_or_is_cancelled_calls_the_next() {
+    fn the_next_is_called(comes: bool) {
+        let shared = Guarded::<true>::new(0);
+        let want = Want::new(1, WaitKind::Mutex);
+        let [mut called, mut behind] = [(); 2].map(|()| Ticket::new(Location::caller()));
+        let call_and_take = || {
+            shared.permits.release(1);
+            assert!(shared.permits.word.look().has(CALLED), "P5");
+            assert!(shared.permits.try_take(1), "past the called one");
+        };
+        // Who has come to a call before is trusted to come again, so that the one behind sleeps on.
+        let come = &mut poll_fn(|context| shared.permits.poll_acquire(&want, &mut called, context));
+        assert!(models::poll_once(come).is_none());
+        call_and_take();
+        assert!(models::poll_once(come).is_none());
+        let mut called = Some(called);
+        let mut others = None;
+        block::wait(poll_fn(|context| {
+            let polled = shared.permits.poll_acquire(&want, &mut behind, context);
+            if let Some(mut called) = called.take() {
+                assert!(polled.is_pending());
+                call_and_take();
+                let [coming, releasing] = [(); 2].map(|()| Arc::clone(&shared));
+                others = Some([
+                    thread::spawn(move || {
+                        if comes {
+                            let come = |context: &mut Context<'_>| {
+                                coming.permits.poll_acquire(&want, &mut called, context)
+                            };
+                            block::wait(poll_fn(come)).expect("never closed");
+                            coming.permits.release(1);
+                        } else {
+                            coming.permits.cancel(&mut called);
+                        }
+                    }),
+                    thread::spawn(move || releasing.permits.release(1)),
+                ]);
+            }
+            polled
+        }))
+        .expect("never closed");
+        others.into_iter().flatten().for_each(|other| other.join().unwrap());
+    }
+    for comes in [false, true] {
+        models::check(2, move || the_next_is_called(comes));
+    }
 }

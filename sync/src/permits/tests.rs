@@ -74,6 +74,19 @@ fn who_has_come_to_a_call_needs_no_witness() {
 }
 
 #[test]
+fn who_has_come_to_a_call_but_waited_for_long_needs_one() {
+    let permits = Permits::<true>::new(0);
+    let mut waiters = [(); 2].map(|()| wanting(&permits, 1));
+    assert!(waiters.iter_mut().all(|waiter| waiter.poll().is_none()));
+    permits.release(1);
+    assert!(permits.try_take(1), "past the called one");
+    assert!(waiters.iter_mut().all(|waiter| waiter.poll().is_none()), "both have come, for nothing");
+    std::thread::sleep(LONG);
+    permits.release(1);
+    assert_eq!(waiters.each_ref().map(Task::wakes), [2, 2]);
+}
+
+#[test]
 fn who_cannot_be_served_is_not_called() {
     let permits = Permits::<false>::new(0);
     let mut big = wanting(&permits, 3);

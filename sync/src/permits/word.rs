@@ -17,8 +17,8 @@
 //! # Orderings
 //! | # | access                                  | order   | with | why                                     | weakened, fails in |
 //! |---|-----------------------------------------|---------|------|-----------------------------------------|--------------------|
-//! | 1 | [`try_take_idle`](Word::try_take_idle), [`take_from`](Word::take_from), [`take`](Word::take): exchange | Acquire | 2, 3 | the taker sees what the last holder wrote | `loom::a_permit_carries_what_its_holder_wrote` |
-//! | 2 | [`add`](Word::add): addition; [`give_back`](Word::give_back), [`give_back_while`](Word::give_back_while): exchange | Release | 1 | | the same |
+//! | 1 | [`try_take_idle`](Word::try_take_idle), [`take_from`](Word::take_from), [`take`](Word::take), [`forget`](Word::forget): exchange | Acquire | 2, 3 | the taker sees what the last holder wrote | `loom::a_permit_carries_what_its_holder_wrote`, `loom::a_queued_release_carries_what_its_holder_wrote`, `loom::who_forgets_a_permit_sees_what_its_holder_wrote` |
+//! | 2 | [`add`](Word::add): addition; [`give_back`](Word::give_back), [`give_back_while`](Word::give_back_while): exchange | Release | 1 | | the first two of these, `loom::a_release_that_leaves_it_to_a_call_is_seen_by_the_one_who_was_called` |
 //! | 3 | [`set_flags`](Word::set_flags): exchange | Release | 1   | 2, when somebody is queued              | `mutex::loom::three_who_want_it_all_get_it` |
 //! | 4 | [`close`](Word::close): or              | Release | 5    | who sees it closed sees what was done before | `once::loom::one_runs_and_all_see_what_it_did` |
 //! | 5 | [`is_closed`](Word::is_closed): load    | Acquire | 4    |                                         | `once::loom::one_runs_and_all_see_what_it_did` |

@@ -1,4 +1,4 @@
-//! Models of readers against writers, with waits that are dropped or abandoned, and an upgrade.
+//! Models of readers against writers, with waits that are dropped or abandoned, and upgrades.
 
 use super::*;
 use crate::primitive::{self, thread};
@@ -57,6 +57,21 @@ fn an_upgrade_meets_a_writer_and_a_reader() {
         *guard += 1;
         drop(guard);
         writing.join().unwrap();
+        assert_eq!(*lock.try_read().unwrap(), 2);
+    });
+}
+
+#[test]
+fn two_who_upgrade_do_so_one_after_the_other() {
+    models::check(3, || {
+        let lock = primitive::Arc::new(RwLock::new(0));
+        let upgradable = lock.try_upgradable_read().unwrap();
+        let other = thread::spawn({
+            let lock = primitive::Arc::clone(&lock);
+            move || *block::wait(UpgradableReadGuard::upgrade(block::wait(lock.upgradable_read()))) += 1
+        });
+        *block::wait(UpgradableReadGuard::upgrade(upgradable)) += 1;
+        other.join().unwrap();
         assert_eq!(*lock.try_read().unwrap(), 2);
     });
 }

@@ -180,6 +180,36 @@ fn a_waiting_upgradable_read_holds_neither_the_slot_nor_a_permit() {
 }
 
 #[test]
+fn an_upgradable_read_stands_in_one_queue_at_most() {
+    let lock = RwLock::new(());
+    let writer = lock.try_write().unwrap();
+    let mut waiting = [(); 2].map(|()| Task::waiting(lock.upgradable_read()));
+    drop(writer);
+    let reading = waiting[0].run().expect("its turn");
+    assert!(waiting[1].run().is_none(), "it waits for the slot");
+    drop(reading);
+    assert!(lock.try_write().is_some(), "and for nothing else");
+}
+
+#[test]
+fn a_dropped_upgradable_read_leaves_the_queue_for_the_slot() {
+    let lock = RwLock::new(());
+    let upgradable = lock.try_upgradable_read().unwrap();
+    drop(Task::waiting(lock.upgradable_read()));
+    drop(upgradable);
+    assert!(lock.try_upgradable_read().is_some());
+}
+
+#[test]
+fn an_upgradable_read_that_is_tried_in_vain_keeps_no_slot() {
+    let lock = RwLock::new(());
+    let writer = lock.try_write().unwrap();
+    assert!(lock.try_upgradable_read().is_none());
+    drop(writer);
+    assert!(lock.try_upgradable_read().is_some());
+}
+
+#[test]
 fn an_upgradable_read_that_nobody_polls_any_more_stops_no_other() {
     within_limit(|| {
         for held in [Duration::ZERO, LONG] {

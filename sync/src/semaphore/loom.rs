@@ -123,3 +123,21 @@ fn who_finds_it_closed_sees_what_came_before() {
         closing.join().unwrap();
     });
 }
+
+#[test]
+fn what_is_added_in_place_of_what_is_forgotten_comes_after_it() {
+    models::check(3, || {
+        let semaphore = Arc::new(Semaphore::new(MAX_PERMITS));
+        let forgetting = thread::spawn({
+            let semaphore = Arc::clone(&semaphore);
+            move || assert_eq!(semaphore.forget(1), 1)
+        });
+        // Relaxed: a guess that `add_permits` checks.
+        let added = semaphore.total.load(Ordering::Relaxed) < MAX_PERMITS;
+        if added {
+            semaphore.add_permits(1);
+        }
+        forgetting.join().unwrap();
+        assert_eq!(semaphore.available_permits(), MAX_PERMITS - usize::from(!added));
+    });
+}

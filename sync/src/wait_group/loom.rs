@@ -25,18 +25,27 @@ impl Work {
 
 #[test]
 fn wait_sees_what_was_written_before_done() {
-    models::check(3, || {
-        let work = work(1);
-        let doing = thread::spawn({
-            let work = primitive::Arc::clone(&work);
-            move || work.do_it()
+    for awaited in [false, true] {
+        models::check(3, move || {
+            let work = work(1);
+            let mut first = work.group.wait();
+            let queued = awaited && models::poll_once(&mut first).is_none();
+            assert_eq!(queued, awaited);
+            // It is the other thread that waits: `done` looks before its exchange, and would so hide from loom that a
+            // look of this thread could come after it.
+            let waiting = thread::spawn({
+                let work = primitive::Arc::clone(&work);
+                move || {
+                    if models::poll_once(&mut work.group.wait()).is_some() {
+                        // SAFETY: the writer is done.
+                        work.value.with(|value| assert_eq!(unsafe { *value }, 1));
+                    }
+                }
+            });
+            work.do_it();
+            waiting.join().unwrap();
         });
-        if models::poll_once(&mut work.group.wait()).is_some() {
-            // SAFETY: the writer is done.
-            work.value.with(|value| assert_eq!(unsafe { *value }, 1));
-        }
-        doing.join().unwrap();
-    });
+    }
 }
 
 #[test]
@@ -84,5 +93,7 @@ fn a_round_releases_its_own_waiters_only() {
             group.done();
         }
         assert!(models::poll_once(&mut first).is_some());
+        // Relaxed: everybody has come.
+        assert_eq!(group.shared.state.load(Relaxed), 0, "G1");
     });
 }
