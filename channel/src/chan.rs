@@ -37,7 +37,7 @@
 //! | 1 | counts, up | `Relaxed` | – | a new handle is made from one that exists | – |
 //! | 2 | counts, down | `AcqRel` | 2 | what every other handle did is done before the channel closes | argued: closing takes the lock |
 //! | 3 | `hint` | `Relaxed` | – | advice without the lock, and exact under it, which then orders it; who was let go by a close sees its store by 1 of [`waiter`][crate::waiter] (H4) | – |
-//! | 4 | [`look_again`][Chan::look_again]: fence | `SeqCst` | itself, and those of [`frame`][crate::select::frame] and [`oneshot`][crate::oneshot] | of two that each send, and then look for what the other has sent, one finds it, as under a common lock | `loom::of_two_that_send_and_look_one_finds` |
+//! | 4 | [`look_again`][Chan::look_again]: fence | `SeqCst` | itself, and those of [`frame`][crate::select::frame] and [`oneshot`][crate::oneshot] | of two that each send, and then look for what the other has sent, one finds it, as under a common lock; likewise of two that receive, and then look for room | `loom::of_two_that_send_and_look_one_finds`, `loom::of_two_that_receive_and_look_for_room_one_finds` |
 //! | 5 | [`upgrade`][Chan::upgrade] | `Relaxed` | – | counts only; the lock orders everything else | – |
 //!
 //! # Rejected

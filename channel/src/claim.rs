@@ -47,14 +47,15 @@
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
 //! |---|---|---|---|---|---|
-//! | 1 | [`try_claim`][Claim::try_claim]: exchange | `AcqRel` | 3, 4 | the claimer sees the waker that the owner stored before it settled | `loom::the_waker_goes_to_the_claimer` |
-//! | 2 | [`flag`][Claim::flag]: exchange | `AcqRel` | 3 | atomic on the one word: either the owner sees the flag or the flagger sees WAITING | `loom::busy_partner_is_flagged` |
-//! | 3 | [`settle`][Claim::settle]: exchange | `AcqRel` | 1, 2 | as 2 | `loom::busy_partner_is_flagged` |
-//! | 4 | [`begin`][Claim::begin]: exchange | `AcqRel` | 1, 5 | the owner sees CLAIMED or shuts the claimers out | `loom::two_claimers_one_winner` |
+//! | 1 | [`try_claim`][Claim::try_claim]: exchange | `AcqRel` | 3 | the claimer sees the waker that the owner stored before it settled | `loom::the_waker_goes_to_the_claimer` |
+//! | 2 | [`flag`][Claim::flag]: exchange | `AcqRel` | – | carries nothing; as one step it decides that either the owner sees the flag or the flagger sees WAITING | as a look and a store: `loom::busy_partner_is_flagged` |
+//! | 3 | [`settle`][Claim::settle]: exchange | `AcqRel` | 1, 5 | publishes the waker; and as 2 | `loom::the_waker_goes_to_the_claimer` |
+//! | 4 | [`begin`][Claim::begin]: load, exchange | `Acquire`, `AcqRel` | 5 | the owner has the waker back, by the one or the other; as one step it sees CLAIMED or shuts the claimers out | both: `loom::the_waker_goes_to_the_rouser`; as a look and a store: `loom::two_claimers_one_winner` |
 //! | 5 | [`rouse`][Claim::rouse]: exchange, store | `AcqRel`, `Release` | 3, 4 | the rouser sees the waker, and has taken it when the owner goes on | `loom::the_waker_goes_to_the_rouser` |
-//! | 6 | loads before an exchange | `Relaxed` | – | a stale value only fails the exchange | – |
+//! | 6 | other loads before an exchange | `Relaxed` | – | a stale value only fails the exchange | – |
 //!
-//! The value itself never travels through this word: it lies in the waiter, under the channel's lock (C3).
+//! Of an `AcqRel` the half is relied on that *why* names. The value itself never travels through this word: it lies in the waiter,
+//! under the channel's lock (C3).
 //!
 //! # Rejected
 //! *Locking all channels of a select in address order*, as Go does: then no word is needed, but every look

@@ -20,10 +20,10 @@
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
 //! |---|---|---|---|---|---|
-//! | 1 | `Shared::end`: exchange | `AcqRel` | 2, 4 | publishes the value; sees the other side's waker | argued: the receiver goes on unwoken |
-//! | 2 | `Shared::word`: load | `Acquire` | 1 | sees the value | argued: the receiver goes on unwoken |
+//! | 1 | `Shared::end`: exchange | `AcqRel` | 2, 4 | publishes the value; sees the other side's waker | `loom::send_against_a_poll_that_nobody_woke` |
+//! | 2 | `Shared::word`: load | `Acquire` | 1 | sees the value | `loom::of_two_that_send_and_look_one_finds` |
 //! | 3 | [`try_recv`][Receiver::try_recv], before it says that nothing is there, and [`is_closed`][Sender::is_closed], before it says no: fence | `SeqCst` | itself, and that of `chan` | of two that each send (or close), and then look for what the other has done, one finds it | `loom::of_two_that_send_and_look_one_finds`, `loom::of_two_that_close_and_look_one_finds` |
-//! | 4 | setting and taking away a `WAITS` bit | `AcqRel` | 1 | publishes the waker; sees the value, if it is there | `loom::send_against_another_waker` |
+//! | 4 | setting and taking away a `WAITS` bit | `AcqRel` | 1 | publishes the waker; sees what was done before the end, if that is there | `loom::send_against_another_waker`, `loom::who_is_told_that_the_receiver_is_gone_sees_what_came_before`; in the drop of [`Closed`] nothing is relied on |
 
 use std::fmt;
 use std::future::Future;

@@ -1,9 +1,11 @@
 //! Models of one channel: hand-off, drops and close against each. A waiter that nobody wakes is a deadlock, which loom
 //! reports; a value that is lost or doubled fails an assertion.
 
+use std::pin::pin;
+
 use ::loom::thread;
 
-use crate::model::{block_on, poll_once};
+use crate::model::{block_on, poll_once, poll_with_two_wakers};
 use crate::{bounded, Receiver, RecvError, SendError, TryRecvError, TrySendError};
 
 fn model(body: impl Fn() + Sync + Send + 'static) {
@@ -49,6 +51,23 @@ fn of_two_that_send_and_look_one_finds() {
         });
         to_two.try_send(1).unwrap();
         let one_finds = from_two.try_recv().is_ok();
+        let (two_finds, _from_one) = two.join().unwrap();
+        assert!(one_finds || two_finds);
+    });
+}
+
+#[test]
+fn of_two_that_receive_and_look_for_room_one_finds() {
+    model(|| {
+        let ((to_two, from_one), (to_one, from_two)) = (bounded(1), bounded(1));
+        to_two.try_send(1).unwrap();
+        to_one.try_send(2).unwrap();
+        let two = thread::spawn(move || {
+            from_one.try_recv().unwrap();
+            (to_one.try_send(2).is_ok(), from_one)
+        });
+        from_two.try_recv().unwrap();
+        let one_finds = to_two.try_send(1).is_ok();
         let (two_finds, _from_one) = two.join().unwrap();
         assert!(one_finds || two_finds);
     });
@@ -118,6 +137,15 @@ fn hand_over_against_a_poll_that_nobody_woke() {
         let (sent, _tx) = sender.join().unwrap();
         assert_eq!(sent, Ok(()), "a receiver waited");
         assert_eq!(got.or_else(|| poll_once(recv.as_mut())), Some(Ok(7)));
+    });
+}
+
+#[test]
+fn hand_over_against_another_waker() {
+    model(|| {
+        let (tx, rx) = bounded(0);
+        let got = poll_with_two_wakers(pin!(rx.recv()), move || tx.try_send(7).unwrap());
+        assert_eq!(got, Ok(7));
     });
 }
 
@@ -209,17 +237,34 @@ fn close_against_a_receive_that_does_not_wait_on_a_channel_with_a_value() {
 
 #[test]
 fn last_receiver_against_send() {
+    for cap in [0, 1] {
+        model(move || {
+            let (tx, rx) = bounded(cap);
+            let value = std::sync::Arc::new(());
+            let sent = value.clone();
+            let sender = thread::spawn(move || {
+                let _ = block_on(tx.send(sent));
+                tx
+            });
+            drop(rx);
+            let _tx = sender.join().unwrap();
+            assert_eq!(std::sync::Arc::strong_count(&value), 1, "dropped at once, or given back");
+        });
+    }
+}
+
+#[test]
+fn upgrade_against_the_last_sender() {
     model(|| {
         let (tx, rx) = bounded(1);
-        let value = std::sync::Arc::new(());
-        let sent = value.clone();
-        let sender = thread::spawn(move || {
-            let _ = block_on(tx.send(sent));
-            tx
-        });
-        drop(rx);
-        let _tx = sender.join().unwrap();
-        assert_eq!(std::sync::Arc::strong_count(&value), 1, "dropped at once, or given back");
+        let weak = tx.downgrade();
+        let last = thread::spawn(move || drop(tx));
+        let upgraded = weak.upgrade();
+        last.join().unwrap();
+        match upgraded {
+            Some(tx) => assert_eq!(tx.try_send(7), Ok(()), "it is open as long as there is a sender"),
+            None => assert_eq!(rx.try_recv(), Err(TryRecvError::Closed)),
+        }
     });
 }
 
@@ -258,5 +303,33 @@ fn reserve_drop_against_receive() {
         assert_eq!(first, Ok(1));
         assert_eq!(tx.try_send(2), Ok(()), "the slot came back");
         assert_eq!(rest(&rx), [2]);
+    });
+}
+
+#[test]
+fn reserve_drop_wakes_the_next_sender() {
+    model(|| {
+        let (tx, rx) = bounded(1);
+        let permit = poll_once(pin!(tx.reserve())).unwrap().unwrap();
+        let tx2 = tx.clone();
+        let sender = thread::spawn(move || block_on(tx2.send(7)));
+        drop(permit);
+        assert_eq!(sender.join().unwrap(), Ok(()));
+        assert_eq!(rest(&rx), [7]);
+    });
+}
+
+#[test]
+fn send_by_a_permit_wakes_the_receiver_and_who_waits_for_a_slot() {
+    model(|| {
+        let (tx, rx) = bounded(1);
+        let permit = poll_once(pin!(tx.reserve())).unwrap().unwrap();
+        let tx2 = tx.clone();
+        let receiver = thread::spawn(move || (block_on(rx.recv()), rx));
+        let reserver = thread::spawn(move || drop(block_on(tx2.reserve()).unwrap()));
+        permit.send(7).unwrap();
+        let (got, _rx) = receiver.join().unwrap();
+        assert_eq!(got, Ok(7));
+        reserver.join().unwrap();
     });
 }

@@ -2,25 +2,16 @@
 
 use std::pin::{pin, Pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
 
-use ::loom::sync::atomic::{AtomicUsize, Ordering};
 use ::loom::thread;
+use pirn_sync::primitive::{self, UnsafeCell};
 
-use crate::model::{block_on, poll_once};
+use crate::model::{block_on, poll_once, poll_with_two_wakers};
 use crate::oneshot::channel;
 use crate::{RecvError, TryRecvError};
 
 fn model(body: impl Fn() + Sync + Send + 'static) {
     crate::model::model(3, body);
-}
-
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
 }
 
 #[test]
@@ -47,20 +38,9 @@ fn send_against_a_poll_that_nobody_woke() {
 #[test]
 fn send_against_another_waker() {
     model(|| {
-        let (tx, mut rx) = channel();
-        let (old, new) = (Arc::new(Count(AtomicUsize::new(0))), Arc::new(Count(AtomicUsize::new(0))));
-        let (first, second) = (Waker::from(old.clone()), Waker::from(new.clone()));
-        use std::future::Future;
-        assert!(Pin::new(&mut rx).poll(&mut Context::from_waker(&first)).is_pending());
-        let sender = thread::spawn(move || tx.send(7));
-        let polled = Pin::new(&mut rx).poll(&mut Context::from_waker(&second));
-        sender.join().unwrap().unwrap();
-        if polled.is_pending() {
-            assert_eq!(new.0.load(Ordering::SeqCst), 1, "the waker of the last poll is woken");
-            assert_eq!(poll_once(Pin::new(&mut rx)), Some(Ok(7)));
-        } else {
-            assert_eq!(polled, Poll::Ready(Ok(7)));
-        }
+        let (tx, rx) = channel();
+        let got = poll_with_two_wakers(pin!(rx), move || tx.send(7).unwrap());
+        assert_eq!(got, Ok(7));
     });
 }
 
@@ -142,5 +122,30 @@ fn closed_against_receiver_drop() {
         block_on(tx.closed());
         assert!(tx.is_closed());
         receiver.join().unwrap();
+    });
+}
+
+#[test]
+fn who_is_told_that_the_receiver_is_gone_sees_what_came_before() {
+    model(|| {
+        let (mut tx, rx) = channel::<u8>();
+        let written = primitive::Arc::new(UnsafeCell::new(0));
+        // It is the other thread that waits: a close looks before its exchange, and would so hide from loom that a look
+        // of this thread could come after it.
+        let sender = thread::spawn({
+            let written = written.clone();
+            move || {
+                let mut closed = pin!(tx.closed());
+                // The first poll leaves a waker, and the second takes it back.
+                if poll_once(closed.as_mut()).or_else(|| poll_once(closed)).is_some() {
+                    // SAFETY: the writer has gone; that is what the model checks.
+                    written.with(|value| assert_eq!(unsafe { *value }, 7));
+                }
+            }
+        });
+        // SAFETY: nobody reads it before the receiver is gone.
+        written.with_mut(|value| unsafe { *value = 7 });
+        drop(rx);
+        sender.join().unwrap();
     });
 }

@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use ::loom::thread;
 
-use crate::model::{block_on, poll_once};
+use crate::model::{block_on, poll_once, poll_with_two_wakers};
 use crate::pull::pull_channel;
 use crate::{bounded, select, Receiver, RecvError, SendError, TryRecvError};
 
@@ -138,6 +138,61 @@ fn send_against_a_select_that_polls() {
         });
         assert_eq!(got, Ok(7));
         assert_eq!(sender.join().unwrap(), Ok(()));
+    });
+}
+
+#[test]
+fn send_into_the_buffer_against_a_select() {
+    model(|| {
+        let (tx, rx) = bounded::<u32>(1);
+        let sender = thread::spawn(move || (tx.try_send(7), tx));
+        let got = block_on(async {
+            select! { biased; v = rx.recv() => v }
+        });
+        assert_eq!((got, sender.join().unwrap().0), (Ok(7), Ok(())));
+    });
+}
+
+#[test]
+fn receive_from_the_buffer_against_a_select_that_sends() {
+    model(|| {
+        let (tx, rx) = bounded::<u32>(1);
+        tx.try_send(1).unwrap();
+        let receiver = thread::spawn(move || (rx.try_recv(), rx));
+        let sent = block_on(async {
+            select! { biased; r = tx.send(2) => r }
+        });
+        let (got, rx) = receiver.join().unwrap();
+        assert_eq!((sent, got, rx.try_recv()), (Ok(()), Ok(1), Ok(2)));
+    });
+}
+
+#[test]
+fn receive_drop_against_a_select() {
+    model(|| {
+        let (tx, rx) = bounded::<u32>(0);
+        let rx2 = rx.clone();
+        let mut recv = Box::pin(rx.recv());
+        assert!(poll_once(recv.as_mut()).is_none());
+        tx.try_send(7).unwrap();
+        let other = thread::spawn(move || {
+            block_on(async {
+                select! { biased; v = rx2.recv() => v }
+            })
+        });
+        drop(recv);
+        assert_eq!(other.join().unwrap(), Ok(7));
+    });
+}
+
+#[test]
+fn send_against_a_select_with_another_waker() {
+    model(|| {
+        let (tx, rx) = bounded::<u32>(0);
+        let choice = pin!(async {
+            select! { biased; v = rx.recv() => v }
+        });
+        assert_eq!(poll_with_two_wakers(choice, move || block_on(tx.send(7)).unwrap()), Ok(7));
     });
 }
 
@@ -297,6 +352,27 @@ fn offer_against_a_waiting_select() {
         });
         assert_eq!(got, Ok(1));
         assert_eq!(timer.join().unwrap().take_back(), None);
+    });
+}
+
+#[test]
+fn offer_against_a_select_with_another_waker() {
+    model(|| {
+        let (tx, rx) = pull_channel::<u32>();
+        let choice = pin!(async {
+            select! { biased; v = rx.recv() => v }
+        });
+        assert_eq!(poll_with_two_wakers(choice, move || assert!(tx.offer(7))), Ok(7));
+    });
+}
+
+#[test]
+fn offer_against_a_receive() {
+    model(|| {
+        let (tx, rx) = pull_channel::<u32>();
+        let timer = thread::spawn(move || assert!(tx.offer(1)));
+        assert_eq!(block_on(rx.recv()), Ok(1));
+        timer.join().unwrap();
     });
 }
 
