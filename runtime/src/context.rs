@@ -196,7 +196,8 @@ impl Context {
         let own = deadline::earlier_than(inherited, deadline);
         let node = Node::new(self.node.as_ref(), own.or(inherited), own.and(cause));
         if own.is_some_and(|at| at <= now()) {
-            // Nothing that ends later counts any more.
+            // What has ended above comes first, noticed or not; nothing that ends later counts any more.
+            let _above = self.err();
             let _it_has_ended = node.err();
         }
         let cancel = CancelFunc { node: Some(Arc::clone(&node)) };

@@ -241,6 +241,16 @@ fn a_child_of_an_overdue_context_is_born_ended() {
 }
 
 #[test]
+fn a_context_made_overdue_below_an_overdue_one_ends_as_that_one_did() {
+    let (ctx, _cancel) = Context::background().with_timeout_cause(Duration::from_millis(1), "parent's");
+    let (between, _cancel_between) = ctx.with_cancel();
+    outlive(&ctx);
+    // Nobody has asked those above yet.
+    let (late, _cancel_late) = between.with_deadline_cause(clock::now() - HOUR, "its own");
+    assert_eq!(cause_of(&late), "parent's");
+}
+
+#[test]
 fn a_cause_that_panics_when_it_is_dropped_keeps_nobody_asleep() {
     let (parent, cancel) = Context::background().with_cancel();
     let (with_timer, _cancel_with_timer) = parent.with_timeout_cause(HOUR, Bomb);
@@ -334,6 +344,56 @@ fn a_cause_that_panics_while_its_context_becomes_watched_keeps_nobody_above_from
     assert!(done.poll_ended(&mut std::task::Context::from_waker(&waker)).is_pending());
     cancel.cancel();
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_cause_that_panics_while_who_cancels_its_context_asks_it_does_not_keep_it_from_ending() {
+    let mut above = vec![Context::background().with_cancel()];
+    for _ in 0..16 {
+        above.push(above[above.len() - 1].0.with_cancel());
+    }
+    // Too far off for a timer, which drops the cause; and so far down that who asks it has it watched.
+    let centuries = Duration::from_secs(1 << 36);
+    let (ctx, cancel) = above[above.len() - 1].0.with_timeout_cause(centuries, Bomb);
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(cancel)));
+    assert!(result.is_err(), "the panic goes on to the canceller");
+    assert_eq!(ctx.err(), Some(ContextError::Canceled));
+}
+
+#[test]
+fn a_cause_that_panics_as_a_walk_lets_go_of_its_context_keeps_nobody_asleep() {
+    let family = |(ctx, cancel): (Context, CancelFunc), size: usize| {
+        let children: Vec<_> = (0..size).map(|_| ctx.with_cancel()).collect();
+        children.iter().for_each(|(child, _)| drop(wait_for(child)));
+        (ctx, cancel, children)
+    };
+    for _ in 0..10 {
+        let (root, cancel) = Context::background().with_cancel();
+        let (first, cancel_first, children) = family(root.with_cancel(), 5_000);
+        let second = family(root.with_cancel(), 20_000);
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let waker = std::task::Waker::from(Arc::clone(&count));
+        let mut done = root.done();
+        assert!(done.poll_ended(&mut std::task::Context::from_waker(&waker)).is_pending());
+        // The root's walk helps the first child's, is still below the second when all others have let go of the first, and
+        // so is the last to hold it.
+        let seen_from_here = first.clone();
+        let walk = std::thread::spawn(move || {
+            cancel_first.cancel_cause(Bomb);
+            cancel_first.detach();
+            drop((first, children));
+        });
+        while seen_from_here.err().is_none() {
+            std::thread::yield_now();
+        }
+        let may_panic = |step: &dyn Fn()| drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(step)));
+        let seen_from_here = std::cell::Cell::new(Some(seen_from_here));
+        may_panic(&|| drop(seen_from_here.take()));
+        may_panic(&|| cancel.cancel());
+        drop(walk.join());
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        drop(second);
+    }
 }
 
 /// What a context is known to be, in a tree that is told of everything at once.

@@ -19,6 +19,7 @@ use std::sync::{Arc, Weak};
 
 use pirn_sync::primitive::atomic::Ordering;
 use pirn_sync::slab::Slab;
+use pirn_sync::unwind::{AllSteps, both};
 
 use super::{CANCELED, Dependent, EXCEEDED, Node, State};
 use crate::context::cause::{ContextError, Outcome};
@@ -30,8 +31,11 @@ impl Node {
     /// A node that has ended before keeps its outcome; the descendants are ended all the same (N4). One that nobody tells
     /// asks first: its deadline may have passed, or those above have ended (N3).
     pub(in crate::context) fn end(self: &Arc<Self>, outcome: Outcome) {
-        let _before = self.err();
-        self.end_with(outcome);
+        // Asking may set timers, and so drop a cause that panics: it ends all the same.
+        let ask = || {
+            let _before = self.err();
+        };
+        both(ask, || self.end_with(outcome));
     }
 
     /// As `end`, where it is known what has ended above.
@@ -60,6 +64,8 @@ impl Node {
     /// The walk from this node down.
     fn walk(&self, outcome: Outcome) {
         let mut wake_up = WakeUp::default();
+        // Whoever else held a node may have let go of it meanwhile. A cause that panics then must keep nobody from being told.
+        let mut steps = AllSteps::default();
         if let Some(children) = self.strike(outcome, &mut wake_up) {
             let (mut levels, mut struck) = (vec![children], Vec::new());
             while let Some(level) = levels.last_mut() {
@@ -67,16 +73,23 @@ impl Node {
                     levels.pop();
                     continue;
                 };
-                if let Some(children) = child.strike(level.outcome.clone(), &mut wake_up) {
-                    levels.push(children);
-                    struck.push(child);
+                match child.strike(level.outcome.clone(), &mut wake_up) {
+                    Some(children) => {
+                        levels.push(children);
+                        struck.push(child);
+                    }
+                    None => steps.take(|| drop(child)),
                 }
             }
-            struck.iter().for_each(|node| node.settle());
+            for node in struck {
+                node.settle();
+                steps.take(|| drop(node));
+            }
             self.settle();
         }
         self.unlink();
-        wake_up.run();
+        steps.take(|| wake_up.run());
+        steps.finish();
     }
 
     /// Ends this one node, unless it has ended. Returns its children if it has any that may not be struck yet.
