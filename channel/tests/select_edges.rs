@@ -218,6 +218,28 @@ fn r15_default_does_not_take_a_branch_that_gave_way_for_one_that_is_not_ready() 
 }
 
 #[test]
+fn r15_default_does_not_take_a_branch_that_gave_way_just_before_the_host_lost_its_patience() {
+    static PLEASE_YIELD: AtomicBool = AtomicBool::new(true);
+    let before = pirn_sync::host::install(Some(&PLEASE_YIELD));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!((0..62).all(|_| pirn_sync::host::poll_yield(&mut cx).is_pending()));
+    PLEASE_YIELD.store(false, Ordering::Relaxed);
+    let mut polls = 0;
+    // It gives way for the 63rd time on this thread, and then the other branch is the one that does not.
+    let done = poll_fn(|cx| {
+        polls += 1;
+        PLEASE_YIELD.store(polls == 1, Ordering::Relaxed);
+        pirn_sync::host::poll_yield(cx)
+    });
+    let other = poll_fn(|cx| pirn_sync::host::poll_yield(cx).map(|()| false));
+    let got = smol::block_on(async {
+        select! { biased; _ = done => "done", true = other => "other", default => "default" }
+    });
+    pirn_sync::host::install(before);
+    assert_eq!(got, "done");
+}
+
+#[test]
 fn r16_cancellation_and_timeout_are_branches_like_others() {
     let (_tx, rx) = bounded::<u8>(0);
     let fired = AtomicBool::new(false);

@@ -38,7 +38,7 @@ const PATIENCE: u32 = 64;
 thread_local! {
     static PLEASE_YIELD: Cell<Option<&'static AtomicBool>> = const { Cell::new(None) };
     static WAIT: Cell<Option<Wait>> = const { Cell::new(None) };
-    /// How often leaves have given way, up to `PATIENCE`.
+    /// How often leaves have been asked to give way, every `PATIENCE`th in vain.
     static GAVE_WAY: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -167,9 +167,9 @@ pub fn poll_yield(cx: &mut Context<'_>) -> Poll<()> {
 
 #[cold]
 fn give_way(cx: &mut Context<'_>) -> Poll<()> {
-    let times = GAVE_WAY.get() + 1;
-    GAVE_WAY.set(times % PATIENCE);
-    if times == PATIENCE {
+    let times = GAVE_WAY.get().wrapping_add(1);
+    GAVE_WAY.set(times);
+    if times.is_multiple_of(PATIENCE) {
         if let Some(flag) = PLEASE_YIELD.get() {
             flag.store(false, Ordering::Relaxed);
         }
@@ -177,6 +177,13 @@ fn give_way(cx: &mut Context<'_>) -> Poll<()> {
     }
     cx.waker().wake_by_ref();
     Poll::Pending
+}
+
+/// How often leaves have been asked to give way on this thread. Where that has changed over a poll, a future that was
+/// pending in it may have been ready; the flag does not tell any more once it was lowered.
+#[inline]
+pub fn times_given_way() -> u32 {
+    GAVE_WAY.get()
 }
 
 /// Notes what the current task waits on. A leaf calls it as it returns `Pending`.

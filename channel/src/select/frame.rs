@@ -42,8 +42,8 @@
 //! than all that this thread has done, as the locks do under which changes are counted. (`SeqCst`; its partner is the same fence
 //! of others: row 4 of [`chan`][crate::chan].)
 //!
-//! A plain future that gives way to the executor does not say whether it is ready. So if a yield is asked for when nothing was
-//! found, and one of the branches is plain, the select gives way as well, and comes back.
+//! A plain future that gives way to the executor does not say whether it is ready. So if nothing was found, one of the branches
+//! is plain, and a yield is asked for or was meanwhile, the select gives way as well, and comes back.
 //!
 //! # Fairness
 //! The order of looking is a fresh random permutation in each round, so each of several ready branches is equally
@@ -154,9 +154,12 @@ impl<'o> Frame<'o> {
         if host::poll_yield(cx).is_pending() {
             return Poll::Pending;
         }
-        let plain = self.order.len() > self.channels;
+        let may_give_way = self.default && self.order.len() > self.channels;
+        let before = may_give_way.then(host::times_given_way);
         let polled = self.poll_unyielding(cx, step);
-        if plain && matches!(polled, Poll::Ready(None)) && host::poll_yield(cx).is_pending() {
+        let gave_way = |before| host::times_given_way() != before || host::should_yield();
+        if matches!(polled, Poll::Ready(None)) && before.is_some_and(gave_way) {
+            cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         polled
