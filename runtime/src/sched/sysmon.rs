@@ -34,12 +34,10 @@
 //! up; but a machine to lend is not to be had then either, and never waking would be the worse of the two.
 //!
 //! # How often
-//! Every millisecond while some poll has lasted since the last tick, or no machine waits in the netpoller (so when every
-//! processor is busy); less often, to 4 ms, otherwise. Less often too while several are busy and all of them get on
-//! *briskly*, from one short poll to the next: the others visit whoever gets stuck then ([`visit`](super::visit)), so
-//! nothing waits there for the tick but the core. For each tick takes a core from somebody who gets on, and with two full
-//! cores that is some hundredths of what gets done. When the runtime has been at rest for a while (all processors idle,
-//! no poll in progress, somebody in the netpoller) sysmon sleeps until a processor is taken up:
+//! Every millisecond while some poll has lasted since the last tick, or no machine waits in the netpoller
+//! (so always when every processor is busy); less often, to 4 ms, otherwise. When the runtime has been at
+//! rest for a while (all processors idle, no poll in progress, somebody in the netpoller) sysmon sleeps until
+//! a processor is taken up:
 //!
 //! ```text
 //!   sysmon                               who takes up a processor
@@ -75,8 +73,6 @@ use std::time::{Duration, Instant};
 const SLICE: Duration = Duration::from_millis(10);
 const FINE: Duration = Duration::from_millis(1);
 const COARSE: Duration = Duration::from_millis(4);
-/// Whoever has ended so many polls since the last tick gets on briskly.
-const BRISK: u64 = 16;
 /// The network is looked at when nobody has for so long.
 const NETWORK: Duration = Duration::from_millis(10);
 /// So many ticks with all processors idle, and sysmon sleeps.
@@ -98,8 +94,6 @@ struct Tick {
     lasting: bool,
     /// No machine waits in the netpoller.
     deserted: bool,
-    /// Several processors are in use, and all of them get on briskly.
-    brisk: bool,
 }
 
 /// What duty 5 goes by.
@@ -199,13 +193,13 @@ fn watch(shared: &Weak<Shared>) {
             nap = FINE;
             continue;
         }
-        let Tick { lasting, deserted, brisk } = shared.tick(&mut notes);
+        let Tick { lasting, deserted } = shared.tick(&mut notes);
         if shared.config.yield_cores
             && let Some(room) = &mut room
         {
             shared.make_room(room, lasting);
         }
-        nap = if lasting || deserted && !brisk { FINE } else { (nap * 2).min(COARSE) };
+        nap = if lasting || deserted { FINE } else { (nap * 2).min(COARSE) };
     }
 }
 
@@ -227,11 +221,8 @@ impl Shared {
         let now = clock::now();
         let roster = self.roster.list();
         let mut lasting = false;
-        let edges = |(remote, note): (&Arc<Remote>, &Note)| remote.counters.raw_polls() - note.polls;
-        let some_get_on = roster.iter().zip(&*notes).any(|one| edges(one) > 0);
-        let brisk = roster.iter().zip(&*notes).filter(|&one| edges(one) >= 2 * BRISK).count();
-        let in_use = self.procs_in_use();
-        let brisk = in_use > 1 && brisk >= in_use;
+        let gets_on = |(remote, note): (&Arc<Remote>, &Note)| remote.counters.raw_polls() != note.polls;
+        let some_get_on = roster.iter().zip(&*notes).any(gets_on);
         for (remote, number) in roster.iter().zip(0..) {
             if number == notes.len() {
                 notes.push(Note::new(remote, now));
@@ -251,7 +242,7 @@ impl Shared {
             // everywhere, and waits in the netpoller when there is nothing.
             self.notify();
         }
-        Tick { lasting, deserted, brisk }
+        Tick { lasting, deserted }
     }
 
     /// Duties 1 and 2 for one processor. True if it has been in one poll since the last tick.

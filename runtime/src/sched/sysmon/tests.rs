@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::common::{eventually, within};
-use crate::{Builder, Runtime, yield_now};
-use std::cell::RefCell;
+use crate::{Builder, yield_now};
 use std::hint::spin_loop;
 
 struct Ends(Arc<AtomicBool>);
@@ -61,59 +60,6 @@ fn a_machine_that_computes_is_made_up_for_only_if_nobody_gets_on() {
         over.store(true, Ordering::Relaxed);
         for task in tasks {
             runtime.block_on(task).unwrap();
-        }
-    });
-}
-
-#[test]
-fn all_get_on_briskly_only_if_there_are_several_and_none_is_in_a_long_poll() {
-    within(60, || {
-        let alone = Builder::new().procs(1).sysmon(false).build().unwrap();
-        let two = Builder::new().procs(2).sysmon(false).build().unwrap();
-        let over = Arc::new(AtomicBool::new(false));
-        // Before the runtimes are dropped, also by a test that fails.
-        let _ends = Ends(over.clone());
-        let yields = |runtime: &Runtime| {
-            let over = over.clone();
-            runtime.spawn(async move {
-                while !over.load(Ordering::Relaxed) {
-                    yield_now().await;
-                }
-            })
-        };
-        let tick = |runtime: &Runtime, notes: &RefCell<Vec<Note>>| {
-            runtime.handle().shared().tick(&mut notes.borrow_mut()).brisk
-        };
-        let polls = |runtime: &Runtime| {
-            let list = runtime.handle().shared().roster.list();
-            list.iter().map(|remote| remote.counters.polls()).max().unwrap()
-        };
-        let mut tasks = vec![yields(&alone)];
-        tasks.extend((0..4).map(|_| yields(&two)));
-        let (notes, notes_alone) = (RefCell::default(), RefCell::default());
-        eventually(|| tick(&two, &notes));
-
-        let spinning = Arc::new(AtomicBool::new(false));
-        let spins = (over.clone(), spinning.clone());
-        tasks.push(two.spawn(async move {
-            let (over, spinning) = spins;
-            spinning.store(true, Ordering::Relaxed);
-            while !over.load(Ordering::Relaxed) {
-                spin_loop();
-            }
-        }));
-        eventually(|| spinning.load(Ordering::Relaxed));
-        for (runtime, notes) in [(&two, &notes), (&alone, &notes_alone)] {
-            tick(runtime, notes);
-            for _ in 0..20 {
-                let before = polls(runtime);
-                eventually(|| polls(runtime) >= before + 2 * BRISK);
-                assert!(!tick(runtime, notes));
-            }
-        }
-        over.store(true, Ordering::Relaxed);
-        for task in tasks {
-            two.block_on(task).unwrap();
         }
     });
 }
