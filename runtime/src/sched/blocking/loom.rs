@@ -196,14 +196,13 @@ fn machines_leave_the_jobs_when_the_limit_is_lowered_and_all_jobs_run() {
     });
 }
 
-#[test]
-fn a_job_that_finds_no_thread_is_taken_by_the_next_machine_that_would_wait() {
-    model(|| {
-        // Both limits are reached, and the one machine is about to have nothing to do.
+/// Both limits are reached, and the one machine is about to have nothing to do.
+fn a_job_that_finds_no_thread_is_taken_by_a_machine(may_poll: bool) {
+    model(move || {
         let pool = Pool::new(1, 1, 1);
         let machine = {
             let pool = pool.clone();
-            thread::spawn(move || pool.wait("first", false))
+            thread::spawn(move || pool.wait("first", may_poll))
         };
         pool.start(1);
         machine.join().unwrap();
@@ -212,17 +211,13 @@ fn a_job_that_finds_no_thread_is_taken_by_the_next_machine_that_would_wait() {
 }
 
 #[test]
+fn a_job_that_finds_no_thread_is_taken_by_the_next_machine_that_would_wait() {
+    a_job_that_finds_no_thread_is_taken_by_a_machine(false);
+}
+
+#[test]
 fn a_job_that_finds_no_thread_is_taken_by_the_machine_in_the_netpoller() {
-    model(|| {
-        let pool = Pool::new(1, 1, 1);
-        let machine = {
-            let pool = pool.clone();
-            thread::spawn(move || pool.wait("first", true))
-        };
-        pool.start(1);
-        machine.join().unwrap();
-        pool.assert_all_ran(1);
-    });
+    a_job_that_finds_no_thread_is_taken_by_a_machine(true);
 }
 
 #[test]
