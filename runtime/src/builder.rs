@@ -107,10 +107,10 @@ impl Builder {
     /// beside a client, a proxy or a database on the same machine it serves more then, and sooner. On unless set.
     ///
     /// It is tried whenever the runtime's threads have waited for cores for a tenth of their time, by counting polls; what
-    /// is found is relied on for four seconds at most. A task that computes or blocks for some milliseconds ends it.
-    /// [`Metrics::withheld`](crate::Metrics::withheld) says how many processors it is now. Without effect where the kernel
-    /// does not tell who waits for a core (Linux does, in `/proc/self/task/*/schedstat`). Switch it off where a share of
-    /// the cores matters more than what is done with it.
+    /// is found is relied on for 16 seconds at most, and for one when it is not crowded any more. A task that computes or
+    /// blocks for some milliseconds ends it. [`Metrics::withheld`](crate::Metrics::withheld) says how many processors it is
+    /// now. Without effect where the kernel does not tell who waits for a core (Linux does, in
+    /// `/proc/self/task/*/schedstat`). Switch it off where a share of the cores matters more than what is done with it.
     ///
     /// ```
     /// let runtime = pirn::Builder::new().procs(2).yield_cores(false).build()?;

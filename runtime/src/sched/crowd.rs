@@ -36,8 +36,10 @@
 //! takes a steady drift out; that no pair counts for more than [`MOST_GAIN`] bounds what a jump can do.
 //!
 //! Nobody hears that there is room again: a machine that has a core to itself cannot see whether another one is free.
-//! So trust ends, and doubles each time that it was deserved. A trial that finds it crowded in less than half of the
-//! windows with all is lost, whatever its score.
+//! So after each [`UNASKED`] one window goes with all of them, and if it is not crowded the verdict waits until it is.
+//! That does not tell a client from a stranger who came in its place: so trust ends too, and doubles each time that it was
+//! deserved. It is spent while fewer are in use, and not by rest: of a client that comes and goes each visit would else
+//! begin with a trial. A trial that finds it crowded in less than half of the windows with all is lost, whatever its score.
 //!
 //! # What waits
 //! With fewer processors it may be us whom everybody waits for, clients too, and the core that they were left is idle
@@ -54,7 +56,8 @@
 //!   What is withheld delays nothing for longer. A verdict outlives both: when it is crowded again, and trust is not over,
 //!   no trial is needed. A trial goes on with the pair that was interrupted, but not more often than [`MOST_RESTARTS`]
 //!   in a row.
-//! - C3. A wrong guess costs a part of the processors for [`MOST_TRUST`] at most. The other way round, a trial that
+//! - C3. A wrong guess costs a part of the processors for [`MOST_TRUST`] at most, and where a core is free for
+//!   [`UNASKED`]. The other way round, a trial that
 //!   fails costs that part in half of its windows, and in the end once in [`MOST_PATIENCE`].
 //! - C4. Each trial is against all processors, not against one more than are in use: many small losses are not taken
 //!   for none.
@@ -91,9 +94,11 @@ const LATE: Duration = Duration::from_millis(5);
 const MOST_LATE: u32 = 2;
 /// So many times in a row may a pair be interrupted.
 const MOST_RESTARTS: u32 = 3;
-/// How long a verdict holds.
+/// For how long a verdict is acted upon before there is a trial again.
 const TRUST: Duration = Duration::from_secs(2);
-const MOST_TRUST: Duration = Duration::from_secs(4);
+const MOST_TRUST: Duration = Duration::from_secs(16);
+/// For how long it is acted upon before it is asked whether it is crowded still.
+const UNASKED: Duration = Duration::from_secs(1);
 /// How long there is no trial after one that failed.
 const PATIENCE: Duration = Duration::from_secs(1);
 const MOST_PATIENCE: Duration = Duration::from_secs(8);
@@ -124,8 +129,10 @@ pub(super) struct Crowd {
     crowded: u32,
     /// Late ones with fewer.
     late: u32,
-    trusted_until: Instant,
+    /// What is left of `trust`.
+    trust_left: Duration,
     trust: Duration,
+    unasked: Duration,
     /// No trial before.
     patient_until: Instant,
     patience: Duration,
@@ -221,8 +228,9 @@ impl Crowd {
             since: now,
             crowded: 0,
             late: 0,
-            trusted_until: now.at,
+            trust_left: Duration::ZERO,
             trust: TRUST,
+            unasked: Duration::ZERO,
             patient_until: now.at,
             patience: PATIENCE,
         }
@@ -278,7 +286,12 @@ impl Crowd {
             }
             _ => {
                 self.crowded = if crowded && !late { self.crowded.saturating_add(1) } else { 0 };
-                self.late = if late && self.withheld() > 0 { self.late + 1 } else { 0 };
+                let fewer_in_use = self.withheld() > 0;
+                self.late = if late && fewer_in_use { self.late + 1 } else { 0 };
+                if fewer_in_use {
+                    self.trust_left = self.trust_left.saturating_sub(window);
+                    self.unasked += window;
+                }
                 self.decide(now.at);
             }
         }
@@ -292,7 +305,7 @@ impl Crowd {
         if won {
             self.trust = if again { (2 * self.trust).min(MOST_TRUST) } else { TRUST };
             self.level = trial.level;
-            self.trusted_until = now + self.trust;
+            (self.trust_left, self.unasked) = (self.trust, Duration::ZERO);
             self.patience = PATIENCE;
         } else {
             if again {
@@ -304,12 +317,15 @@ impl Crowd {
 
     /// No trial is going on.
     fn decide(&mut self, now: Instant) {
-        let over = self.level > 0 && now >= self.trusted_until;
+        let over = self.level > 0 && self.trust_left.is_zero();
         if self.late == IN_A_ROW {
             (self.level, self.late) = (0, 0);
             self.be_patient(now);
         } else if over && !self.paused {
             self.trial = Some(Trial::new(self.level));
+        } else if self.unasked >= UNASKED {
+            // One crowded window, the next one, is enough to go on.
+            (self.paused, self.crowded, self.unasked) = (true, IN_A_ROW - 1, Duration::ZERO);
         } else if self.crowded >= IN_A_ROW {
             if over {
                 self.level = 0;

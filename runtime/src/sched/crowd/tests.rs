@@ -73,7 +73,7 @@ fn one_crowded_window_is_no_crowd() {
 fn beside_a_client_one_is_withheld_nearly_always() {
     let mut played = Played::new(2);
     let withheld = played.play(Duration::from_secs(60), beside_a_client);
-    assert!(part(&withheld, 1) > 0.95, "{}", part(&withheld, 1));
+    assert!(part(&withheld, 1) > 0.97, "{}", part(&withheld, 1));
     let first = withheld.iter().position(|&withheld| withheld == 1).unwrap();
     assert!(first < 10, "it took {first} windows");
 }
@@ -86,13 +86,42 @@ fn beside_a_stranger_all_are_in_use_nearly_always() {
     assert!(part(&withheld, 1) > 0.0, "it was never tried");
 }
 
+/// How long it is until fewer are in use for the last time.
+fn last_of(withheld: &[usize]) -> Duration {
+    WINDOW * withheld.iter().rposition(|&withheld| withheld > 0).map_or(0, |last| last + 1) as u32
+}
+
 #[test]
-fn when_the_client_has_gone_all_are_in_use_again_in_seconds() {
+fn when_the_client_has_gone_all_are_in_use_again_in_two_seconds() {
+    for before in 20..30 {
+        let mut played = Played::new(2);
+        played.play(Duration::from_secs(before), beside_a_client);
+        let after = played.play(Duration::from_secs(30), |withheld| (2_000 - 1_000 * withheld as u64, 0.0));
+        assert!(last_of(&after) <= Duration::from_secs(2), "{:?} after {before} s", last_of(&after));
+    }
+}
+
+/// It is as crowded as before.
+#[test]
+fn when_a_stranger_takes_the_place_of_the_client_it_is_found_out_when_trust_is_over() {
     let mut played = Played::new(2);
-    played.play(Duration::from_secs(30), beside_a_client);
-    let after = played.play(Duration::from_secs(30), |withheld| (2_000 - 1_000 * withheld as u64, 0.0));
-    let last = after.iter().rposition(|&withheld| withheld > 0).map_or(0, |last| last + 1);
-    assert!(WINDOW * last as u32 <= MOST_TRUST + WINDOW * 2 * BLOCK * MOST_PAIRS, "{last} windows");
+    played.play(Duration::from_secs(60), beside_a_client);
+    let before_patience_is_over = MOST_TRUST + WINDOW * 2 * BLOCK * MOST_PAIRS;
+    let after = played.play(before_patience_is_over + PATIENCE, beside_a_stranger);
+    assert!(last_of(&after) <= before_patience_is_over, "{:?}", last_of(&after));
+}
+
+#[test]
+fn rest_takes_nothing_from_trust() {
+    let mut played = Played::new(2);
+    played.play(Duration::from_secs(1), beside_a_client);
+    let left = played.crowd.trust_left;
+    for _ in 0..100 {
+        played.now.at += Duration::from_secs(60);
+        played.crowd.pause(played.now.at);
+        assert_eq!(played.play(WINDOW * IN_A_ROW, beside_a_client), [0, 0, 1], "no trial is needed");
+    }
+    assert_eq!(played.crowd.trust_left, left);
 }
 
 #[test]
@@ -277,9 +306,7 @@ fn a_trial_that_is_won_counts_late_windows_anew() {
     while played.crowd.level == 0 {
         played.play(WINDOW, beside_a_client);
     }
-    while played.now.at + 2 * WINDOW < played.crowd.trusted_until {
-        played.play(WINDOW, beside_a_client);
-    }
+    played.crowd.trust_left = 2 * WINDOW;
     played.now.queued = 1_600;
     played.play(2 * WINDOW, beside_a_client);
     played.now.queued = 0;
