@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use pirn::io::{
@@ -164,6 +164,78 @@ fn copies_pass_half_closes_on() {
         assert_eq!(copy(&mut client, &mut heard).await?, 3_000);
         assert_eq!(proxy.await.unwrap()?, (1_000, 3_000));
         answer.await.unwrap()
+    });
+}
+
+/// Has always something to read, until something was written to it or patience is over.
+struct Endless {
+    patience: u32,
+    heard: bool,
+}
+
+impl AsyncRead for Endless {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.heard || self.patience == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        self.patience -= 1;
+        Poll::Ready(Ok(buf.len()))
+    }
+}
+
+impl AsyncWrite for Endless {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.heard = true;
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Reads a line and swallows what it is told.
+struct Line(&'static [u8]);
+
+impl AsyncRead for Line {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn a_direction_that_never_runs_dry_leaves_the_other_its_turn() {
+    run(async {
+        for turned in [false, true] {
+            let (mut flood, mut line) = (Endless { patience: 100_000, heard: false }, Line(b"stop"));
+            let copied = if turned {
+                let (back, forth) = copy_bidirectional(&mut line, &mut flood).await?;
+                (forth, back)
+            } else {
+                copy_bidirectional(&mut flood, &mut line).await?
+            };
+            assert_eq!(copied.1, 4);
+            assert!(flood.patience > 90_000, "read {} times before it was told", 100_000 - flood.patience);
+        }
+        Ok(())
     });
 }
 

@@ -8,6 +8,10 @@
 //!      ▲ │ read, write; flush while the reader has nothing
 //!      └─┘
 //! ```
+//!
+//! A reader that is never without bytes would keep its direction running for ever, and the other one silent: what one
+//! calls fast, the other calls hung. So a direction moves [`TURN`] buffers in a poll and no more; its task is woken for
+//! the rest, after the other direction had its turn.
 
 use std::future::Future;
 use std::io;
@@ -18,6 +22,9 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 /// The size of each direction's buffer.
 const BUFFER: usize = 8 * 1024;
+
+/// How often a direction reads in one poll: enough for the way through the scheduler not to matter.
+const TURN: usize = 32;
 
 /// Copies from `a` to `b` and from `b` to `a` until both have ended, and returns how many bytes went each
 /// way: `(a to b, b to a)`. When one side ends, the write side of the other is closed and flushed.
@@ -121,7 +128,7 @@ impl Half {
         }
     }
 
-    /// Moves bytes until the reader ends (then the phase is `Closing`) or one of the two has to wait.
+    /// Moves bytes until the reader ends (then the phase is `Closing`), one of the two has to wait, or the turn is over.
     fn poll_running<R, W>(
         &mut self,
         reader: &mut R,
@@ -132,7 +139,7 @@ impl Half {
         R: AsyncRead + Unpin + ?Sized,
         W: AsyncWrite + Unpin + ?Sized,
     {
-        loop {
+        for _ in 0..TURN {
             while !self.filled.is_empty() {
                 let written =
                     ready!(Pin::new(&mut *writer).poll_write(cx, &self.buffer[self.filled.clone()]))?;
@@ -158,5 +165,7 @@ impl Half {
                 }
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
