@@ -155,6 +155,21 @@ fn unix_connects_that_were_dropped_hold_no_thread() {
 }
 
 #[test]
+fn a_path_with_a_zero_in_it_is_refused() {
+    run(async {
+        let path = path("zero");
+        let _listener = UnixListener::bind(&path)?;
+        let mut longer = path.clone().into_os_string();
+        longer.push("\0and more");
+        for zero in [longer.as_os_str(), OsStr::new("\0abstract")] {
+            assert_eq!(UnixStream::connect(zero).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+            assert_eq!(UnixListener::bind(zero).unwrap_err().kind(), ErrorKind::InvalidInput);
+        }
+        std::fs::remove_file(&path)
+    });
+}
+
+#[test]
 fn a_client_with_an_abstract_name_is_known_by_it() {
     run(async {
         let path = path("named");

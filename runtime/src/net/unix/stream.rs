@@ -64,7 +64,8 @@ impl UnixStream {
     /// leaves nothing behind. Bound the wait with [`timeout`](crate::time::timeout).
     ///
     /// # Errors
-    /// `NotFound`, `ConnectionRefused` when nobody listens there any more; the system's.
+    /// `NotFound`, `ConnectionRefused` when nobody listens there any more; `InvalidInput` for a path that is too long or
+    /// has a zero in it, as std's; the system's.
     #[track_caller]
     pub fn connect(path: impl AsRef<Path>) -> ConnectPath {
         ConnectPath {
@@ -281,6 +282,8 @@ impl std::fmt::Debug for ConnectPath {
 
 /// A non-blocking socket, connected; `WouldBlock` if the listener's queue is full.
 fn connect(path: &Path) -> io::Result<socket2::Socket> {
+    // To the system the path would end at a zero in it: that is somebody else's. Std's address refuses one.
+    SocketAddr::from_pathname(path)?;
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
     socket.connect(&SockAddr::unix(path)?)?;
     Ok(socket)
