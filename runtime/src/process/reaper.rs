@@ -10,9 +10,14 @@
 //!       └── wake ───────────────────┘
 //! ```
 //!
+//! A program that is out of descriptors cannot watch any. There each orphan gets a thread that waits for it and for no
+//! other.
+//!
 //! # Invariants
 //! P1. `netpoll` is `Some` exactly while the thread runs; it looks at `waiting` under the lock before it
 //!     takes `netpoll` away and ends. So an orphan is never left to a thread that is about to end.
+//! P2. While `netpoll` is `None`, there is for each orphan in `waiting` a thread that will look there, unless the system
+//!     had no room for one. So whoever takes an orphan out may leave others in.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Child;
@@ -46,8 +51,13 @@ pub(super) fn adopt(mut process: Child, pidfd: OwnedFd) {
     reaper.waiting.push(Orphan { process, pidfd });
     match &reaper.netpoll {
         Some(netpoll) => netpoll.wake(),
-        // Without a descriptor or a thread to be had the orphan waits for the next one's adoption.
-        None => reaper.netpoll = start(),
+        None => {
+            reaper.netpoll = start();
+            if reaper.netpoll.is_none() {
+                // Without a thread to be had either the orphan waits for the next one's adoption.
+                let _ = thread::start("pirn-reaper".to_owned(), None, reap_one);
+            }
+        }
     }
 }
 
@@ -56,6 +66,17 @@ fn start() -> Option<Arc<Netpoll>> {
     let theirs = Arc::clone(&netpoll);
     thread::start("pirn-reaper".to_owned(), None, move || reap(&theirs)).ok()?;
     Some(netpoll)
+}
+
+/// The thread of an orphan that cannot be watched (P2). It finds none if the reaper could be started since.
+fn reap_one() {
+    let orphan = REAPER.lock().waiting.pop();
+    if let Some(Orphan { mut process, pidfd }) = orphan {
+        // Descriptors are what there is none of.
+        drop(pidfd);
+        // An error means that the kernel has reaped it.
+        let _ = process.wait();
+    }
 }
 
 /// The thread.
