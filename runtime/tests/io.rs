@@ -171,6 +171,14 @@ fn copies_pass_half_closes_on() {
 struct Endless {
     patience: u32,
     heard: bool,
+    /// What each read takes of the processor's time.
+    work: Duration,
+}
+
+impl Endless {
+    fn new(patience: u32, work: Duration) -> Self {
+        Self { patience, heard: false, work }
+    }
 }
 
 impl AsyncRead for Endless {
@@ -179,6 +187,10 @@ impl AsyncRead for Endless {
             return Poll::Ready(Ok(0));
         }
         self.patience -= 1;
+        let start = Instant::now();
+        while start.elapsed() < self.work {
+            std::hint::spin_loop();
+        }
         Poll::Ready(Ok(buf.len()))
     }
 }
@@ -225,7 +237,7 @@ impl AsyncWrite for Line {
 fn a_direction_that_never_runs_dry_leaves_the_other_its_turn() {
     run(async {
         for turned in [false, true] {
-            let (mut flood, mut line) = (Endless { patience: 100_000, heard: false }, Line(b"stop"));
+            let (mut flood, mut line) = (Endless::new(100_000, Duration::ZERO), Line(b"stop"));
             let copied = if turned {
                 let (back, forth) = copy_bidirectional(&mut line, &mut flood).await?;
                 (forth, back)
@@ -234,6 +246,32 @@ fn a_direction_that_never_runs_dry_leaves_the_other_its_turn() {
             };
             assert_eq!(copied.1, 4);
             assert!(flood.patience > 90_000, "read {} times before it was told", 100_000 - flood.patience);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_direction_that_uses_up_the_time_slice_leaves_the_other_its_turn() {
+    run(async {
+        for turned in [false, true] {
+            let (mut near, mut far) = duplex(1 << 25);
+            far.write_all(b"stop").await?;
+            far.close().await?;
+            // In a task, since only that is asked to give way.
+            let flood = pirn::spawn(async move {
+                let mut flood = Endless::new(2_000, Duration::from_millis(1));
+                let copied = if turned {
+                    copy_bidirectional(&mut near, &mut flood).await
+                } else {
+                    copy_bidirectional(&mut flood, &mut near).await
+                };
+                copied.map(|_| flood)
+            });
+            let swallow = pirn::spawn(async move { copy(&mut far, &mut pirn::io::sink()).await });
+            let flood = flood.await.unwrap()?;
+            assert!(flood.patience > 1_850, "read {} times before it was told", 2_000 - flood.patience);
+            swallow.await.unwrap()?;
         }
         Ok(())
     });

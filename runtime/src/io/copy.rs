@@ -11,7 +11,8 @@
 //!
 //! A reader that is never without bytes would keep its direction running for ever, and the other one silent: what one
 //! calls fast, the other calls hung. So a direction moves [`TURN`] buffers in a poll and no more; its task is woken for
-//! the rest, after the other direction had its turn.
+//! the rest, after the other direction had its turn. And the two take turns at being first: by the time that the second
+//! is polled the task's time slice may be used up, and whatever it reads then gives way.
 
 use std::future::Future;
 use std::io;
@@ -54,7 +55,7 @@ where
     A: AsyncRead + AsyncWrite + Unpin + ?Sized,
     B: AsyncRead + AsyncWrite + Unpin + ?Sized,
 {
-    CopyBidirectional { a, b, a_to_b: Half::new(), b_to_a: Half::new() }
+    CopyBidirectional { a, b, a_to_b: Half::new(), b_to_a: Half::new(), back_first: false }
 }
 
 /// The future of [`copy_bidirectional`].
@@ -65,6 +66,8 @@ pub struct CopyBidirectional<'a, A: ?Sized, B: ?Sized> {
     b: &'a mut B,
     a_to_b: Half,
     b_to_a: Half,
+    /// Whether the next poll begins with `b_to_a`.
+    back_first: bool,
 }
 
 impl<A, B> Future for CopyBidirectional<'_, A, B>
@@ -75,9 +78,16 @@ where
     type Output = io::Result<(u64, u64)>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { a, b, a_to_b, b_to_a } = self.get_mut();
+        let Self { a, b, a_to_b, b_to_a, back_first } = self.get_mut();
+        let back_was_first = std::mem::replace(back_first, !*back_first);
+        let mut back = Poll::Pending;
+        if back_was_first {
+            back = b_to_a.poll(&mut **b, &mut **a, cx)?;
+        }
         let forth = a_to_b.poll(&mut **a, &mut **b, cx)?;
-        let back = b_to_a.poll(&mut **b, &mut **a, cx)?;
+        if !back_was_first {
+            back = b_to_a.poll(&mut **b, &mut **a, cx)?;
+        }
         Poll::Ready(Ok((ready!(forth), ready!(back))))
     }
 }
