@@ -10,6 +10,7 @@ use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::SocketAddr;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
@@ -65,7 +66,7 @@ impl UnixStream {
     ///
     /// # Errors
     /// `NotFound`, `ConnectionRefused` when nobody listens there any more; `InvalidInput` for a path that is too long or
-    /// has a zero in it, as std's; the system's.
+    /// has a zero in it (at its beginning one names an abstract socket, as the kernel has it); the system's.
     #[track_caller]
     pub fn connect(path: impl AsRef<Path>) -> ConnectPath {
         ConnectPath {
@@ -283,7 +284,9 @@ impl std::fmt::Debug for ConnectPath {
 /// A non-blocking socket, connected; `WouldBlock` if the listener's queue is full.
 fn connect(path: &Path) -> io::Result<socket2::Socket> {
     // To the system the path would end at a zero in it: that is somebody else's. Std's address refuses one.
-    SocketAddr::from_pathname(path)?;
+    if !path.as_os_str().as_bytes().starts_with(&[0]) {
+        SocketAddr::from_pathname(path)?;
+    }
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
     socket.connect(&SockAddr::unix(path)?)?;
     Ok(socket)
