@@ -327,9 +327,6 @@ impl Crowd {
             // One crowded window, the next one, is enough to go on.
             (self.paused, self.crowded, self.unasked) = (true, IN_A_ROW - 1, Duration::ZERO);
         } else if self.crowded >= IN_A_ROW {
-            if over {
-                self.level = 0;
-            }
             let resumes = self.paused && (self.level > 0 || self.trial.is_some());
             self.paused = false;
             // C1.

@@ -124,6 +124,18 @@ fn rest_takes_nothing_from_trust() {
     assert_eq!(played.crowd.trust_left, left);
 }
 
+/// Bursts that are shorter than a trial: one of a verdict that is no longer trusted goes on in the next.
+#[test]
+fn rest_in_a_trial_takes_nothing_from_trust() {
+    let mut played = Played::new(2);
+    for _ in 0..600 {
+        played.play(Duration::from_millis(200), beside_a_client);
+        played.now.at += Duration::from_millis(60);
+        played.crowd.pause(played.now.at);
+    }
+    assert_eq!((played.crowd.level, played.crowd.trust), (1, MOST_TRUST));
+}
+
 #[test]
 fn a_large_crowd_makes_more_room_and_never_all() {
     let mut played = Played::new(8);
