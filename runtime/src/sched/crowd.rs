@@ -29,7 +29,7 @@
 //!               ▼
 //!            trust is over: the same trial again
 //!               ├─► lost: all are in use; patience doubles
-//!               └─► won: trust doubles
+//!               └─► won: trust doubles, and patience with another one goes on
 //! ```
 //! It is Wald's sequential test ("Sequential Tests of Statistical Hypotheses", 1945): what is clear is decided at once,
 //! what is not takes longer, and after [`MOST_PAIRS`] the sign decides. That the order turns round from pair to pair
@@ -303,10 +303,14 @@ impl Crowd {
         (self.crowded, self.late) = (0, 0);
         let again = trial.level == self.level;
         if won {
-            self.trust = if again { (2 * self.trust).min(MOST_TRUST) } else { TRUST };
+            if again {
+                // It says nothing new about another one, of which trials may have failed.
+                self.trust = (2 * self.trust).min(MOST_TRUST);
+            } else {
+                (self.trust, self.patience) = (TRUST, PATIENCE);
+            }
             self.level = trial.level;
             (self.trust_left, self.unasked) = (self.trust, Duration::ZERO);
-            self.patience = PATIENCE;
         } else {
             if again {
                 self.level = 0;

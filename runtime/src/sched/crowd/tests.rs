@@ -148,6 +148,14 @@ fn a_large_crowd_makes_more_room_and_never_all() {
     assert_eq!(part(&withheld, 3), 0.0);
 }
 
+/// It is crowded with one withheld still, and with two of them less is done than with none.
+#[test]
+fn a_verdict_that_holds_is_no_reason_to_try_another_one_again() {
+    let mut played = Played::new(4);
+    let withheld = played.play(Duration::from_secs(300), |withheld| ([1_000, 1_300, 900, 800][withheld], 2.0));
+    assert!(part(&withheld, 1) > 0.91, "{}", part(&withheld, 1));
+}
+
 #[test]
 fn what_lasts_ends_it_until_it_is_crowded_again() {
     let mut played = Played::new(2);
