@@ -106,10 +106,10 @@ impl Builder {
     /// Whether the runtime leaves processors unused while other threads want the cores and it gets as much done without:
     /// beside a client, a proxy or a database on the same machine it serves more then, and sooner. On unless set.
     ///
-    /// It is tried whenever the runtime's threads have waited for cores for a tenth of their time, by counting polls; what
-    /// is found is relied on for 16 seconds at most, and for one when it is not crowded any more. A task that computes or
-    /// blocks for some milliseconds ends it. [`Metrics::withheld`](crate::Metrics::withheld) says how many processors it is
-    /// now. Without effect where the kernel does not tell who waits for a core (Linux does, in
+    /// It is tried whenever the runtime's threads have waited for cores for a tenth of their time, by counting polls;
+    /// what is found is relied on for 16 seconds of use at most, and for one when it is not crowded any more. A task
+    /// that computes or blocks for some milliseconds ends it. [`Metrics::withheld`](crate::Metrics::withheld) says how
+    /// many processors it is now. Without effect where the kernel does not tell who waits for a core (Linux does, in
     /// `/proc/self/task/*/schedstat`). Switch it off where a share of the cores matters more than what is done with it.
     ///
     /// ```

@@ -39,7 +39,8 @@
 //! So after each [`UNASKED`] one window goes with all of them, and if it is not crowded the verdict waits until it is.
 //! That does not tell a client from a stranger who came in its place: so trust ends too, and doubles each time that it was
 //! deserved. It is spent while fewer are in use, and not by rest: of a client that comes and goes each visit would else
-//! begin with a trial. A trial that finds it crowded in less than half of the windows with all is lost, whatever its score.
+//! begin with a trial. Nor does rest spend patience: so would each burst beside a stranger. A trial that finds it crowded
+//! in less than half of the windows with all is lost, whatever its score.
 //!
 //! # What waits
 //! With fewer processors it may be us whom everybody waits for, clients too, and the core that they were left is idle
@@ -56,9 +57,10 @@
 //!   What is withheld delays nothing for longer. A verdict outlives both: when it is crowded again, and trust is not over,
 //!   no trial is needed. A trial goes on with the pair that was interrupted, but not more often than [`MOST_RESTARTS`]
 //!   in a row.
-//! - C3. A wrong guess costs a part of the processors for [`MOST_TRUST`] at most, and where a core is free for
-//!   [`UNASKED`]. The other way round, a trial that
-//!   fails costs that part in half of its windows, and in the end once in [`MOST_PATIENCE`].
+//! - C3. A wrong guess costs a part of the processors for [`MOST_TRUST`] of use at most, and where there is room for all
+//!   of them for [`UNASKED`], and in half of the windows of a trial that was just beginning. Where there is room for some
+//!   of them, but not for all, it is the former. The other way round, a trial that fails costs that part in half of its
+//!   windows, and in the end once in [`MOST_PATIENCE`] of use.
 //! - C4. Each trial is against all processors, not against one more than are in use: many small losses are not taken
 //!   for none.
 //!
@@ -99,7 +101,7 @@ const TRUST: Duration = Duration::from_secs(2);
 const MOST_TRUST: Duration = Duration::from_secs(16);
 /// For how long it is acted upon before it is asked whether it is crowded still.
 const UNASKED: Duration = Duration::from_secs(1);
-/// How long there is no trial after one that failed.
+/// How long there is no trial after one that failed, rest apart.
 const PATIENCE: Duration = Duration::from_secs(1);
 const MOST_PATIENCE: Duration = Duration::from_secs(8);
 
@@ -133,8 +135,8 @@ pub(super) struct Crowd {
     trust_left: Duration,
     trust: Duration,
     unasked: Duration,
-    /// No trial before.
-    patient_until: Instant,
+    /// What is left of `patience`: no trial before.
+    patience_left: Duration,
     patience: Duration,
 }
 
@@ -231,7 +233,7 @@ impl Crowd {
             trust_left: Duration::ZERO,
             trust: TRUST,
             unasked: Duration::ZERO,
-            patient_until: now.at,
+            patience_left: Duration::ZERO,
             patience: PATIENCE,
         }
     }
@@ -262,7 +264,7 @@ impl Crowd {
         self.paused = true;
         self.crowded = 0;
         if self.trial.as_mut().is_some_and(|trial| !trial.restart()) {
-            self.end_trial(false, now);
+            self.end_trial(false);
         }
     }
 
@@ -276,12 +278,13 @@ impl Crowd {
             *self = Self::new(now, procs);
             return 0;
         }
+        self.patience_left = self.patience_left.saturating_sub(window);
         let crowded = waited * CROWDED > window * (procs - self.withheld()) as u32;
         let late = now.queued as f64 > rate * LATE.as_secs_f64();
         match &mut self.trial {
             Some(trial) if !self.paused => {
                 if let Some(won) = trial.observe(Window { rate, crowded, late }, procs) {
-                    self.end_trial(won, now.at);
+                    self.end_trial(won);
                 }
             }
             _ => {
@@ -292,13 +295,13 @@ impl Crowd {
                     self.trust_left = self.trust_left.saturating_sub(window);
                     self.unasked += window;
                 }
-                self.decide(now.at);
+                self.decide();
             }
         }
         self.withheld()
     }
 
-    fn end_trial(&mut self, won: bool, now: Instant) {
+    fn end_trial(&mut self, won: bool) {
         let Some(trial) = self.trial.take() else { return };
         (self.crowded, self.late) = (0, 0);
         let again = trial.level == self.level;
@@ -315,16 +318,16 @@ impl Crowd {
             if again {
                 self.level = 0;
             }
-            self.be_patient(now);
+            self.be_patient();
         }
     }
 
     /// No trial is going on.
-    fn decide(&mut self, now: Instant) {
+    fn decide(&mut self) {
         let over = self.level > 0 && self.trust_left.is_zero();
         if self.late == IN_A_ROW {
             (self.level, self.late) = (0, 0);
-            self.be_patient(now);
+            self.be_patient();
         } else if over && !self.paused {
             self.trial = Some(Trial::new(self.level));
         } else if self.unasked >= UNASKED {
@@ -334,7 +337,7 @@ impl Crowd {
             let resumes = self.paused && (self.level > 0 || self.trial.is_some());
             self.paused = false;
             // C1.
-            if !resumes && now >= self.patient_until && self.level + 1 < self.procs {
+            if !resumes && self.patience_left.is_zero() && self.level + 1 < self.procs {
                 self.trial = Some(Trial::new(self.level + 1));
             }
             if resumes || self.trial.is_some() {
@@ -343,8 +346,8 @@ impl Crowd {
         }
     }
 
-    fn be_patient(&mut self, now: Instant) {
-        self.patient_until = now + self.patience;
+    fn be_patient(&mut self) {
+        self.patience_left = self.patience;
         self.patience = (2 * self.patience).min(MOST_PATIENCE);
     }
 }
