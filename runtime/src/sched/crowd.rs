@@ -55,8 +55,8 @@
 //! - C1. One processor at least is in use.
 //! - C2. A poll that lasts ends it at sysmon's next look, within milliseconds; so does rest ([`pause`](Crowd::pause)).
 //!   What is withheld delays nothing for longer. A verdict outlives both: when it is crowded again, and trust is not over,
-//!   no trial is needed. A trial goes on with the pair that was interrupted, but not more often than [`MOST_RESTARTS`]
-//!   in a row.
+//!   no trial is needed. A trial goes on with the pair that was interrupted. But neither does so more often than
+//!   [`MOST_RESTARTS`] in a row: a poll that lasts on and on would have the processors change hands all the time.
 //! - C3. A wrong guess costs a part of the processors for [`MOST_TRUST`] of use at most, and where there is room for all
 //!   of them for [`UNASKED`], and in half of the windows of a trial that was just beginning. Where there is room for some
 //!   of them, but not for all, it is the former. The other way round, a trial that fails costs that part in half of its
@@ -94,7 +94,7 @@ const MOST_PAIRS: u32 = 6;
 const LATE: Duration = Duration::from_millis(5);
 /// So many late windows of one block end a trial.
 const MOST_LATE: u32 = 2;
-/// So many times in a row may a pair be interrupted.
+/// So many times in a row may a pair be interrupted, or a verdict before a window is over.
 const MOST_RESTARTS: u32 = 3;
 /// For how long a verdict is acted upon before there is a trial again.
 const TRUST: Duration = Duration::from_secs(2);
@@ -131,6 +131,8 @@ pub(super) struct Crowd {
     crowded: u32,
     /// Late ones with fewer.
     late: u32,
+    /// Since a window with fewer was complete.
+    interrupted: u32,
     /// What is left of `trust`.
     trust_left: Duration,
     trust: Duration,
@@ -230,6 +232,7 @@ impl Crowd {
             since: now,
             crowded: 0,
             late: 0,
+            interrupted: 0,
             trust_left: Duration::ZERO,
             trust: TRUST,
             unasked: Duration::ZERO,
@@ -260,6 +263,12 @@ impl Crowd {
 
     /// A poll lasts, or nothing runs: all are in use until it is crowded again (C2).
     pub(super) fn pause(&mut self, now: Instant) {
+        if self.trial.is_none() && self.withheld() > 0 && !self.is_due(now) {
+            self.interrupted += 1;
+            if self.interrupted > MOST_RESTARTS {
+                self.take_back();
+            }
+        }
         self.since.at = now;
         self.paused = true;
         self.crowded = 0;
@@ -294,6 +303,7 @@ impl Crowd {
                 if fewer_in_use {
                     self.trust_left = self.trust_left.saturating_sub(window);
                     self.unasked += window;
+                    self.interrupted = 0;
                 }
                 self.decide();
             }
@@ -303,7 +313,7 @@ impl Crowd {
 
     fn end_trial(&mut self, won: bool) {
         let Some(trial) = self.trial.take() else { return };
-        (self.crowded, self.late) = (0, 0);
+        (self.crowded, self.late, self.interrupted) = (0, 0, 0);
         let again = trial.level == self.level;
         if won {
             if again {
@@ -326,8 +336,7 @@ impl Crowd {
     fn decide(&mut self) {
         let over = self.level > 0 && self.trust_left.is_zero();
         if self.late == IN_A_ROW {
-            (self.level, self.late) = (0, 0);
-            self.be_patient();
+            self.take_back();
         } else if over && !self.paused {
             self.trial = Some(Trial::new(self.level));
         } else if self.unasked >= UNASKED {
@@ -344,6 +353,11 @@ impl Crowd {
                 self.crowded = 0;
             }
         }
+    }
+
+    fn take_back(&mut self) {
+        (self.level, self.late, self.interrupted) = (0, 0, 0);
+        self.be_patient();
     }
 
     fn be_patient(&mut self) {

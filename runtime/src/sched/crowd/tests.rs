@@ -178,6 +178,23 @@ fn what_lasts_ends_it_until_it_is_crowded_again() {
     assert_eq!(played.play(WINDOW * (BLOCK + 1), beside_a_client).last(), Some(&1));
 }
 
+/// It does not come to a window with fewer, so no trust is spent.
+#[test]
+fn a_verdict_that_is_interrupted_again_and_again_is_taken_back() {
+    let mut played = Played::new(2);
+    played.play(Duration::from_secs(1), beside_a_client);
+    let mut interrupted = 0;
+    for _ in 0..6_000 {
+        if played.crowd.withheld() > 0 {
+            played.now.at += WINDOW / 10;
+            played.crowd.pause(played.now.at);
+            interrupted += 1;
+        }
+        played.play(WINDOW, beside_a_client);
+    }
+    assert!(interrupted < 60, "{interrupted} times in a minute");
+}
+
 /// It is crowded when the trial begins, and then only now and then, with as many polls all the time.
 #[test]
 fn without_a_crowd_a_trial_is_lost() {
