@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures_core::{FusedStream, Stream};
 use pirn_sync::primitive::atomic::Ordering;
 use pirn_sync::primitive::Arc;
+use pirn_sync::unwind;
 
 use crate::block;
 use crate::chan::Chan;
@@ -189,8 +190,8 @@ impl<T> Clone for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        self.end_stream_wait();
-        self.chan.drop_receiver();
+        // What the wait was given goes on to the next, whose waker may panic: this receiver is gone all the same.
+        unwind::both(|| self.end_stream_wait(), || self.chan.drop_receiver());
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use common::{bomb, panics, poll, poll_with, within, Count};
+use common::{bomb, panics, poll, poll_with, touchy, within, Count};
 use futures_core::{FusedStream, Stream};
 use pirn_channel::{
     bounded, broadcast, never, oneshot, select, unbounded, Receiver, RecvError, RecvTimeoutError, SendError,
@@ -595,6 +595,32 @@ fn a_panicking_waker_hurts_nobody_else() {
     for wait in &mut waits[1..] {
         assert_eq!(poll(wait.as_mut()), Poll::Ready(Err(RecvError)));
     }
+}
+
+#[test]
+fn a_receiver_whose_drop_meets_a_panicking_waker_is_gone_all_the_same() {
+    let (tx, mut rx) = bounded(0);
+    let other = rx.clone();
+    assert!(Pin::new(&mut rx).poll_next(&mut Context::from_waker(Waker::noop())).is_pending());
+    let mut recv = Box::pin(other.recv());
+    assert!(recv.as_mut().poll(&mut Context::from_waker(&bomb())).is_pending());
+    tx.try_send(1).unwrap();
+    assert!(panics(|| drop(rx)), "the value goes on to the next, who is woken");
+    assert_eq!(poll(recv.as_mut()), Poll::Ready(Ok(1)));
+    drop(recv);
+    assert_eq!(tx.receiver_count(), 1);
+    drop(other);
+    assert!(tx.is_closed());
+}
+
+#[test]
+fn a_slot_is_not_lost_with_a_waker_that_panics_as_it_is_dropped() {
+    let (tx, _rx) = bounded::<u8>(1);
+    let mut reserve = Box::pin(tx.reserve());
+    assert!(panics(|| reserve.as_mut().poll(&mut Context::from_waker(&touchy())).is_ready()));
+    drop(reserve);
+    assert!(!tx.is_full(), "nobody has been told of a slot");
+    assert_eq!(tx.try_send(1), Ok(()));
 }
 
 #[test]

@@ -3,14 +3,13 @@
 mod common;
 
 use std::future::Future;
-use std::mem::ManuallyDrop;
 use std::pin::{pin, Pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
-use common::{panics, poll, poll_with, within, Count};
+use common::{panics, poll, poll_with, touchy, within, Count};
 use pirn_channel::{broadcast, oneshot, select, watch, RecvError, SendError, TryRecvError};
 
 #[test]
@@ -50,18 +49,6 @@ fn oneshot_sender_dropped_or_receiver_gone() {
     tx.send(value.clone()).unwrap();
     drop(rx);
     assert_eq!(Arc::strong_count(&value), 1);
-}
-
-/// A waker that panics when it is to wake, and as it is dropped.
-fn touchy() -> ManuallyDrop<Waker> {
-    static VTABLE: RawWakerVTable = RawWakerVTable::new(
-        |_| RawWaker::new(std::ptr::null(), &VTABLE),
-        |_| panic!("the waker's own fault"),
-        |_| (),
-        |_| panic!("the waker's own fault"),
-    );
-    // SAFETY: there is no data, and what does not panic does nothing.
-    unsafe { ManuallyDrop::new(Waker::from_raw(RawWaker::new(std::ptr::null(), &VTABLE))) }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use pirn_sync::host::{self, WaitKind};
 
 use super::{pending, plain, Home, Op, Seat};
+use crate::chan::Chan;
 use crate::error::{SendError, TrySendError};
 use crate::state::MAY_PUT;
 use crate::waiter::{Cargo, Party};
@@ -144,7 +145,20 @@ impl<H: Home<T>, T> Op<H, T> {
             this.enlist(state, || plain(&mut waker));
             None
         });
+        // Should the waker panic as it is dropped, nobody will know of the slot, and it goes back.
+        let slot = matches!(taken, Some(Ok(()))).then(|| Slot(chan));
         drop(waker);
+        std::mem::forget(slot);
         taken.map_or_else(|| pending(WaitKind::Send, at), Poll::Ready)
+    }
+}
+
+/// A slot on the way to its owner; dropped, it goes back.
+struct Slot<'a, T>(&'a Chan<T>);
+
+impl<T> Drop for Slot<'_, T> {
+    #[cold]
+    fn drop(&mut self) {
+        self.0.with(|state, wakes| state.unreserve(wakes));
     }
 }

@@ -3,11 +3,12 @@
 #![allow(dead_code, reason = "each test target takes what it needs")]
 
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::Duration;
 
 /// Polls once, with a waker that does nothing.
@@ -45,6 +46,18 @@ pub(crate) fn bomb() -> Waker {
         }
     }
     Waker::from(Arc::new(Bomb))
+}
+
+/// A waker that panics when it is to wake, and as it is dropped.
+pub(crate) fn touchy() -> ManuallyDrop<Waker> {
+    static VTABLE: RawWakerVTable = RawWakerVTable::new(
+        |_| RawWaker::new(std::ptr::null(), &VTABLE),
+        |_| panic!("the waker's own fault"),
+        |_| (),
+        |_| panic!("the waker's own fault"),
+    );
+    // SAFETY: there is no data, and what does not panic does nothing.
+    unsafe { ManuallyDrop::new(Waker::from_raw(RawWaker::new(std::ptr::null(), &VTABLE))) }
 }
 
 /// Whether `body` panics.
