@@ -158,11 +158,14 @@ impl<H: Holder> Future for Upgrade<H> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let held = this.held.as_mut().expect(AGAIN);
+        let held = this.held.as_ref().expect(AGAIN);
         let _ = ready!(held.lock.permits.poll_acquire(&UPGRADING, &mut this.ticket, context));
+        // Out of here first: should the waker of the next who wants the slot panic, nobody will know of the permits, and they
+        // go back.
+        let mut held = this.held.take().expect(AGAIN);
         held.permits = ALL;
         held.give_back_slot();
-        Poll::Ready(WriteGuard::from_held(this.held.take().expect(AGAIN)))
+        Poll::Ready(WriteGuard::from_held(held))
     }
 }
 

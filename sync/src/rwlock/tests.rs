@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::*;
-use crate::testing::{Task, begins_to_wait, within_limit};
+use crate::testing::{Task, Touch, begins_to_wait, panics_at, touchy, within_limit};
 use crate::{clock, patience};
 
 const LONG: Duration = Duration::from_millis(5);
@@ -333,4 +333,15 @@ fn a_waker_that_panics_keeps_no_slot() {
     assert!(dropped.is_err());
     drop(writer);
     assert!(lock.try_upgradable_read().is_some());
+}
+
+#[test]
+fn a_waker_that_panics_as_an_upgrade_gives_its_slot_back_costs_no_permit() {
+    let lock = RwLock::new(());
+    let reader = lock.try_upgradable_read().unwrap();
+    let mut next = Task::new(lock.upgradable_read()).with_waker(touchy());
+    assert!(next.poll().is_none());
+    let mut upgrade = Task::new(RwLockUpgradableReadGuard::upgrade(reader));
+    panics_at(Touch::Wake, || upgrade.run());
+    assert!(lock.try_write().is_some(), "nobody has been told of the permits");
 }
