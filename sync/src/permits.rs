@@ -84,6 +84,7 @@ mod spin;
 mod ticket;
 mod word;
 
+use std::panic::RefUnwindSafe;
 use std::task::{Context, Poll};
 
 use queue::{Ahead, Now, Queue};
@@ -118,6 +119,9 @@ pub(crate) struct Permits<const BARGING: bool> {
     trusted: AtomicU8,
     queue: Mutex<Queue>,
 }
+
+// Whatever panics, wakers alone, does so with the lock released and everything in its place.
+impl<const BARGING: bool> RefUnwindSafe for Permits<BARGING> {}
 
 /// Permits on the way to their owner; dropped, they go back.
 struct Taken<'a, const BARGING: bool> {

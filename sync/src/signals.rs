@@ -25,7 +25,7 @@
 //!     between them.
 //! S3. Wakers are cloned, woken and dropped with the lock released.
 
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe};
 use std::task::{Context, Poll, Waker};
 
 use crate::host::{self, WaitKind};
@@ -45,6 +45,9 @@ pub(crate) struct Inner<X, S> {
     pub(crate) state: X,
     queue: WaitList<Entry<S>>,
 }
+
+// Whatever panics does so with the lock released and everything in its place (S3).
+impl<X, S> RefUnwindSafe for Signals<X, S> {}
 
 #[derive(Debug)]
 struct Entry<S> {

@@ -1,6 +1,7 @@
 //! The public surface, name by name: what a program may rely on compiles here and does what it says.
 #![cfg(not(loom))]
 
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use pirn_sync::atomic::{AtomicCell, AtomicU64, Counter, Ordering};
@@ -166,4 +167,19 @@ fn what_never_waits_in_all_ways() {
     cell.store(2);
     number.fetch_add(1, Ordering::Relaxed);
     assert_eq!((cell.load(), number.into_inner()), (2, 2));
+}
+
+#[test]
+fn what_holds_no_value_of_the_users_goes_across_panics() {
+    fn check<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + std::fmt::Debug>() {}
+    check::<(Cond, Notify, Barrier, Once, OnceCell<u8>)>();
+    check::<(Semaphore, SemaphorePermit<'_>, OwnedSemaphorePermit)>();
+    check::<(WaitGroup, WaitGuard)>();
+    let group = WaitGroup::new();
+    let panicked = std::panic::catch_unwind(|| {
+        let _guard = group.guard();
+        panic!("the task's own fault");
+    });
+    assert!(panicked.is_err());
+    group.wait_blocking();
 }
