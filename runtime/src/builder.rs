@@ -139,9 +139,9 @@ impl Builder {
     /// Starts the runtime.
     ///
     /// # Errors
-    /// `InvalidInput` for 0 processors or more than 65,536, for a `PIRN_PROCS` that is no such number, and for a thread
-    /// name with a NUL; else what the system says when it refuses a descriptor, the first thread, or one that
-    /// is to print. Nothing is left running.
+    /// `InvalidInput` for 0 processors or more than 65,536, for a `PIRN_PROCS` that is no such number, for a
+    /// `PIRN_TRACE` that is not `sched=MS`, and for a thread name with a NUL; else what the system says when it refuses a
+    /// descriptor, the first thread, or one that is to print. Nothing is left running.
     pub fn build(self) -> io::Result<Runtime> {
         Ok(Runtime::from_handle(Handle::new(self.build_shared()?)))
     }

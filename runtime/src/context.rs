@@ -304,7 +304,10 @@ impl Context {
     /// How the context ended, if it ended first. The future is dropped at that moment, not when the result is.
     /// If the context had ended before, the future is never polled.
     ///
-    /// *Cancel safety*: dropping this drops the future. # Panics when polled again after it was ready.
+    /// # Panics
+    /// When polled again after it was ready.
+    ///
+    /// *Cancel safety*: dropping this drops the future.
     #[track_caller]
     pub fn run<F: Future>(&self, future: F) -> Run<F> {
         Run::new(self.done(), future)

@@ -12,7 +12,7 @@ static GLOBAL: OnceLock<Arc<Shared>> = OnceLock::new();
 /// What [`Builder::install_global`] leaves for the first use. [`GLOBAL`] is set under its lock alone.
 static CONFIGURATION: Mutex<Option<Builder>> = Mutex::new(None);
 
-/// The global runtime, started now if nobody has used it before. It is never shut down.
+/// The global runtime, started now if nobody has used it before. It is never dropped.
 ///
 /// # Panics
 /// If the system refuses the descriptors or the first thread; a later use tries again.

@@ -10,6 +10,9 @@ use std::sync::Arc;
 /// handle is a future of the task's output; dropping it detaches the task. Costs one allocation. A task
 /// that the runtime's shutdown leaves behind is dropped, and its handle says that it was cancelled.
 ///
+/// # Panics
+/// If the global runtime is needed and cannot start.
+///
 /// ```
 /// # pirn::block_on(async {
 /// let squares: Vec<_> = (0..4_u32).map(|n| pirn::spawn(async move { n * n })).collect();
@@ -35,6 +38,9 @@ where
 /// Legal anywhere, as [`spawn`]. An abort takes effect only before the job starts. At most
 /// `max_threads - procs - 1` jobs run at once; more of them queue. Costs one allocation and, unless a thread
 /// is idle, the start of one.
+///
+/// # Panics
+/// As [`spawn`].
 ///
 /// ```
 /// let sum = pirn::spawn_blocking(|| (1..=100).sum::<u32>());

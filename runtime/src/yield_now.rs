@@ -57,6 +57,9 @@ pub fn should_yield() -> bool {
 
 /// How many processors the current runtime has, else the global one: how many tasks can run at the same time.
 ///
+/// # Panics
+/// If the global runtime is needed and cannot start.
+///
 /// ```
 /// assert!(pirn::procs() >= 1);
 /// ```
@@ -73,7 +76,7 @@ pub fn procs() -> usize {
 /// ```
 ///
 /// # Panics
-/// For 0, and for more than 65,536.
+/// For 0, and for more than 65,536; and as [`procs`].
 #[track_caller]
 pub fn set_procs(n: usize) -> usize {
     crate::global::current_or_global().set_procs(n)

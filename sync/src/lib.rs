@@ -2,8 +2,9 @@
 //!
 //! Go's half of the story that is not channels: locks that may be held across `.await`, condition variables,
 //! wait groups, and what a server needs beside them. They wake through [`std::task::Waker`] and nothing else,
-//! so they work under every executor, between executors, and between tasks and plain threads: every future
-//! has a `_blocking` twin that waits on the calling thread, in the same queue.
+//! so they work under every executor, between executors, and between tasks and plain threads: what waits has a
+//! `_blocking` twin that does so on the calling thread, in the same queue (but for owned guards and permits,
+//! upgrades, and [`SingleFlight`]).
 //!
 //! | to let | use | who waits, and for what |
 //! |---|---|---|

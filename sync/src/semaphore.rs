@@ -153,7 +153,7 @@ impl Semaphore {
     /// Takes a permit if one is free and nobody waits for it. Never waits.
     ///
     /// # Errors
-    /// [`TryAcquireError`] says which of the two it was.
+    /// [`TryAcquireError::NoPermits`], [`TryAcquireError::Closed`].
     ///
     /// # Examples
     /// ```

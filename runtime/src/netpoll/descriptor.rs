@@ -42,7 +42,7 @@
 //! own, does not tell whether anybody is left to hear it, and stays until the next event.
 //!
 //! # Short reads
-//! A stream that gave fewer bytes than there was room for is drained, so its READY may be cleared at once and the call
+//! A TCP stream that gave fewer bytes than there was room for is drained, so its READY may be cleared at once and the call
 //! that would only say "would block" is saved. Not so where one edge tells of two things that a single read does not
 //! return together: the last bytes and the hang-up or an error, or the bytes before and behind urgent data. No later edge
 //! tells of the second one again. PARTIAL marks such edges, and [`ReadyStamp::trusts_short_reads`] says so.

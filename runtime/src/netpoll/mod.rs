@@ -33,8 +33,10 @@
 //! `kqueue.rs` beside them would supply the same functions of its `Selector`: `new`; `register(fd, token)`,
 //! edge-triggered (`EV_CLEAR`) for both directions at once; `deregister(fd)`; `look(deliver)` and
 //! `look_for(most, deliver)`, which report `(token, Readiness)` and never wait; `wait(timeout, deliver)`, which does;
-//! `register_wake`; and the descriptor that is readable while there is something to report. kqueue reports the two
-//! directions as two events: both reach the same [`Descriptor`], which does not mind.
+//! `register_wake`; and the descriptor that is readable while there is something to report. Beside it stand functions
+//! that tell whether a descriptor is ready just now, where packets arrive, and on which CPU a thread runs; the latter
+//! two may not know. kqueue reports the two directions as two events: both reach the same [`Descriptor`], which does
+//! not mind.
 //!
 //! # Where to read on
 //! [`descriptor`] is the heart (how clearing a readiness never loses an event), [`table`] explains stale

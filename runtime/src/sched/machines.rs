@@ -1,7 +1,8 @@
 //! All machines of one runtime: when one is started, which one is given what, and when one ends.
 //!
-//! The first two are started with the runtime, the others as they are needed; they are reused, last in first out. What one
-//! of them does with what it is given stands in [`machine`](super::machine).
+//! The first one is started with the runtime, a second one too where there are two processors, the others as they are
+//! needed; they are reused, last in first out. What one of them does with what it is given stands in
+//! [`machine`](super::machine).
 //!
 //! # Which machines end
 //! One for each processor and one for the netpoller are kept for ever, and when idle sleep without a timeout.

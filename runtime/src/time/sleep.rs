@@ -1,8 +1,8 @@
 //! Waiting for a moment: the leaf that every other waiting for time is made of.
 //!
 //! A [`Sleep`] is a deadline and a [`TimerSlot`]. Nothing is registered until the first poll that finds the
-//! deadline ahead, so a sleep that is made and dropped, or that is over when it is first polled, costs a
-//! reading of the clock. The deadline is fixed by the call, not by the first poll: the time between the two
+//! deadline ahead, so a sleep that is made and dropped costs a reading of the clock, and one that is over when
+//! it is first polled, two. The deadline is fixed by the call, not by the first poll: the time between the two
 //! is part of the sleep, as in Go.
 //!
 //! # Why it gives way only once

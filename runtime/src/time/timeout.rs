@@ -1,8 +1,8 @@
 //! A limit on how long something else may take.
 //!
 //! A [`Timeout`] polls the inner future first and its timer second, and registers the timer only when the
-//! inner future has not been ready at once: a timeout around something that rarely waits costs two readings
-//! of the clock.
+//! inner future has not been ready at once: a timeout around something that rarely waits costs a reading of
+//! the clock.
 //!
 //! # Why an inner future that is ready at the deadline wins
 //! The order of the two polls alone would give that, were it not for the yield: a leaf that the
