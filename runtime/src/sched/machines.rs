@@ -206,8 +206,11 @@ impl Shared {
             }
             started
         };
-        start(self.idle.acquire(true).expect("a new runtime has at least one idle processor"))?;
-        if let Some(processor) = self.idle.acquire(true) {
+        let first = self.idle.acquire(true).expect("a new runtime has at least one idle processor");
+        // Before the first one runs: it puts its processor down when it finds nothing.
+        let second = self.idle.acquire(true);
+        start(first)?;
+        if let Some(processor) = second {
             // Without it everything works, and some wakes take longer.
             let _refused = start(processor);
         }
