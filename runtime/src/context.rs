@@ -307,7 +307,8 @@ impl Context {
     /// # Panics
     /// When polled again after it was ready.
     ///
-    /// *Cancel safety*: dropping this drops the future.
+    /// # Cancel safety
+    /// Dropping this drops the future.
     #[track_caller]
     pub fn run<F: Future>(&self, future: F) -> Run<F> {
         Run::new(self.done(), future)
