@@ -2,8 +2,14 @@
 
 mod common;
 
-use common::within;
-use pirn::{Builder, block_on, spawn, spawn_blocking, yield_now};
+use common::{eventually, within};
+use pirn::{
+    Builder, JoinHandle, PanicInfo, UnhandledPanic, block_on, channel, spawn, spawn_blocking, yield_now,
+};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Instant;
 
 #[test]
@@ -75,5 +81,60 @@ fn a_panic_reaches_the_handle_and_nobody_else() {
         assert!(error.is_panic());
         assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), "spilt");
         assert_eq!(block_on(spawn_blocking(|| 5)).unwrap(), 5);
+    });
+}
+
+/// Two tasks poll each other's handle, and end by themselves; nothing of theirs may stay, for they hold their runtime.
+fn tasks_that_have_waited_for_each_other(taken: bool) {
+    type Shared = Arc<Mutex<JoinHandle<()>>>;
+
+    let kept = Arc::new(());
+    let left = Arc::downgrade(&kept);
+    let callback = move |_: &PanicInfo| {
+        let _lives_as_long_as_the_runtime = &kept;
+    };
+    let callback = UnhandledPanic::Callback(Arc::new(callback));
+    let runtime = Builder::new().procs(1).on_unhandled_panic(callback).build().unwrap();
+    runtime.block_on(async {
+        let (polled, was_polled) = channel::bounded(2);
+        let (end, ends) = channel::bounded::<()>(1);
+        let member = || {
+            let (tell, other) = channel::oneshot::channel::<Shared>();
+            let (polled, ends) = (polled.clone(), ends.clone());
+            let task = spawn(async move {
+                let other = other.await.unwrap();
+                poll_fn(|cx| {
+                    assert!(Pin::new(&mut *other.lock().unwrap()).poll(cx).is_pending());
+                    Poll::Ready(())
+                })
+                .await;
+                polled.send(()).await.unwrap();
+                let _ = ends.recv().await;
+            });
+            (tell, Arc::new(Mutex::new(task)))
+        };
+        let ((tell_first, first), (tell_second, second)) = (member(), member());
+        assert!(tell_first.send(second.clone()).is_ok() && tell_second.send(first.clone()).is_ok());
+        was_polled.recv().await.unwrap();
+        was_polled.recv().await.unwrap();
+        drop(end);
+        for task in [first, second] {
+            while !task.lock().unwrap().is_finished() {
+                yield_now().await;
+            }
+            if taken {
+                poll_fn(|cx| Pin::new(&mut *task.lock().unwrap()).poll(cx)).await.unwrap();
+            }
+        }
+    });
+    drop(runtime);
+    eventually(|| left.upgrade().is_none());
+}
+
+#[test]
+fn tasks_that_have_waited_for_each_other_are_freed_with_their_handles() {
+    within(60, || {
+        tasks_that_have_waited_for_each_other(false);
+        tasks_that_have_waited_for_each_other(true);
     });
 }

@@ -218,10 +218,15 @@ impl<F: Future, S: Schedule> Cell<F, S> {
             unsafe { Self::drop_output(task) };
         } else if before.has_join_waker() {
             cell.join_waker.with(|slot| {
-                // SAFETY: S4: the bit was set, so the slot was written before and is only read from now on.
+                // SAFETY: S4: the bit is set, so the slot was written before and is only read until it is cleared.
                 let waker = unsafe { &*slot }.as_ref();
                 caught(|| waker.into_iter().for_each(Waker::wake_by_ref));
             });
+            if cell.header.state.leave_join_waker() {
+                return;
+            }
+            // SAFETY: S4: the handle has gone, so nobody else looks at the slot.
+            drop_caught(cell.join_waker.with_mut(|slot| unsafe { &mut *slot }.take()));
         }
         // SAFETY: the life's reference (S1), which only the completer gives up.
         unsafe { task.drop_ref() };
@@ -265,7 +270,7 @@ impl<F: Future, S: Schedule> Cell<F, S> {
 
     unsafe fn free(task: RawTask) {
         let cell = task.0.cast::<Self>();
-        // What is left to drop of the user's is the join waker.
+        // What may be left to drop of the user's is a join waker: one whose successor panicked as it was cloned.
         // SAFETY: the last reference is gone, so nobody else has the pointer; the stage is empty by now (T4,
         // output taken or dropped), and a union drops nothing.
         caught(|| unsafe { cell.drop_in_place() });

@@ -147,23 +147,26 @@ impl<T> Future for JoinHandle<T> {
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         let header = self.header();
-        if self.taken {
-            // A complete task without an output: nobody asks again whether there is a handle (S3).
-            // SAFETY: the handle's own reference.
-            return unsafe { self.task.drop_ref() };
+        let detach = if self.taken && !header.state.snapshot().has_join_waker() {
+            // A complete task without an output, and the completer has left: nobody asks again whether there is a handle
+            // (S3, S4).
+            Detach::DropOutputAndWaker
+        } else {
+            header.state.drop_join_handle()
+        };
+        if detach == Detach::Done {
+            return;
+        }
+        if detach != Detach::DropWaker && !self.taken {
+            // SAFETY: T4, and the output is the handle's (S3), not taken yet.
+            unsafe { (header.vtable.drop_output)(self.task) };
         }
         // It goes last: its destructor may panic, and the task must not be left with a reference of nobody's.
-        let _waker = match header.state.drop_join_handle() {
-            Detach::Done => return,
-            Detach::DropOutput => {
-                // SAFETY: T4, and the output is the handle's (S3), not taken yet.
-                unsafe { (header.vtable.drop_output)(self.task) };
-                None
-            }
-            // SAFETY: the handle holds a reference; S4: the bit is clear again and nobody else sets it.
-            Detach::DropWaker => unsafe {
-                (header.vtable.join_waker)(self.task).as_ref().with_mut(|slot| (*slot).take())
-            },
+        let _waker = if detach == Detach::DropOutput {
+            None
+        } else {
+            // SAFETY: the handle holds a reference; S4: the bit is clear, and nobody else sets it or looks at the slot.
+            unsafe { (header.vtable.join_waker)(self.task).as_ref().with_mut(|slot| (*slot).take()) }
         };
         // SAFETY: the handle's own reference.
         unsafe { self.task.drop_ref() }

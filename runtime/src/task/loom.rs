@@ -371,6 +371,39 @@ fn a_handle_dropped_after_a_poll_leaves_no_waker() {
     handle_dropped(true);
 }
 
+/// The handle goes while the task ends, with the output or without; somebody else still holds the task.
+fn waker_dropped(taken: bool) {
+    model(move || {
+        let queue = Arc::new(Queue::default());
+        let (woken, wakers) = (counter(), counter());
+        let mut handle = spawn(&queue, async {});
+        let kept = handle.abort_handle();
+        let runner = {
+            let queue = queue.clone();
+            thread::spawn(move || queue.run())
+        };
+        let waker = Count::waker(&woken, &wakers);
+        let mut cx = Context::from_waker(&waker);
+        // The second poll reads the slot which the first one has written.
+        let mut ready = (0..2).any(|_| pin!(&mut handle).poll(&mut cx).is_ready());
+        while taken && !ready {
+            thread::yield_now();
+            ready = handle.is_finished() && pin!(&mut handle).poll(&mut cx).is_ready();
+        }
+        drop(waker);
+        drop(handle);
+        runner.join().unwrap();
+        assert_eq!(wakers.load(Relaxed), 1, "whoever left last has dropped it");
+        drop(kept);
+    });
+}
+
+#[test]
+fn the_join_waker_of_a_task_that_is_over_is_dropped_once() {
+    waker_dropped(false);
+    waker_dropped(true);
+}
+
 #[test]
 fn wake_poll_abort_and_join_at_once() {
     model(|| {

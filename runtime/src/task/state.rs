@@ -24,7 +24,10 @@
 //!   polling it. It therefore happens on a worker, and an output that a running poll produces wins.
 //! - S3. `JOIN_HANDLE` set when `COMPLETE` is set: the output is the handle's. Clear: it is the completer's.
 //! - S4. The join waker's slot may be written only by the `JoinHandle`, and only while `JOIN_WAKER` is clear.
-//!   While it is set both sides may read it. A complete task's bit never changes again.
+//!   While it is set both sides may read it. The completer clears a complete task's bit when it has woken the joiner, and
+//!   nobody changes it after that. The slot of a complete task is emptied by who leaves it last: by the handle if the bit
+//!   is clear as it goes, by the completer if it finds, as it clears the bit, that the handle has gone. It must not wait
+//!   for the last reference: wakers of tasks that have waited for each other lie in each other's slots.
 //!
 //! # Orderings
 //! | access | order | with | why | weakened, fails in |
@@ -32,6 +35,7 @@
 //! | [`wake_by_ref`](State::wake_by_ref), [`wake_by_value`](State::wake_by_value), [`abort`](State::abort) | Release | `begin_poll` | what the waker did before is seen by the poll it causes. Even when `SCHEDULED` is set already: then the poll that an earlier wake asked for must see it | `loom::a_poll_sees_what_its_waker_did`, `loom::a_destructor_sees_what_its_aborter_did` |
 //! | [`begin_poll`](State::begin_poll) | Acquire | wakes, `end_poll` | the above, and what the last poll left in the future | the same, `loom::polls_follow_each_other` |
 //! | [`end_poll`](State::end_poll) | Release | `begin_poll` | the next poll, maybe on another machine, sees the future | `loom::polls_follow_each_other` |
+//! | [`leave_join_waker`](State::leave_join_waker) | AcqRel | `drop_join_handle`, `snapshot` | Release: who empties the slot does so after the completer has read it. Acquire: and the completer after the handle has | `loom::the_join_waker_of_a_task_that_is_over_is_dropped_once` |
 //! | [`complete`](State::complete) | AcqRel | `snapshot`, `set_join_waker` | the handle sees the output; the completer sees the join waker | `loom::join_sees_the_output`, `loom::the_join_waker_is_swapped_while_the_task_ends` |
 //! | [`set_join_waker`](State::set_join_waker) | Release | `complete` | the completer sees the join waker | `loom::join_sees_the_output` |
 //! | [`unset_join_waker`](State::unset_join_waker) | Release, as its twin | – | argued: the handle takes back what only it has touched so far (S4); Relaxed would do | – |
@@ -89,8 +93,10 @@ pub(super) enum Detach {
     Done,
     /// The join waker's slot is the handle's again: drop what it holds.
     DropWaker,
-    /// The task is complete: drop the output.
+    /// The task is complete: drop the output, unless it was taken. The completer empties the slot.
     DropOutput,
+    /// The same, and the slot is the handle's.
+    DropOutputAndWaker,
 }
 
 impl Snapshot {
@@ -182,6 +188,18 @@ impl State {
         before
     }
 
+    /// The completer has woken the joiner, and gives up the life's reference. False if the handle has gone meanwhile: then
+    /// the slot is the completer's (S4), who still holds the reference.
+    #[must_use]
+    pub(super) fn leave_join_waker(&self) -> bool {
+        let left = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |bits| {
+            debug_assert!(bits & JOIN_WAKER != 0);
+            // The handle still holds a reference, so this one is not the last.
+            Snapshot(bits).has_join_handle().then(|| (bits & !JOIN_WAKER) - REF)
+        });
+        left.is_ok()
+    }
+
     pub(super) fn add_ref(&self) {
         let before = self.0.fetch_add(REF, Ordering::Relaxed);
         if before > isize::MAX as usize {
@@ -224,7 +242,9 @@ impl State {
         loop {
             let now = Snapshot(current);
             let (next, action) = if now.is_complete() {
-                (current & !JOIN_HANDLE, Detach::DropOutput)
+                let completer_reads = now.has_join_waker();
+                let action = if completer_reads { Detach::DropOutput } else { Detach::DropOutputAndWaker };
+                (current & !JOIN_HANDLE, action)
             } else if now.has_join_waker() {
                 (current & !(JOIN_HANDLE | JOIN_WAKER), Detach::DropWaker)
             } else {
