@@ -32,6 +32,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use pirn_sync::block;
 use pirn_sync::primitive::Mutex;
 
 pub use self::handle::ScopedJoinHandle;
@@ -99,7 +100,7 @@ fn wait_for_all(ledger: &Ledger, at: &'static Location<'static>) {
     }
     let bomb = AbortOnUnwind;
     crate::block_in_place(|| {
-        futures_lite::future::block_on(std::future::poll_fn(|cx| ledger.poll_empty(cx, at)));
+        block::wait(std::future::poll_fn(|cx| ledger.poll_empty(cx, at)));
     });
     mem::forget(bomb);
 }

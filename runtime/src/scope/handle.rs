@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll, ready};
 
+use pirn_sync::block;
 use pirn_sync::primitive::Mutex;
 
 use super::ledger::Ledger;
@@ -54,7 +55,7 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// # Errors
     /// As awaiting the handle: the [`JoinError`] of a task that panicked or was cancelled.
     pub fn join_blocking(self) -> Result<T, JoinError> {
-        crate::block_in_place(|| futures_lite::future::block_on(self))
+        crate::block_in_place(|| block::wait(self))
     }
 }
 

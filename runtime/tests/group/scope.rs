@@ -1,5 +1,6 @@
 //! `Runtime::scope`, whose tasks may borrow, and the async `scope`, whose tasks own.
 
+use std::cell::RefCell;
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -160,6 +161,30 @@ fn an_aborted_task_is_cancelled_and_dropped() {
             task.abort();
             assert!(task.join_blocking().expect_err("aborted").is_cancelled());
         });
+    });
+}
+
+/// Opens a scope, and joins a task in it, as it is dropped.
+struct Scopes(Runtime);
+
+impl Drop for Scopes {
+    fn drop(&mut self) {
+        let word = String::from("weft");
+        let length = self.0.scope(|scope| scope.spawn(async { word.len() }).join_blocking());
+        assert_eq!(length.expect("it did not panic"), 4);
+    }
+}
+
+#[test]
+fn a_scope_works_in_the_destructor_of_a_thread_local() {
+    thread_local!(static LAST: RefCell<Option<Scopes>> = const { RefCell::new(None) });
+    in_time(|| {
+        let ending = std::thread::spawn(|| {
+            // Whatever the thread has blocked with so far is gone by then: what is made first is dropped last.
+            LAST.set(Some(Scopes(runtime())));
+            drop(Scopes(runtime()));
+        });
+        ending.join().expect("its destructors do not panic");
     });
 }
 
