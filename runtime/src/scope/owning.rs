@@ -48,8 +48,11 @@ where
     Fut: Future,
 {
     let ledger = Arc::new(Ledger::default());
-    let body = Some(body(TaskScope { ledger: Arc::clone(&ledger) }));
-    ScopeFuture { body, output: None, ledger, at: Location::caller() }
+    // Made first: `body` may spawn and then panic, which the scope's destructor sees to.
+    let mut scope = ScopeFuture { body: None, output: None, ledger, at: Location::caller() };
+    let handed_over = TaskScope { ledger: Arc::clone(&scope.ledger) };
+    scope.body = Some(body(handed_over));
+    scope
 }
 
 /// Spawns tasks in an async [`scope`].

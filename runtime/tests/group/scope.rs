@@ -425,6 +425,20 @@ fn an_async_scope_that_is_dropped_aborts_its_tasks() {
 }
 
 #[test]
+fn an_async_scope_whose_closure_panics_aborts_what_it_has_spawned() {
+    // `on_runtime` sees that no task is left.
+    on_runtime(|| async {
+        let panics = catch_unwind(AssertUnwindSafe(|| {
+            scope(|scope| -> std::future::Ready<()> {
+                scope.spawn(pending::<()>());
+                panic!("before there is a body")
+            })
+        }));
+        assert!(panics.is_err());
+    });
+}
+
+#[test]
 fn a_panic_in_a_task_of_an_async_scope_fails_it_unless_awaited() {
     on_runtime(|| async {
         let joined = scope(|scope| async move { scope.spawn(async { panic!("in a task") }).await.is_err() });
