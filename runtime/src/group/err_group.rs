@@ -147,7 +147,8 @@ impl<E> ErrGroup<E> {
     #[track_caller]
     pub fn limit(mut self, n: usize) -> Self {
         assert!(!self.owner.0.outcome.lock().started, "`limit` must be called before the group's first task");
-        self.slots = Some(Arc::new(Semaphore::new(n)));
+        // More of them than a semaphore can count do not run anyway.
+        self.slots = Some(Arc::new(Semaphore::new(n.min(Semaphore::MAX_PERMITS))));
         self
     }
 

@@ -402,6 +402,16 @@ fn what_a_second_panic_carries_may_use_the_group_as_it_is_dropped() {
 }
 
 #[test]
+fn a_limit_may_be_as_large_as_can_be() {
+    on_runtime(|| async {
+        let group = ErrGroup::<()>::new().limit(usize::MAX);
+        group.go(async { Ok(()) }).await;
+        assert!(group.try_go(async { Ok(()) }).is_ok());
+        assert_eq!(group.wait().await, Ok(()));
+    });
+}
+
+#[test]
 #[should_panic(expected = "`limit` must be called before the group's first task")]
 fn limit_after_the_first_task_panics() {
     in_time(|| {
