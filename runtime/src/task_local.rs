@@ -85,7 +85,7 @@ impl<T: 'static> LocalKey<T> {
     /// Runs `f` with this key set to `value`.
     ///
     /// # Panics
-    /// Inside [`with`](Self::with) of the same key.
+    /// Inside [`with`](Self::with) of the same key. On a thread that is ending and has dropped its thread-locals.
     #[track_caller]
     pub fn sync_scope<R>(&'static self, value: T, f: impl FnOnce() -> R) -> R {
         let mut value = Some(value);
@@ -152,24 +152,39 @@ struct Inside<'a, T: 'static> {
 
 impl<'a, T: 'static> Inside<'a, T> {
     /// Fails inside `with` of the same key, and on a thread that is being torn down.
-    fn try_enter(key: &'static LocalKey<T>, slot: &'a mut Option<T>) -> Result<Self, Busy> {
+    fn try_enter(key: &'static LocalKey<T>, slot: &'a mut Option<T>) -> Result<Self, NotNow> {
         let swapped = key.value.try_with(|value| {
-            value.try_borrow_mut().map(|mut value| std::mem::swap(&mut *value, slot)).map_err(|_| Busy)
+            value
+                .try_borrow_mut()
+                .map(|mut value| std::mem::swap(&mut *value, slot))
+                .map_err(|_| NotNow::Busy)
         });
-        swapped.unwrap_or(Err(Busy)).map(|()| Self { key, slot })
+        swapped.unwrap_or(Err(NotNow::ThreadEnds)).map(|()| Self { key, slot })
     }
 
     #[track_caller]
     fn enter(key: &'static LocalKey<T>, slot: &'a mut Option<T>) -> Self {
         match Self::try_enter(key, slot) {
             Ok(inside) => inside,
-            Err(Busy) => panic!("a scope of a task-local was opened or polled inside `with` of the same key"),
+            Err(NotNow::Busy) => {
+                panic!("a scope of a task-local was opened or polled inside `with` of the same key")
+            }
+            Err(NotNow::ThreadEnds) => {
+                panic!(
+                    "a scope of a task-local was opened or polled on a thread that has dropped its thread-locals"
+                )
+            }
         }
     }
 }
 
-/// The thread-local cannot be swapped now.
-struct Busy;
+/// Why the thread-local cannot be swapped now.
+enum NotNow {
+    /// Somebody looks at it.
+    Busy,
+    /// It is gone.
+    ThreadEnds,
+}
 
 impl<T: 'static> Drop for Inside<'_, T> {
     fn drop(&mut self) {

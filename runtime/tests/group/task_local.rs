@@ -1,8 +1,10 @@
 //! `task_local!`: values that travel with a task.
 
+use std::cell::RefCell;
 use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Mutex;
+use std::sync::mpsc::{Sender, channel};
 use std::task::{Context as Cx, Waker};
 
 use crate::support::on_runtime;
@@ -114,4 +116,25 @@ fn misuse_says_what_to_do() {
     let inside = || NUMBER.sync_scope(1, || NUMBER.with(|_| NUMBER.sync_scope(2, || ())));
     let panic = std::panic::catch_unwind(inside).expect_err("a scope inside `with`");
     assert!(panic.downcast_ref::<&str>().expect("a message").contains("inside `with` of the same key"));
+}
+
+#[test]
+fn a_scope_on_a_thread_that_has_dropped_its_locals_says_so() {
+    struct Last(Sender<String>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            let panic = std::panic::catch_unwind(|| TEXT.sync_scope(String::from("late"), || ()));
+            let panic = panic.expect_err("there is nothing to hold the value");
+            self.0.send(panic.downcast_ref::<&str>().expect("a message").to_string()).unwrap();
+        }
+    }
+    thread_local!(static LAST: RefCell<Option<Last>> = const { RefCell::new(None) });
+    let (sender, receiver) = channel();
+    let ending = std::thread::spawn(|| {
+        // What is made first is dropped last.
+        LAST.set(Some(Last(sender)));
+        TEXT.sync_scope(String::from("in time"), || assert_eq!(TEXT.get(), "in time"));
+    });
+    assert!(receiver.recv().unwrap().contains("has dropped its thread-locals"));
+    ending.join().unwrap();
 }
