@@ -54,9 +54,14 @@ pub(super) struct Limits {
 impl Limits {
     /// The pause before the `nth` restart in a row, counted from 1.
     pub(super) fn pause(&self, nth: u32) -> Duration {
-        let doubled = 1_u32.checked_shl(nth.saturating_sub(1)).map_or(self.max_pause, |factor| {
-            self.min_pause.checked_mul(factor).unwrap_or(self.max_pause).min(self.max_pause)
-        });
+        // Step by step, and none once it is the greatest or stays zero: no power of two is too large then.
+        let mut doubled = self.min_pause;
+        for _ in 1..nth {
+            if doubled.is_zero() || doubled >= self.max_pause {
+                break;
+            }
+            doubled = doubled.saturating_mul(2).min(self.max_pause);
+        }
         const STEPS: u32 = 1 << 16;
         let jitter = 0.75 + 0.5 * f64::from(random::below(STEPS)) / f64::from(STEPS - 1);
         let seconds = (doubled.as_secs_f64() * jitter).min(self.max_pause.as_secs_f64());
@@ -110,6 +115,16 @@ mod tests {
             let first = pauses[0];
             assert!(pauses.iter().any(|&pause| pause != first), "{nth}: no jitter");
         }
+    }
+
+    #[test]
+    fn a_pause_that_begins_small_grows_at_no_other_rate_after_many_restarts() {
+        let at_once = Limits { min_pause: Duration::ZERO, ..limits(0) };
+        assert_eq!(at_once.pause(33), Duration::ZERO, "twice nothing is nothing");
+        let hour = Duration::from_secs(3_600);
+        let slow = Limits { min_pause: Duration::from_nanos(1), max_pause: hour, ..limits(0) };
+        assert!(slow.pause(33) < Duration::from_secs(6), "2^32 ns, and a quarter");
+        assert!(slow.pause(70) >= hour * 3 / 4);
     }
 
     #[test]
