@@ -136,6 +136,7 @@ pub(super) struct Crowd {
     /// What is left of `trust`.
     trust_left: Duration,
     trust: Duration,
+    /// How long fewer have been in use since all of them were, or a verdict was new.
     unasked: Duration,
     /// What is left of `patience`: no trial before.
     patience_left: Duration,

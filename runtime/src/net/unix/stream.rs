@@ -283,7 +283,8 @@ impl std::fmt::Debug for ConnectPath {
 
 /// A non-blocking socket, connected; `WouldBlock` if the listener's queue is full.
 fn connect(path: &Path) -> io::Result<socket2::Socket> {
-    // To the system the path would end at a zero in it: that is somebody else's. Std's address refuses one.
+    // A zero at the beginning names an abstract socket. At any later one the path would end for the system, and be
+    // somebody else's: std's address refuses it.
     if !path.as_os_str().as_bytes().starts_with(&[0]) {
         SocketAddr::from_pathname(path)?;
     }
