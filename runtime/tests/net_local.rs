@@ -171,6 +171,28 @@ fn a_path_with_a_zero_in_it_is_refused() {
 }
 
 #[test]
+fn an_abstract_name_lies_in_no_file_system_and_goes_with_its_socket() {
+    run(async {
+        let name = format!("\0pirn-net-abstract-{}", std::process::id());
+        let listener = UnixListener::bind(&name)?;
+        assert_eq!(listener.local_addr()?.as_abstract_name(), Some(&name.as_bytes()[1..]));
+        let client = UnixStream::connect(&name).await?;
+        let (server, _) = listener.accept().await?;
+        client.write(b"hello").await?;
+        let mut buf = [0; 16];
+        assert_eq!(server.read(&mut buf).await?, 5);
+        drop(listener);
+        let datagrams = UnixDatagram::bind(&name)?;
+        let sender = UnixDatagram::unbound()?;
+        sender.send_to(b"to", &name).await?;
+        sender.connect(&name)?;
+        sender.send(b"connected").await?;
+        assert_eq!((datagrams.recv(&mut buf).await?, datagrams.recv(&mut buf).await?), (2, 9));
+        Ok(())
+    });
+}
+
+#[test]
 fn a_client_with_an_abstract_name_is_known_by_it() {
     run(async {
         let path = path("named");

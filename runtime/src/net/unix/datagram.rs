@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use pirn_sync::clock;
 use pirn_sync::host::{self, WaitKind};
 
+use super::address::address_of;
 use crate::net::datagram::{Datagrams, Recv, RecvFrom, Send};
 use crate::net::socket::Socket;
 use crate::netpoll::Direction;
@@ -45,13 +46,14 @@ pub struct UnixDatagram {
 }
 
 impl UnixDatagram {
-    /// Makes a socket at `path`. Dropping it does not remove the path.
+    /// Makes a socket at `path`, an abstract one if `path` begins with a zero byte. Dropping it does not remove the path.
     ///
     /// # Errors
-    /// `AddrInUse` when there is something at `path`; the system's.
+    /// `AddrInUse` when there is something at `path`; `InvalidInput` for a path that is too long or has a zero byte
+    /// elsewhere; the system's.
     #[track_caller]
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
-        Self::from_std(std::os::unix::net::UnixDatagram::bind(path)?)
+        Self::from_std(std::os::unix::net::UnixDatagram::bind_addr(&address_of(path.as_ref())?)?)
     }
 
     /// A socket without an address, for sending.
@@ -78,7 +80,7 @@ impl UnixDatagram {
     /// # Errors
     /// `NotFound`, `ConnectionRefused`; the system's.
     pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        self.socket.get().connect(path)
+        self.socket.get().connect_addr(&address_of(path.as_ref())?)
     }
 
     /// Sends a datagram to the connected peer, waiting while it is full. Cancel-safe.
@@ -113,7 +115,7 @@ impl UnixDatagram {
         SendToPath {
             socket: &self.socket,
             datagram,
-            address: SocketAddr::from_pathname(path).map_err(Some),
+            address: address_of(path.as_ref()).map_err(Some),
             pause: TimerSlot::new(),
             next_look: None,
             at: Location::caller(),

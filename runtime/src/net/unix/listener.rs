@@ -15,6 +15,7 @@ use futures_core::{FusedStream, Stream};
 use socket2::SockAddr;
 
 use super::UnixStream;
+use super::address::address_of;
 use crate::net::accept::{Accept, Accepted, Listener};
 use crate::net::socket::Socket;
 use crate::netpoll::Direction;
@@ -29,10 +30,11 @@ pub struct UnixListener {
 }
 
 impl UnixListener {
-    /// Makes a socket at `path` and listens on it.
+    /// Makes a socket at `path`, an abstract one if `path` begins with a zero byte, and listens on it.
     ///
     /// # Errors
-    /// `AddrInUse` when there is something at `path`; the system's.
+    /// `AddrInUse` when there is something at `path`; `InvalidInput` for a path that is too long or has a zero byte
+    /// elsewhere; the system's.
     ///
     /// ```
     /// use pirn::net::{UnixListener, UnixStream};
@@ -51,7 +53,7 @@ impl UnixListener {
     /// ```
     #[track_caller]
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
-        Self::from_std(std::os::unix::net::UnixListener::bind(path)?)
+        Self::from_std(std::os::unix::net::UnixListener::bind_addr(&address_of(path.as_ref())?)?)
     }
 
     /// Takes the next connection, waiting for one. As

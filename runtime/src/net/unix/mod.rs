@@ -1,5 +1,7 @@
-//! Unix sockets: connections and datagrams within this machine, addressed by paths.
+//! Unix sockets: connections and datagrams within this machine, addressed by paths. A path that begins with a zero byte
+//! names an abstract socket, which lies in no file system and is gone with its last descriptor.
 
+mod address;
 mod datagram;
 mod listener;
 mod split;

@@ -10,7 +10,6 @@ use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::SocketAddr;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
@@ -24,6 +23,7 @@ use pirn_sync::clock;
 use pirn_sync::host::{self, WaitKind};
 use socket2::{Domain, SockAddr, Type};
 
+use super::address::address_of;
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::net::forward::{forward_read, forward_write};
 use crate::net::socket::Socket;
@@ -66,7 +66,7 @@ impl UnixStream {
     ///
     /// # Errors
     /// `NotFound`, `ConnectionRefused` when nobody listens there any more; `InvalidInput` for a path that is too long or
-    /// has a zero in it (at its beginning one names an abstract socket, as the kernel has it); the system's.
+    /// has a zero byte in it, but for one at its beginning, which names an abstract socket; the system's.
     #[track_caller]
     pub fn connect(path: impl AsRef<Path>) -> ConnectPath {
         ConnectPath {
@@ -283,11 +283,7 @@ impl std::fmt::Debug for ConnectPath {
 
 /// A non-blocking socket, connected; `WouldBlock` if the listener's queue is full.
 fn connect(path: &Path) -> io::Result<socket2::Socket> {
-    // A zero at the beginning names an abstract socket. At any later one the path would end for the system, and be
-    // somebody else's: std's address refuses it.
-    if !path.as_os_str().as_bytes().starts_with(&[0]) {
-        SocketAddr::from_pathname(path)?;
-    }
+    address_of(path)?;
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
     socket.connect(&SockAddr::unix(path)?)?;
     Ok(socket)
