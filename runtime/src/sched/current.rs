@@ -174,13 +174,16 @@ pub(crate) fn somebody_waits() -> bool {
     with(|context| context.is_none_or(|context| context.shared.somebody_waits()))
 }
 
-/// The number of the processor that this thread holds.
+/// The number of the processor that this thread holds, if this is a place in `shared`.
 #[inline]
-pub(super) fn processor() -> Option<usize> {
-    with(|context| context?.with_processor(|processor| processor.remote.index))
+pub(super) fn processor_of(shared: &Arc<Shared>) -> Option<usize> {
+    with(|context| {
+        let context = context.filter(|context| Arc::ptr_eq(&context.shared, shared))?;
+        context.with_processor(|processor| processor.remote.index)
+    })
 }
 
-/// The same for the network, which is another one after the processor has stood in for one that was stuck.
+/// The number for the network of the processor that this thread holds, which is another one after the processor has stood in for one that was stuck.
 #[inline]
 pub(crate) fn home() -> Option<usize> {
     with(|context| context?.with_processor(|processor| processor.remote.home()))

@@ -306,7 +306,7 @@ impl Schedule for Scheduler {
 
     unsafe fn release(&self, key: OwnedKey) -> Option<Arc<str>> {
         // SAFETY: the caller's promise, passed on.
-        let name = unsafe { self.0.owned.remove(key, current::processor()) };
+        let name = unsafe { self.0.owned.remove(key, current::processor_of(&self.0)) };
         self.0.machines.task_ended(&self.0.owned);
         name
     }

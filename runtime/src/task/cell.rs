@@ -229,7 +229,7 @@ impl<F: Future, S: Schedule> Cell<F, S> {
             drop_caught(cell.join_waker.with_mut(|slot| unsafe { &mut *slot }.take()));
         }
         // SAFETY: the life's reference (S1), which only the completer gives up.
-        unsafe { task.drop_ref() };
+        unsafe { if before.is_only_ref() { task.free() } else { task.drop_ref() } };
     }
 
     unsafe fn schedule(task: RawTask) {

@@ -7,7 +7,7 @@
 
 use super::error::JoinError;
 use super::raw::{Header, RawTask};
-use super::state::Detach;
+use super::state::{Detach, Snapshot};
 use super::{AbortHandle, TaskId};
 use pirn_sync::host::{self, WaitKind};
 use std::fmt;
@@ -147,7 +147,8 @@ impl<T> Future for JoinHandle<T> {
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         let header = self.header();
-        let detach = if self.taken && !header.state.snapshot().has_join_waker() {
+        let complete = self.taken.then(|| header.state.snapshot());
+        let detach = if complete.is_some_and(|now| !now.has_join_waker()) {
             // A complete task without an output, and the completer has left: nobody asks again whether there is a handle
             // (S3, S4).
             Detach::DropOutputAndWaker
@@ -168,8 +169,9 @@ impl<T> Drop for JoinHandle<T> {
             // SAFETY: the handle holds a reference; S4: the bit is clear, and nobody else sets it or looks at the slot.
             unsafe { (header.vtable.join_waker)(self.task).as_ref().with_mut(|slot| (*slot).take()) }
         };
+        let is_last = complete.is_some_and(Snapshot::is_only_ref);
         // SAFETY: the handle's own reference.
-        unsafe { self.task.drop_ref() }
+        unsafe { if is_last { self.task.free() } else { self.task.drop_ref() } }
     }
 }
 

@@ -4,7 +4,8 @@
 //! different processors. Each processor spawns into a shard of its own, whose lock nobody else takes, but for a dump
 //! or the shutdown; threads outside have one in common. A task that ends leaves its [slot](super::slots) without
 //! the lock, and counts in the shard of the processor where it ended. So two processors share nothing but the
-//! slots themselves, eight bytes a task.
+//! slots themselves, eight bytes a task. Those that came after the registry's processors begin tasks in the others' shards,
+//! and count ends with the threads outside.
 //!
 //! # Invariants
 //! - O1. A task has its slot from before it is first scheduled until its future is dropped, and its life
@@ -14,6 +15,7 @@
 //! - O4. `ended` is counted up before the slot is vacated, `spawned` after it is taken, and `ended` is read first:
 //!   they are found equal only if at some moment in between no future lived. Model:
 //!   `loom::a_registry_is_not_empty_while_a_task_leaves_another_behind`.
+//! - O5. A shard's `ended` is written by whoever holds its processor, and nobody else; the last shard's by anybody.
 //!
 //! # Why the end of the last task is announced
 //! The shutdown raises a flag, closes, and waits until the registry [is empty](Owned::is_empty), sleeping on a condition
@@ -36,7 +38,8 @@
 //!
 //! # Orderings
 //! `spawned` is behind the locks. `ended` is `Relaxed`: the table of [`slots`](super::slots) and the fences above order it.
-//! Leave out the fence and `loom::the_end_of_the_last_task_is_seen` fails.
+//! Leave out the fence and `loom::the_end_of_the_last_task_is_seen` fails. Who holds a processor has got it from its last
+//! holder, and sees what that one counted: a load and a store are enough (O5).
 
 use super::slots::{Slot, Slots};
 use super::{AbortHandle, Runnable, TaskId};
@@ -62,7 +65,7 @@ pub(crate) struct Owned {
 struct Shard {
     /// Who began here.
     begun: CachePadded<Mutex<Begun>>,
-    /// How many have ended here.
+    /// How many have ended here (O5).
     ended: CachePadded<AtomicU64>,
 }
 
@@ -134,15 +137,26 @@ impl Owned {
         Ok(())
     }
 
-    /// Forgets a task that ends on the processor `near`; its name, if it had one, comes back.
+    /// Forgets a task that ends on the processor `near`, which the caller holds; its name, if it had one, comes back.
     ///
     /// # Safety
     /// The key is that of a task which is registered here; its future is dropped, and the caller alone ends it.
     pub(crate) unsafe fn remove(&self, key: OwnedKey, near: Option<usize>) -> Option<Arc<str>> {
-        self.shard(near).ended.fetch_add(1, Ordering::Relaxed);
+        self.count_end(near);
         // SAFETY: a segment is not freed while a slot in it is taken (L3 of the slots), nor before the registry.
         let named = unsafe { key.slot.as_ref() }.vacate();
         if named { self.names.lock().remove(&key.id) } else { None }
+    }
+
+    fn count_end(&self, near: Option<usize>) {
+        let (others, own) =
+            self.shards.split_last().expect("there is a shard for those who have no processor");
+        match near.and_then(|processor| own.get(processor)) {
+            Some(Shard { ended, .. }) => ended.store(ended.load(Ordering::Relaxed) + 1, Ordering::Relaxed),
+            None => {
+                others.ended.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 
     /// How many have ended.

@@ -190,6 +190,15 @@ impl RawTask {
         }
     }
 
+    /// Gives up the only reference to a complete task.
+    ///
+    /// # Safety
+    /// The caller has found that it holds it (S1 of the state word), and does not use it again.
+    pub(super) unsafe fn free(self) {
+        // SAFETY: the caller's promise.
+        unsafe { (self.header().vtable.free)(self) }
+    }
+
     /// The `Runnable` of a task that has just become scheduled.
     pub(super) fn into_runnable(self) -> Runnable {
         Runnable::from_raw(self)

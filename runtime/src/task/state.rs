@@ -19,7 +19,9 @@
 //!
 //! # Invariants
 //! - S1. The task's *life* holds one reference from its birth until the completer lets go, so whoever sees a
-//!   task that is not complete may drop its own reference without freeing it: a `Runnable` needs none.
+//!   task that is not complete may drop its own reference without freeing it: a `Runnable` needs none. A reference is
+//!   added by who has one, or from the registry, which the task leaves before it is complete. So the one who finds a
+//!   complete task with a single reference, which is its own, may free it without another exchange.
 //! - S2. An abort is a wake that also sets `CANCELLED`: the next `begin_poll` drops the future instead of
 //!   polling it. It therefore happens on a worker, and an output that a running poll produces wins.
 //! - S3. `JOIN_HANDLE` set when `COMPLETE` is set: the output is the handle's. Clear: it is the completer's.
@@ -36,7 +38,7 @@
 //! | [`begin_poll`](State::begin_poll) | Acquire | wakes, `end_poll` | the above, and what the last poll left in the future | the same, `loom::polls_follow_each_other` |
 //! | [`end_poll`](State::end_poll) | Release | `begin_poll` | the next poll, maybe on another machine, sees the future | `loom::polls_follow_each_other` |
 //! | [`leave_join_waker`](State::leave_join_waker) | AcqRel | `drop_join_handle`, `snapshot` | Release: who empties the slot does so after the completer has read it. Acquire: and the completer after the handle has | `loom::the_join_waker_of_a_task_that_is_over_is_dropped_once` |
-//! | [`complete`](State::complete) | AcqRel | `snapshot`, `set_join_waker` | the handle sees the output; the completer sees the join waker | `loom::join_sees_the_output`, `loom::the_join_waker_is_swapped_while_the_task_ends` |
+//! | [`complete`](State::complete) | AcqRel | `snapshot`, `set_join_waker` | the handle sees the output; the completer sees the join waker, and all use if the reference is the last | `loom::join_sees_the_output`, `loom::the_join_waker_is_swapped_while_the_task_ends` |
 //! | [`set_join_waker`](State::set_join_waker) | Release | `complete` | the completer sees the join waker | `loom::join_sees_the_output` |
 //! | [`unset_join_waker`](State::unset_join_waker) | Release, as its twin | – | argued: the handle takes back what only it has touched so far (S4); Relaxed would do | – |
 //! | [`snapshot`](State::snapshot), failed exchanges of the join side | Acquire | `complete` | the handle sees the output | `loom::join_sees_the_output` |
@@ -118,6 +120,11 @@ impl Snapshot {
 
     pub(super) fn is_scheduled(self) -> bool {
         self.0 & SCHEDULED != 0
+    }
+
+    /// Whether there is one reference only: the asker's own, if it has one (S1).
+    pub(super) fn is_only_ref(self) -> bool {
+        self.refs() == 1
     }
 
     fn is_idle(self) -> bool {
