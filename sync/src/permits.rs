@@ -111,13 +111,17 @@ const LONGEST_TURN: u32 = 5;
 const PLENTY: usize = MAX_PERMITS / 2;
 
 /// A count of permits and the queue of those who want some.
+///
+/// The word comes last, next to what the permits are for: a lock that goes from one core to another takes a single cache
+/// line along with it, if its value is small.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Permits<const BARGING: bool> {
-    word: Word,
+    queue: Mutex<Queue>,
     luck: Luck,
     /// How many releases have left it to a call: written without care, it only has to grow.
     trusted: AtomicU8,
-    queue: Mutex<Queue>,
+    word: Word,
 }
 
 // Whatever panics, wakers alone, does so with the lock released and everything in its place.
@@ -145,10 +149,10 @@ impl<const BARGING: bool> Permits<BARGING> {
         /// `free` permits and an empty queue. `free` is at most [`MAX_PERMITS`].
         pub(crate) const fn new(free: usize) -> Self {
             Self {
-                word: Word::new(free),
+                queue: Mutex::new(Queue::new()),
                 luck: Luck::new(),
                 trusted: AtomicU8::new(0),
-                queue: Mutex::new(Queue::new()),
+                word: Word::new(free),
             }
         }
     }
