@@ -15,8 +15,8 @@
 //! S1. If a receiver can be had (it waits, and is no busy select), the ring is empty and no value is offered by a
 //!     sender that can be had.
 //! S2. If a sender can be had, there is no free slot, `len + reserved ≥ cap`, or the channel is closed.
-//! S3. A closed channel lets nobody in and keeps nobody: who waits is sent away by its close, which goes through the queues in
-//!     batches, and until it is through nobody else takes a value from a sender that waits, or gives it a slot.
+//! S3. A closed channel lets nobody in, and its close sends away everybody who waits. It goes through the queues in
+//!     batches; until it is through, nobody else takes a value from a waiting sender, or gives one a slot.
 //! S4. A busy select that was passed by while something was left for it is flagged (C4 of [`claim`][crate::claim]), so it
 //!     looks before it waits: S1–S3 then hold for it as well.
 //! S5. `len` never exceeds the capacity to an observer: a value that came back counts as buffered, and while such
@@ -25,11 +25,12 @@
 //! Every function returns the parties to wake in a [`WakeList`] and every value or waker that must be dropped to its
 //! caller, who has to release the lock first.
 //!
-//! How waits and channels end stands in [`ending`].
+//! How waits and channels end stands in [`ending`], what only few channels have in [`rare`].
 
 mod ending;
+mod rare;
 
-use std::any::Any;
+use rare::Rare;
 
 use crate::claim::Claim;
 use crate::error::{TryRecvError, TrySendError};
@@ -44,11 +45,11 @@ pub(crate) const UNBOUNDED: usize = usize::MAX;
 pub(crate) const MAY_TAKE: u8 = 1;
 /// A send that does not wait may succeed, or find the channel closed.
 pub(crate) const MAY_PUT: u8 = 2;
-/// Somebody waits, or the channel is closed: an operation may concern others. Without it, what may be done is done with the buffer
-/// alone.
+/// Somebody waits, or the channel is closed: an operation may concern others. While it is clear, what may be done is done
+/// with the buffer alone.
 pub(crate) const CROWDED: u8 = 4;
 
-/// Without which of them who comes on `side` cannot go on.
+/// The bit without which an operation on `side` cannot go on.
 pub(crate) const fn way_on(side: Side) -> u8 {
     match side {
         Side::Senders => MAY_PUT,
@@ -77,23 +78,6 @@ pub(crate) struct State<T> {
     /// How many values were dropped in the buffer because nobody was left to receive them.
     dropped: u64,
     rare: Option<Box<Rare>>,
-}
-
-/// What few channels have.
-#[derive(Default)]
-struct Rare {
-    name: Option<std::sync::Arc<str>>,
-    /// Its place in the list of those that have a name, which ends as this is dropped.
-    listed: Option<Box<dyn Any + Send>>,
-    on_abandoned: Hook,
-}
-
-type Hook = Option<Box<dyn FnOnce() + Send>>;
-
-impl std::fmt::Debug for Rare {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rare").field("name", &self.name).finish_non_exhaustive()
-    }
 }
 
 /// A value that cannot be kept, and has to be dropped after the lock is released.

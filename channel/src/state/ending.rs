@@ -1,12 +1,11 @@
-//! How a wait ends that is given up, and how a channel does: nothing that anybody was to have is lost.
+//! How a wait that is given up ends, and how a channel does: nothing that somebody was to have is lost.
 //!
-//! What a waiter that goes had been given is passed on at once: a value to the next receiver, or back ahead of the buffer, a slot
-//! to the next sender. A channel that has closed sends everybody away, in batches (S3), and one whose last receiver has gone
-//! keeps no value.
+//! If a waiter that goes away had been given something, that is passed on at once: a value to the next receiver, or back
+//! ahead of the buffer; a slot to the next sender. A channel that has closed sends everybody away, in batches (S3). A
+//! channel whose last receiver has gone keeps no value.
 
-use std::any::Any;
-
-use super::{hand, Hook, Leftover, State};
+use super::rare::Hook;
+use super::{hand, Leftover, State};
 use crate::ring::Ring;
 use crate::wait_queue::Side;
 use crate::waiter::{Cargo, Party, Waiter, WakeList};
@@ -93,29 +92,6 @@ impl<T> State<T> {
         self.abandoned = true;
         self.close();
         self.dropped += self.ring.len() as u64;
-        let hook = self.rare.as_mut().and_then(|rare| rare.on_abandoned.take());
-        (self.ring.take(), hook)
-    }
-
-    /// Whom to tell when the last receiver goes. Takes `hook` unless it has gone; returns what it replaces.
-    pub(crate) fn on_abandoned(&mut self, hook: &mut Hook) -> Hook {
-        if self.abandoned {
-            return None;
-        }
-        std::mem::replace(&mut self.rare.get_or_insert_default().on_abandoned, hook.take())
-    }
-
-    /// Names the channel; returns the name before.
-    pub(crate) fn rename(&mut self, name: std::sync::Arc<str>) -> Option<std::sync::Arc<str>> {
-        self.rare.get_or_insert_default().name.replace(name)
-    }
-
-    /// Keeps its place in the list of channels that have a name.
-    pub(crate) fn set_listed(&mut self, listed: Box<dyn Any + Send>) {
-        self.rare.get_or_insert_default().listed = Some(listed);
-    }
-
-    pub(crate) fn name(&self) -> Option<std::sync::Arc<str>> {
-        self.rare.as_ref().and_then(|rare| rare.name.clone())
+        (self.ring.take(), self.take_hook())
     }
 }
