@@ -163,6 +163,20 @@ impl<T: Clone> Receiver<T> {
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing: the value stays for the next call.
+    ///
+    /// # Examples
+    /// ```
+    /// # smol::block_on(async {
+    /// use pirn_channel::broadcast::{self, RecvError};
+    ///
+    /// let (tx, mut rx) = broadcast::channel(2);
+    /// for n in 1..=3 {
+    ///     tx.send(n).unwrap();
+    /// }
+    /// assert_eq!(rx.recv().await, Err(RecvError::Lagged(1)));
+    /// assert_eq!(rx.recv().await, Ok(2));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn recv(&mut self) -> Recv<'_, T> {
         Recv { rx: self, key: None, at: Location::caller() }

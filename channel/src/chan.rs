@@ -15,21 +15,25 @@
 //! # Invariants
 //! H1. No waker and no value is cloned, called or dropped while the lock is held: each function moves them out and lets
 //!     go of the lock first. So they may use this channel, and may panic, without harm.
-//! H2. The parties in a [`WakeList`] are woken after the lock is released and before the function returns. Should a waker panic,
-//!     all others are woken and the panic goes on to the caller, unless the thread unwinds already. What he did has happened: a value that was sent has arrived,
-//!     but one that was on its way out to him is dropped in the unwinding, as any value that a panicking function would have
-//!     returned. To keep it would mean to keep quiet about the panic.
+//! H2. The parties in a [`WakeList`] are woken after the lock is released and before the function returns. If a waker
+//!     panics, all others are woken, and the panic goes on to the caller, unless the thread unwinds already. What the
+//!     caller did has happened: a value that it sent has arrived. But a value that it was receiving is dropped in the
+//!     unwinding, like whatever a panicking function would have returned. To keep it would be to keep quiet about the
+//!     panic.
 //! H3. A channel closes once: by `close`, by its last sender, or by its last receiver.
-//! H4. `hint` says, without the lock, what may be possible: it is brought up to date at the end of every critical section.
-//!     A look that it rules out needs no lock: at the time of the store that was read nothing could be done, and whoever
-//!     has been told of a later change sees that store, too. Who is about to go away with nothing looks once more, behind a
-//!     fence. Under the lock it is exact. A close brings it up to date before it completes the first waiter: that one may come
-//!     without the lock while the section still runs, and nothing but this hint tells it why its wait is over.
-//! H5. Where nobody waits and the channel is open, a send or a receive touches the buffer and nothing else: nobody is to be woken, and
-//!     what is possible afterwards follows from the buffer alone. Nearly every operation is of that kind, and has a short way of
-//!     its own; the others go by [`put`][State::put] and [`take`][State::take].
-//! H6. Where an operation cannot go on, nobody can be met or has to be told of it either: the other side's queue is empty, or
-//!     no value may pass between the two. So who finds that under the lock enlists, and tells of one waiter more, and that is all.
+//! H4. `hint` says, without the lock, what may be possible. Every critical section brings it up to date at its end; so
+//!     under the lock it is exact.
+//!     - Whoever reads that something is impossible needs no lock. It was impossible when that hint was stored; and
+//!       whoever has been told of a later change sees the hint of that change.
+//!     - Whoever is about to go away with nothing looks once more, behind a fence (row 4).
+//!     - A close brings the hint up to date *before* it completes the first waiter. That waiter may go on without the
+//!       lock while the section still runs, and only the hint tells it why its wait is over.
+//! H5. Where nobody waits and the channel is open, a send or a receive touches the buffer and nothing else: there is
+//!     nobody to wake, and what is possible afterwards follows from the buffer alone. Nearly every operation is of that
+//!     kind, and takes a short way; the others go by [`put`][State::put] and [`take`][State::take].
+//! H6. Where the hint rules an operation out, there is also nobody to meet and nobody to tell: the other side's queue is
+//!     empty, or no value may pass between the two. So whoever finds that under the lock only enlists, and adds one
+//!     waiter to the hint.
 //!
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
@@ -129,7 +133,7 @@ impl<T> Chan<T> {
         }
     }
 
-    /// As [`try_send`](Self::try_send), for who does not go away when there is no room: the first look counts.
+    /// As [`try_send`](Self::try_send) with one look, for a caller that does not go away when there is no room.
     #[inline]
     pub(crate) fn send_at_once(&self, value: T) -> Result<(), TrySendError<T>> {
         match self.look(MAY_PUT) {
@@ -146,7 +150,7 @@ impl<T> Chan<T> {
         })
     }
 
-    /// As [`try_recv`](Self::try_recv), for who does not go away when there is nothing: the first look counts.
+    /// As [`try_recv`](Self::try_recv) with one look, for a caller that does not go away when there is nothing.
     #[inline]
     pub(crate) fn recv_at_once(&self) -> Result<T, TryRecvError> {
         self.look(MAY_TAKE).map_or(Err(TryRecvError::Empty), |look| self.recv_after(look))
@@ -159,14 +163,14 @@ impl<T> Chan<T> {
         (hint & what != 0).then_some(if hint & CROWDED == 0 { Look::Quiet } else { Look::Crowded })
     }
 
-    /// A look that is later than all that this thread has done: for who goes away when there is nothing.
+    /// A look that is later than all that this thread has done, for a caller that goes away when there is nothing.
     #[cold]
     fn look_again(&self, what: u8) -> Option<Look> {
         fence(Ordering::SeqCst);
         self.look(what)
     }
 
-    /// Sends if there is a way, and first by the one that was seen.
+    /// Sends if it can: by the short way if `look` has seen that, and else under the rules.
     #[inline]
     pub(crate) fn send_after(&self, look: Look, mut value: T) -> Result<(), TrySendError<T>> {
         if let Look::Quiet = look {
@@ -178,7 +182,7 @@ impl<T> Chan<T> {
         self.with(|state, wakes| state.put(value, None, wakes))
     }
 
-    /// Receives if there is a way, and first by the one that was seen.
+    /// Receives if it can: by the short way if `look` has seen that, and else under the rules.
     #[inline]
     pub(crate) fn recv_after(&self, look: Look) -> Result<T, TryRecvError> {
         if let Look::Quiet = look {
@@ -292,8 +296,8 @@ impl<T> Chan<T> {
     /// One receiver fewer; the last one closes and drops what is buffered.
     pub(crate) fn drop_receiver(&self) {
         if self.receivers.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // In the unwinding, too, the senders are let go before the values are dropped: what runs in a value's drop is
-            // anybody's code, which may panic, and may wait for one of them.
+            // Locals are dropped in reverse order, in an unwinding too. So the senders are let go before the values are
+            // dropped, which runs anybody's code: it may panic, and may wait for one of the senders.
             let (_rest, hook) = self.with(|state, _| state.abandon());
             let _closing = CloseOnDrop(self);
             if let Some(hook) = hook {

@@ -2,8 +2,8 @@
 //!
 //! Go's channels in Rust's terms: bounded, unbuffered and unbounded ones, a `select!` over sends, receives and any other
 //! futures, and three relatives for special needs. No value is ever lost, doubled or reordered: not when a future is dropped
-//! at any await, not when a select goes elsewhere, not when a value's destructor panics. (A waker that panics goes on through
-//! whoever woke it, and takes along what he was just receiving, as any panic does: see [`Receiver::recv`].)
+//! at any await, not when a select goes elsewhere, not when a value's destructor panics. (One exception: if a waker panics,
+//! whoever woke it panics, and loses the value that it was receiving at that moment: see [`Receiver::recv`].)
 //!
 //! ```
 //! use pirn_channel::{bounded, select};
@@ -55,9 +55,12 @@
 //! one channel.
 //!
 //! # Where to start reading
-//! From the bottom up: `lock` and `claim` are the two atomics of the crate; `waiter` and `wait_queue` are who waits, `ring` is what is buffered;
-//! `state` has the rules; `chan` puts them under the lock, `wait` is how one operation waits; `send`, `recv`, `sender` and `receiver` are the
-//! face; `select` is built of the same parts. `monitor` carries `broadcast` and `watch`.
+//! From the bottom up:
+//! 1. `lock` is what everything happens under; `ring` is what is buffered; `waiter` and `wait_queue` are who waits.
+//! 2. `state` has the rules by which values move. `chan` puts them under the lock, and `wait` is how one operation waits.
+//! 3. `send`, `recv`, `sender` and `receiver` are the face.
+//! 4. `claim` is the word that decides a `select!`, and `select` builds on all of this.
+//! 5. `oneshot` has one word and no lock. `monitor` carries `broadcast` and `watch`.
 
 mod block;
 pub mod broadcast;

@@ -1,17 +1,18 @@
 //! The lock of a channel: one byte, taken with one atomic exchange and given back with a plain store.
 //!
 //! # Problem
-//! Under a channel's lock a value moves a few words; that takes about as long as an atomic read-modify-write. A lock that
-//! can put threads to sleep needs a second such exchange to unlock, to learn whether somebody sleeps. Here nobody sleeps on the
-//! lock itself: who finds it taken spins for a while, then yields the core, then naps.
+//! What is done under a channel's lock takes about as long as an atomic read-modify-write. A lock that can put threads to
+//! sleep needs a second such exchange to unlock, to learn whether somebody sleeps. Here nobody sleeps on the lock itself:
+//! whoever finds it taken spins for a while, then yields the core, then naps.
 //!
-//! Who finds it taken steps aside for some microseconds, long enough for the other core to pass hundreds of values. Two cores that
-//! take turns move the lock and all under it from cache to cache for every value, which costs several times what the operation does;
-//! with short pauses eight senders and eight receivers passed a quarter of the values.
+//! The first pause already takes some microseconds, in which the other core passes hundreds of values. Two cores that take
+//! turns move the lock and all under it from cache to cache for every value, which costs several times what the operation
+//! does: with short pauses eight senders and eight receivers passed a quarter of the values (`chan_mpmc_8x8` of the
+//! benchmarks).
 //!
-//! That is sound only because of what runs under it: never foreign code (H1 of [`chan`][crate::chan]), never a wait, and rarely
-//! more than a hundred instructions (a buffer that grows is the exception). A holder that loses its core holds up the
-//! others for as long as they leave the core to it, hence the naps.
+//! Spinning is sound only because of what runs under the lock: never foreign code (H1 of [`chan`][crate::chan]), never a
+//! wait, and rarely more than a hundred instructions (a buffer that grows is the exception). A holder that loses its core
+//! holds up all others until it gets a core again. Hence the naps: they leave it one.
 //!
 //! # Invariants
 //! K1. `held` is true from a thread's successful exchange to its store: at most one thread is between the two.

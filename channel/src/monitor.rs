@@ -12,11 +12,11 @@
 //! # Invariants
 //! D1. The question is asked and the waiter enlisted in one critical section, and the state is changed and the waiters taken out in
 //!     one: so no change falls between the two.
-//! D2. A [`Key`] of the present round has one owner, and its place is waiting until that one frees it. A key of an earlier round
-//!     names nothing any more: its owner has been woken.
+//! D2. A [`Key`] of the present round names a waiting place, which its one owner frees. A key of an earlier round names
+//!     nothing any more: its owner has been woken.
 //! D3. No waker and no value is cloned, called or dropped with the lock held.
-//! D4. What a change costs is not paid for waiters that have gone, for the [`Slab`] follows its use: a change looks at each
-//!     place that was taken since the last one once.
+//! D4. A change costs nothing for waiters that have gone: it looks once at each place that was taken since the last
+//!     change, and the [`Slab`] gives up what it no longer needs.
 
 use std::panic::RefUnwindSafe;
 use std::task::{Context, Poll, Waker};

@@ -14,8 +14,9 @@
 //!
 //! # Invariants
 //! O1. The value's slot is the sender's until `VALUE` is set, and the receiver's from then on.
-//! O2. A waker's slot belongs to the side that waits; it is the other side's once that has set `VALUE` or `CLOSED`, first, in a word that
-//!     had the slot's bit. So a side that wants its slot back takes its bit away, and has it unless the word had ended by then.
+//! O2. A waker's slot belongs to the side that waits. It becomes the other side's when that side ends the word while the
+//!     slot's bit is set in it. So a side that wants its slot back clears the bit; the slot is its own again, unless
+//!     the word had ended by then.
 //!
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
@@ -235,6 +236,15 @@ impl<T> Sender<T> {
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// # smol::block_on(async {
+    /// let (mut answer, question) = pirn_channel::oneshot::channel::<u32>();
+    /// drop(question);
+    /// answer.closed().await; // so there is no need to work it out
+    /// # });
+    /// ```
     #[track_caller]
     pub fn closed(&mut self) -> Closed<'_, T> {
         Closed { sender: self, at: Location::caller() }

@@ -42,8 +42,8 @@ impl<T> Sender<T> {
         Send::new(&self.chan, value, Location::caller())
     }
 
-    /// Sends `value` if that needs no waiting: there is room, or a receiver waits. One that stands in a `select!` which is
-    /// just being polled does not wait at that moment.
+    /// Sends `value` if that needs no waiting: there is room, or a receiver waits. (A receiver in a `select!` does not wait
+    /// while that select is being polled.)
     ///
     /// # Errors
     /// [`TrySendError::Closed`] or [`TrySendError::Full`], with the value. Closed beats full.
@@ -70,6 +70,17 @@ impl<T> Sender<T> {
     ///
     /// # Cancel safety
     /// A slot that was granted to a future which is dropped goes to the next sender that waits.
+    ///
+    /// # Examples
+    /// ```
+    /// # smol::block_on(async {
+    /// let (tx, rx) = pirn_channel::bounded(1);
+    /// let slot = tx.reserve().await.unwrap();
+    /// assert!(tx.try_send(1).unwrap_err().is_full(), "the slot is held");
+    /// slot.send(2).unwrap();
+    /// assert_eq!(rx.try_recv(), Ok(2));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn reserve(&self) -> Reserve<'_, T> {
         assert!(self.capacity() != Some(0), "an unbuffered channel has no slot to reserve: use `send`");

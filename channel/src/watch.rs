@@ -104,8 +104,10 @@ impl<T> Sender<T> {
         self.shared.announce();
     }
 
-    /// A look at the value. Whoever sends waits, on its thread, until the look is dropped: so does the one who looks if it
-    /// sends meanwhile, for ever, and perhaps if it looks twice at once. Keep it short, and not across an `.await`.
+    /// A look at the value, under a read lock. Keep it short, and not across an `.await`.
+    ///
+    /// Whoever sends blocks its thread until all looks are dropped. So a thread that sends while it holds a look blocks for
+    /// ever; and one that takes a second look may, if another thread has begun to send in between.
     pub fn borrow(&self) -> Ref<'_, T> {
         Ref { guard: self.shared.value.read() }
     }

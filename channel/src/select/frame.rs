@@ -19,11 +19,12 @@
 //! # Invariants
 //! F1. While anything is looked at or polled the claim is BUSY, so whatever this side finds it may commit alone: a partner
 //!     never completes a case of a select that has won or is about to.
-//! F2. Before the select returns `Pending`, but to give way, every live channel case stands in its queue and the claim is WAITING.
+//! F2. When the select returns `Pending`, every live channel case stands in its queue and the claim is WAITING; unless it
+//!     returns only to give way to the executor.
 //! F3. The claim lies in the frame, which is pinned and outlives every wait under it: `select!` drops its branches before its frame, a
 //!     [`Ready`][crate::select::Ready] resets its cases before it goes, and a frame that is to begin anew has all of them leave first.
-//! F4. A select is unsettled from before it takes its seats, or learns that it was flagged, until it has settled. So a poll that
-//!     follows one that panicked in between takes the seats and looks again.
+//! F4. A select is *unsettled* from the moment before it takes its seats, or at which it learns that it was flagged, until
+//!     it has settled. So if a poll panics in between, the next one takes the seats and looks again.
 //! F5. A branch whose pattern did not match is retired: it leaves its queue and is asked nothing more.
 //!
 //! # `default` sees one moment
@@ -34,9 +35,10 @@
 //! That may go on for as long as the channels are in use by others, also where nothing is ever left for this select. So after
 //! [`LOOKS`] looks it takes the seats as if it were to wait, and asks whether it was flagged since. If not, the moment of that
 //! question is the one: each channel had nothing when it was looked at under its lock, and whoever has left something there
-//! since would have flagged it (C4 of [`claim`][crate::claim]). If it was, something was there, and it goes through the seats
-//! again; a fixed bound is out of the question, because `default` would be wrong if something is there at every moment and others
-//! are always faster. It stays BUSY all the while, so nobody claims it, and the plain futures are not polled any more.
+//! since would have flagged it (C4 of [`claim`][crate::claim]). If it was flagged, something was there, and it goes through
+//! the seats again. It does so without a bound: if something is there at every moment and others are always faster to take
+//! it, `default` would be wrong at every moment. It stays BUSY all the while, so nobody claims it, and the plain futures
+//! are not polled any more.
 //!
 //! With a single channel case one look is one moment; the last one before the default is behind a fence, which makes it later
 //! than all that this thread has done, as the locks do under which changes are counted. (`SeqCst`; its partner is the same fence
