@@ -18,9 +18,10 @@
 //! executor lowers it, which it does when the task comes back to it: so one poll yields once.
 //!
 //! # Executors inside a task
-//! A `block_on` of another kind, called inside a task, polls again at once whatever was woken, and the task never comes
-//! back: it would be asked for ever. So who asks for the 64th time on a thread lowers the flag and goes on. Where a
-//! task only polls many leaves in one poll that means that the rest of them are not asked, or that it yields a moment later.
+//! A `block_on` of another library, called inside a task, polls again at once whatever was woken. Meanwhile the task does
+//! not come back to its executor, the flag stays up, and the leaves would give way for ever. So the leaf that is asked
+//! for the 64th time on a thread lowers the flag and goes on. For a task that merely polls many leaves in one poll
+//! this means that the rest of them are not asked, or that the task yields a moment later.
 //!
 //! # Cost and orderings
 //! One thread-local access and one relaxed load for [`should_yield`]; two thread-local stores for
@@ -32,7 +33,7 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-/// So many times leaves give way on a thread, then one does not.
+/// Of so many times that leaves are asked to give way on a thread, the last is in vain.
 const PATIENCE: u32 = 64;
 
 thread_local! {

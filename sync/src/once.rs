@@ -9,8 +9,7 @@
 //!
 //! # Invariants
 //! O1. At most one caller has the turn, and none after it is done.
-//! O2. What was done before [`Gate::finish`] is seen by everybody who finds the gate
-//!     done.
+//! O2. What was done before [`Gate::finish`] is seen by everybody who finds the gate done.
 //! O3. A turn ends by `finish` or by `give_up`, also when the one who has it panics or is dropped; and only
 //!     after its future has been dropped, so that two initialisers never overlap.
 

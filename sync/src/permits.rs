@@ -22,19 +22,20 @@
 //!
 //! A clock that nobody reads revokes nothing. So a release that calls one calls a second: that *witness*
 //! finds the permits free and untaken, keeps its own task awake, and goes past at the end of the millisecond.
-//! In an ordinary queue it is the next one's wake-up, a little early. Only who has come to a call before, and has
-//! waited for less than a millisecond, is trusted to come again: that saves a poll for nothing where a lock
-//! changes hands often.
+//! In an ordinary queue that costs little: the next one is woken a little early. A waiter that has come to a call
+//! before, and has waited for less than a millisecond, is trusted to come again and gets no witness; where a lock
+//! changes hands often that saves a poll for nothing.
 //!
-//! A witness may have been abandoned as well, and its task be waiting anew for the same lock, as that of the
-//! one it is to watch. So a task that goes to sleep behind an entry of its own which was called is known not to
-//! come for that one, at least not with this wake-up, and another witness is called before it sleeps. And
+//! A witness may be abandoned as well, while its task waits for the same lock anew; and so may the waiter that it is
+//! to watch. But such a task goes to sleep *behind an entry of its own that was called*. So it is known not to come
+//! for that entry, at least not with this wake-up, and another witness is called before it sleeps. Moreover,
 //! whoever goes to sleep, or tries in vain, looks whether those who were called have come in time.
 //!
-//! So this much is left of the futurelock: a call and its witness that both belong to tasks (or to parts of
-//! tasks with wakers of their own) which do not wait for this lock any more, or only take it in passing, hold
-//! up waiters of other tasks until another wait finds that the calls have lapsed. So does a waiter without a
-//! witness, that is abandoned within a millisecond after it came to a call in vain.
+//! This much is left of the futurelock. Waiters of other tasks are held up, until another wait finds that a call has
+//! lapsed, in two cases:
+//! - The one who was called and its witness both belong to tasks (or to parts of tasks with wakers of their own) that
+//!   do not wait for this lock any more, or only take it in passing.
+//! - The one who was called has no witness, and is abandoned within a millisecond after it came to a call in vain.
 //!
 //! # Barging
 //! With `BARGING`, calls do not keep newcomers out, until somebody who is about to be called has been waiting
@@ -43,7 +44,7 @@
 //!
 //! Whoever is called finds the permit taken as often as not. So nobody else is called while somebody is on
 //! the way: the flag `CALLED` says so, and a release that sees it is done with one exchange, as if nobody
-//! queued. Every 64th looks all the same, lest a call that nobody answers go unnoticed.
+//! queued. Every 64th release looks at the queue all the same, so that a call which nobody answers is noticed.
 //!
 //! # Invariants
 //! P1. `QUEUED` is set before an entry is queued and cleared only while the queue is empty, both under the
@@ -99,7 +100,7 @@ use crate::primitive::atomic::Ordering::Relaxed;
 use crate::primitive::{Mutex, MutexGuard, hint};
 use crate::wait_list::Wakers;
 
-/// After so many releases that left it to a call, one looks what has become of the call.
+/// After so many releases that relied on a call, one looks at what has become of it.
 const TRUST: u8 = 64;
 
 /// How often the queue's lock is tried before it is waited for, and the longest pause in between, as a power of
@@ -107,7 +108,7 @@ const TRUST: u8 = 64;
 const LOCK_TURNS: u32 = if cfg!(loom) { 0 } else { 8 };
 const LONGEST_TURN: u32 = 5;
 
-/// More than all threads of the world could take, one each, between two looks at the queue.
+/// More than there can be threads that take one each between two looks at the queue.
 const PLENTY: usize = MAX_PERMITS / 2;
 
 /// A count of permits and the queue of those who want some.
@@ -327,8 +328,8 @@ impl<const BARGING: bool> Permits<BARGING> {
         wakers.wake();
     }
 
-    /// The queue's lock is held for less time than a switch of threads takes. So whoever finds it taken spins for
-    /// longer than the lock itself would, which soon has the kernel run somebody else.
+    /// Takes the queue's lock. It is held for less time than a switch of threads takes, so whoever finds it taken spins for
+    /// longer than the lock itself would, which soon puts the thread to sleep.
     fn lock_queue(&self) -> MutexGuard<'_, Queue> {
         for turn in 0..LOCK_TURNS {
             if let Some(queue) = self.queue.try_lock() {

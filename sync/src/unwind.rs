@@ -1,7 +1,7 @@
 //! Running what belongs to the user (a waker, a destructor, a callback) where a panic of it must not do harm.
 //!
 //! Such a panic is somebody else's, and it may come where there is more to do: others to be woken, a lock to be given
-//! up. Nothing of that is left undone for it. What becomes of the panic depends on who could hear of it:
+//! up. All of that is done in spite of it. What becomes of the panic depends on who could hear of it:
 //!
 //! | who runs it | use | the panic |
 //! |---|---|---|
@@ -119,8 +119,8 @@ impl<I: Iterator, F: FnMut(I::Item)> Drop for Rest<I, F> {
     }
 }
 
-/// Steps each of which is taken whatever the others do: a panic does not keep from those that follow it. The
-/// first one goes on to the caller when all have been taken.
+/// Steps that are not all known beforehand. Each is taken even if an earlier one panicked; the first panic goes on to
+/// the caller when all have been taken.
 #[derive(Default)]
 pub struct AllSteps {
     first: Option<Payload>,
@@ -137,7 +137,7 @@ impl AllSteps {
         }
     }
 
-    /// Panics as the first step did that did, unless this thread unwinds already (U2).
+    /// Goes on with the first panic, if there was one, unless this thread unwinds already (U2).
     pub fn finish(self) {
         match self.first {
             None => {}

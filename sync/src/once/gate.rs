@@ -1,4 +1,11 @@
 //! The gate: whose turn it is to initialise, and whether it is done (O1 and O2 of [`once`](super)).
+//!
+//! ```text
+//!   nobody's turn ──── somebody enters ────► somebody's turn ──── finish ────► done
+//!   (one permit)                             (no permit)                       (closed)
+//!        ▲                                        │
+//!        └──────────────── give_up ───────────────┘
+//! ```
 
 use std::panic::Location;
 use std::task::{Context, Poll, ready};
@@ -44,6 +51,7 @@ impl Gate {
             .map(|acquired| acquired.is_ok())
     }
 
+    /// The attempt ends early: it does not wait any more.
     #[inline]
     pub(crate) fn leave(&self, ticket: &mut Ticket) {
         self.turn.cancel(ticket);

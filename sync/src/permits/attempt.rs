@@ -20,6 +20,7 @@ use super::ticket::{Ticket, Want};
 use super::word::{ASLEEP, CALLED, CLOSED, QUEUED, RESERVED};
 use super::{Closed, Permits};
 use crate::host;
+use crate::primitive::MutexGuard;
 use crate::wait_list::{Key, Wakers};
 
 impl<const BARGING: bool> Permits<BARGING> {
@@ -39,6 +40,7 @@ impl<const BARGING: bool> Permits<BARGING> {
         self.poll_queued(want, ticket, context)
     }
 
+    /// One look under the queue's lock after another, until the permits are taken or the task may go to sleep.
     fn poll_queued(
         &self,
         want: &Want,
@@ -66,17 +68,7 @@ impl<const BARGING: bool> Permits<BARGING> {
             if let Ahead::Called(reserved) = ahead
                 && self.word.take(want.need, reserved)
             {
-                // Who takes what it was called for changes nobody's turn: P4 holds as before.
-                let as_planned = !BARGING && ticket.key.is_some_and(|key| queue.is_entitled(key));
-                let left = ticket.key.take().map(|key| queue.remove(key));
-                if !as_planned || queue.is_empty() {
-                    self.settle(&mut queue, 0, &mut wakers);
-                }
-                drop(queue);
-                self.hand_out(want.need, move || {
-                    drop((left, spare));
-                    wakers.wake();
-                });
+                self.leave_with_permits(want, ticket, spare, wakers, queue);
                 return Poll::Ready(Ok(()));
             }
             if self.stands_and_spins(&mut queue, want, ticket, &ahead) {
@@ -103,6 +95,29 @@ impl<const BARGING: bool> Permits<BARGING> {
             host::waiting_on(want.kind, ticket.at);
             return Poll::Pending;
         }
+    }
+
+    /// Its permits have just been taken: leaves the queue, if it was ever entered, and lets the others know where that
+    /// changes whose turn it is.
+    fn leave_with_permits(
+        &self,
+        want: &Want,
+        ticket: &mut Ticket,
+        spare: Option<Waker>,
+        mut wakers: Wakers,
+        mut queue: MutexGuard<'_, Queue>,
+    ) {
+        // Who takes what it was called for changes nobody's turn: P4 holds as before.
+        let as_planned = !BARGING && ticket.key.is_some_and(|key| queue.is_entitled(key));
+        let left = ticket.key.take().map(|key| queue.remove(key));
+        if !as_planned || queue.is_empty() {
+            self.settle(&mut queue, 0, &mut wakers);
+        }
+        drop(queue);
+        self.hand_out(want.need, move || {
+            drop((left, spare));
+            wakers.wake();
+        });
     }
 
     /// Looks for a while whether the permits become free, outside the queue.

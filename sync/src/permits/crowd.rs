@@ -17,12 +17,13 @@
 //!     forgotten.
 //! R2. `reserved` is what the members want together who are not absent.
 //! R3. A crowd is trusted for as long as a call is, and three times as long as the walk took on top of it. Then a
-//!     walk looks at everybody again, for a call may have lapsed. So in a crowd this is found so much later, and
-//!     looking at everybody takes a quarter of the time at most.
-//! R4. Who goes to sleep behind a crowd may have turned away from an entry in it, which is not searched for. So it is
-//!     taken for granted, of all who are to come: but once, until others join. Otherwise the witness, who sleeps behind it
-//!     as well, would be called again by its own going to sleep. Where the crowd is forgotten they are deaf.
-//!     Model: `loom::tasks_that_turn_away_from_their_turns_and_wait_anew_are_served`.
+//!     walk looks at everybody again, for a call may have lapsed. So a lapsed call is found that much later in a crowd,
+//!     and looking at everybody takes a quarter of the time at most.
+//! R4. A task that goes to sleep behind a crowd may have an entry in it, to which it is then deaf (Q4). The crowd is not
+//!     searched for that entry. Instead it is taken for granted that there is one: the crowd is doubted, and a witness
+//!     called. That happens once, and again only after others have joined; otherwise the witness, who goes to sleep
+//!     behind the crowd as well, would have itself called again. When the crowd is forgotten, all who were members
+//!     at such a moment are deaf. Model: `loom::tasks_that_turn_away_from_their_turns_and_wait_anew_are_served`.
 
 use std::time::Instant;
 
@@ -69,7 +70,7 @@ impl Crowd {
         }
     }
 
-    /// Somebody goes to sleep behind it. Whether it has to be doubted for that, and was not (R4).
+    /// Somebody goes to sleep behind it. Whether it has to be doubted because of that, and was not before (R4).
     pub(super) fn may_be_turned_away_from(&mut self) -> bool {
         let news = self.reserved > 0 && std::mem::take(&mut self.joined);
         self.doubtful |= news;

@@ -14,8 +14,8 @@
 //!     no witness, and the next one is called before that task sleeps. Tasks are told apart by their wakers'
 //!     addresses. The search for such entries ends at the first that waits: behind that nothing is on offer.
 //!
-//! Where many have been called, what a walk from the front has found of them is kept in a [`Crowd`], so that each does
-//! not look at all the others.
+//! Where many have been called, a [`Crowd`] keeps what a walk from the front has found of them, so that not each of them
+//! has to look at all the others.
 //!
 //! # The clock
 //! Reading it costs as much as everything else here together. So a waiter's patience begins when it has come
@@ -29,7 +29,7 @@ use super::crowd::{Crowd, MANY};
 use crate::wait_list::{Key, WaitList, Wakers};
 use crate::{clock, patience};
 
-/// How many looks a watching witness takes at most, should the clock stand still meanwhile.
+/// How many looks a watching witness takes at most, in case the clock stands still.
 pub(super) const LOOKS: u32 = if cfg!(loom) { 2 } else { 100_000 };
 
 /// Those who wait, in the order in which they are served.
@@ -53,7 +53,8 @@ pub(super) struct Waiter {
     /// Its wake-up was used for another wait (Q4): it may still come, but nobody relies on it.
     deaf: bool,
     pub(super) looks: u32,
-    /// It belongs to the crowd (R1 of [`crowd`](super::crowd)), since so many had turned away from that (R4).
+    /// Set if it belongs to the crowd (R1 of [`crowd`](super::crowd)): what the crowd's `turned_away` was when it joined
+    /// (R4).
     member: Option<u32>,
 }
 

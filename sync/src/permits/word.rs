@@ -10,9 +10,9 @@
 //!
 //! `QUEUED`: somebody is in the queue. `RESERVED`: what is free is meant for somebody in the queue.
 //! `CLOSED`: nothing is given out any more. `CALLED`: whoever would have to be called for one free permit
-//! has been, and has not come yet. Permits P1 to P5 say what each of them guarantees. `ASLEEP`: somebody in the
-//! queue has to be run before those behind it have their turn, so that it is in vain to spin outside; a hint, set
-//! without barging only.
+//! has been, and has not come yet. `ASLEEP`: somebody in the queue has to be run before those behind it have their
+//! turn, so that it is in vain to spin outside; a hint, set without barging only. P1, P2 and P5 of
+//! [`permits`](super) say what the others guarantee.
 //!
 //! # Orderings
 //! | # | access                                  | order   | with | why                                     | weakened, fails in |

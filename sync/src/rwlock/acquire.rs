@@ -86,16 +86,16 @@ impl<H: Holder> Future for Write<H> {
 /// one poll or neither (L3).
 ///
 /// ```text
-///            slot taken                                          permit to be had
-///   ┌─► in the queue for the slot ── called ──► has the slot ──────────────────────► guard
-///   │                                            ▲    │ none
-///   │                                     called │    │ gives the slot back
-///   │   slot taken                               │    ▼
-///   └────────────────────────────────────── in the queue for permits
+///   in the queue for the slot ───── called, and a permit is free ────────► guard
+///      ▲        │ called, but no permit is free: gives the slot back
+///      │        ▼
+///      │     in the queue for permits ── called, and the slot is free ───► guard
+///      └─────── called, but the slot is taken
 /// ```
 ///
-/// A writer that has the lock so moves everybody who wants the slot on to the queue for permits, each of them
-/// once. When it leaves, the first to come gets both, and the others go to the queue for the slot.
+/// So while a writer has the lock, each of those who want the slot gets it once, finds no permit, and goes on to the queue
+/// for permits. When the writer leaves, the first of them to come gets both, and the others go back to the queue for
+/// the slot.
 #[must_use = "futures do nothing unless awaited"]
 pub struct UpgradableRead<H: Holder> {
     lock: Option<H>,
@@ -116,14 +116,14 @@ impl<H: Holder> Future for UpgradableRead<H> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let lock = this.lock.as_ref().expect(AGAIN);
-        // Before a turn is given up that the task could come to after it has yielded.
+        // First of all: a task that yields gives up no turn, and may still come to it afterwards.
         ready!(host::poll_yield(context));
         if lock.slot.poll_acquire(&READING, &mut this.for_slot, context).is_pending() {
             // A permit is of no use without the slot, and a turn that is not taken would hold up others.
             lock.permits.cancel(&mut this.for_permit);
             return Poll::Pending;
         }
-        // Where there is no permit it goes back, and the next who waits for it is called.
+        // If there is no permit the slot goes back, and the next who waits for it is called.
         let slot = GiveBack(&lock.slot);
         let _ = ready!(lock.permits.poll_acquire(&READING, &mut this.for_permit, context));
         std::mem::forget(slot);
@@ -160,8 +160,8 @@ impl<H: Holder> Future for Upgrade<H> {
         let this = &mut *self;
         let held = this.held.as_ref().expect(AGAIN);
         let _ = ready!(held.lock.permits.poll_acquire(&UPGRADING, &mut this.ticket, context));
-        // Out of here first: should the waker of the next who wants the slot panic, nobody will know of the permits, and they
-        // go back.
+        // Taken out of the future first: if the waker of the next who wants the slot panics, nobody will know of the
+        // permits, and they go back.
         let mut held = this.held.take().expect(AGAIN);
         held.permits = ALL;
         held.give_back_slot();
