@@ -38,7 +38,7 @@ use pirn_sync::clock;
 
 use super::cause::{Cause, Outcome};
 use super::node::Node;
-use crate::sched::timers::TimerSlot;
+use crate::sched::timer_slot::TimerSlot;
 
 /// Which of two deadlines a child gets a timer for: its own, if it is earlier than the parent's.
 pub(super) fn earlier_than(inherited: Option<Instant>, own: Option<Instant>) -> Option<Instant> {

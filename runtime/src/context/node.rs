@@ -66,7 +66,7 @@ use pirn_sync::slab::Slab;
 use super::after_func::{self, Func};
 use super::cause::{Cause, ContextError, Outcome};
 use super::deadline;
-use crate::sched::timers::TimerSlot;
+use crate::sched::timer_slot::TimerSlot;
 
 /// `place` of a node that is in nobody's list.
 const NOWHERE: usize = usize::MAX;

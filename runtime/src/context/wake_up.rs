@@ -12,7 +12,7 @@ use pirn_sync::unwind::AllSteps;
 use smallvec::SmallVec;
 
 use super::after_func::Func;
-use crate::sched::timers::TimerSlot;
+use crate::sched::timer_slot::TimerSlot;
 
 /// The things that have been waiting for contexts that a walk has just ended.
 #[derive(Default)]

@@ -23,7 +23,7 @@ use socket2::{SockAddr, SockRef};
 use super::deadline::Moment;
 use super::socket::{Leaf, Socket};
 use crate::netpoll::Direction;
-use crate::sched::timers::TimerSlot;
+use crate::sched::timer_slot::TimerSlot;
 
 /// How long a listener rests after it found no descriptor left.
 const REST: Duration = Duration::from_millis(10);

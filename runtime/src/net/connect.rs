@@ -31,7 +31,7 @@ use super::resolve::{Resolve, lookup_host};
 use super::socket::Socket;
 use super::{TcpStream, ToSocketAddrs};
 use crate::netpoll::Direction;
-use crate::sched::timers::TimerSlot;
+use crate::sched::timer_slot::TimerSlot;
 
 /// How long an attempt is alone before the next address is tried beside it (RFC 8305, section 8).
 const HEAD_START: Duration = Duration::from_millis(250);

@@ -42,7 +42,7 @@ use pirn_sync::primitive::{Arc, Mutex};
 use pirn_sync::unwind::wake_all;
 
 use crate::netpoll::{Descriptor, Direction};
-use crate::sched::timers::TimerSlot;
+use crate::sched::timer_slot::TimerSlot;
 
 /// The moment from which deadlines are counted, so that one fits into an atomic word.
 static EPOCH: LazyLock<Instant> = LazyLock::new(clock::now);

@@ -2,7 +2,7 @@
 //!
 //! A processor is a [`Box`] that moves: a machine that holds it may run tasks; to hand it off is to move the
 //! box. What others must reach while its machine is stuck in a poll lies in its [`Remote`] face, shared by
-//! all: the `next` slot, the thieves' end of the run queue, the timers, the counters.
+//! all: the `next` slot, the thieves' end of the run queue, the timers, the [`Counters`].
 //!
 //! # The next slot
 //! The task woken last is run first: it is what the task that woke it waits for, and its data are warm. The
@@ -13,19 +13,17 @@
 //! # Invariants
 //! - P1. Only the machine that holds the box pushes to the queue and to `next`.
 //! - P2. The slot owns a [`Runnable`]; whoever exchanges the pointer out owns it then.
-//! - P3. `polls` is odd exactly while a task of this processor is being polled, or wakers that are due are being
-//!   woken. `asides` counts apart what begins no poll: the latter, and a poll that goes on after it gave a processor away.
 //!
 //! # Orderings
 //! | access | order | with | why | weakened, fails in |
 //! |---|---|---|---|---|
 //! | [`Processor::push_next`]: exchange | Release | `rob_next` | the robber sees the task that was put there | `loom::a_task_in_the_slot_is_taken_or_robbed_once` |
 //! | [`Remote::rob_next`]: exchange | Acquire | `push_next` | as above | the same |
-//! | [`Remote::take_next`]: exchange | Relaxed | – | the owner takes what it put there itself, or what came with the box, through a lock (P1) | – |
+//! | [`Remote::take_next`]: exchange | Relaxed | – | the owner takes what it put there itself, or what came with the box, through a lock (P1). So it does with what `push_next` displaces | – |
 //! | `next`, first look | Relaxed | – | only tells whether to exchange | – |
 //! | `home` | Relaxed, written by sysmon alone | – | whoever reads the one before looks at another set once more | – |
-//! | `polls` and the other counters | Relaxed, written by the owner alone | – | sysmon, metrics, visitors and thieves read them as advice | – |
 
+use super::counters::Counters;
 use super::pace::Pace;
 use super::roster::Roster;
 use super::stuck::Stuck;
@@ -34,7 +32,7 @@ use crate::queue::injector::Injector;
 use crate::queue::local::{Local, Thief};
 use crate::task::Runnable;
 use crate::timer::{Epoch, TimerHome};
-use pirn_sync::primitive::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use pirn_sync::primitive::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use pirn_sync::random::{self, Random};
 use std::cell::{Cell, RefCell, RefMut};
 use std::ptr::{self, NonNull};
@@ -60,7 +58,7 @@ pub(super) struct Peers {
     /// Thorough visits, and those in passing.
     pub(super) visits: Rounds,
     pub(super) passing: Rounds,
-    /// When the last round of thorough visits began, and when this one did.
+    /// When the previous round of thorough visits began, and when this one did.
     pub(super) seen_at: [u64; 2],
 }
 
@@ -84,94 +82,6 @@ pub(crate) struct Remote {
     pub(super) counters: Counters,
     pub(super) pace: Pace,
     pub(super) stuck: Stuck,
-}
-
-/// What the owner counts.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    polls: AtomicU64,
-    asides: AtomicU64,
-    slices: AtomicU64,
-    steals: AtomicU64,
-    parks: AtomicU64,
-    handoffs: AtomicU64,
-}
-
-/// A counter of [`Counters`]: incremented by a plain load and store, since only the owner writes.
-fn bump(counter: &AtomicU64) {
-    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-}
-
-impl Counters {
-    /// P3: a poll begins or ends.
-    #[inline]
-    pub(super) fn poll_edge(&self) {
-        bump(&self.polls);
-    }
-
-    /// P3: wakers that are due are woken from now on, or a poll goes on that has been counted where it began.
-    pub(super) fn aside_edge(&self) {
-        bump(&self.asides);
-        bump(&self.polls);
-    }
-
-    /// P3, when the processor changes hands: a poll goes on without it. True if it was inside one.
-    pub(super) fn leave_poll(&self) -> bool {
-        let inside = self.is_inside_poll();
-        if inside {
-            bump(&self.polls);
-        }
-        inside
-    }
-
-    /// P3. Advice to all but the owner.
-    pub(super) fn is_inside_poll(&self) -> bool {
-        self.polls.load(Ordering::Relaxed) % 2 == 1
-    }
-
-    /// A task was taken from anywhere but `next`: a new time slice begins.
-    #[inline]
-    pub(super) fn new_slice(&self) {
-        bump(&self.slices);
-    }
-
-    /// P3: the number of polls begun and ended.
-    pub(super) fn raw_polls(&self) -> u64 {
-        self.polls.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn slices(&self) -> u64 {
-        self.slices.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn stole(&self) {
-        bump(&self.steals);
-    }
-
-    pub(super) fn parked(&self) {
-        bump(&self.parks);
-    }
-
-    pub(super) fn handed_off(&self) {
-        bump(&self.handoffs);
-    }
-
-    pub(crate) fn polls(&self) -> u64 {
-        let asides = self.asides.load(Ordering::Relaxed);
-        self.polls.load(Ordering::Relaxed).div_ceil(2).saturating_sub(asides)
-    }
-
-    pub(crate) fn steals(&self) -> u64 {
-        self.steals.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn parks(&self) -> u64 {
-        self.parks.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn handoffs(&self) -> u64 {
-        self.handoffs.load(Ordering::Relaxed)
-    }
 }
 
 impl Processor {

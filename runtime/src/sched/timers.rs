@@ -1,9 +1,9 @@
-//! Timers in the scheduler: who looks at which deadline, and what a sleeping future holds.
+//! Timers in the scheduler: who looks at which deadline, and who sleeps until the earliest one.
 //!
-//! A timer lives in the [`TimerHome`] of the processor that made it. Its machine looks there as it looks for
-//! work; so do all others once in a while, and sysmon while no machine waits in the netpoller, so a processor
-//! that is idle or stuck delays its timers by milliseconds at most. When nothing runs, one machine waits in the
-//! netpoller until the earliest deadline of all processors.
+//! A timer lives in the [`TimerHome`] of the processor that made it ([`timer_slot`](super::timer_slot)). Its machine
+//! looks there as it looks for work; so do all others once in a while, and sysmon while no machine waits in the
+//! netpoller, so a processor that is idle or stuck delays its timers by milliseconds at most. When nothing runs, one
+//! machine waits in the netpoller until the earliest deadline of all processors.
 //!
 //! A look fires a batch, a few hundred timers, and then a task is run: a million that are due at once hold
 //! nobody up. What is left is due still, and the next look comes after a handful of tasks.
@@ -22,15 +22,12 @@
 //! its own processor does nothing: it looks there before it rests, and only then tells the poller
 //! ([`Shared::tell_poller`]). All accesses to `sleeping_until` are `Relaxed`: the fences order them.
 
-use super::current::{self, Context};
+use super::current::Context;
 use super::shared::Shared;
-use crate::timer::{EntryState, Key, TimerHome};
-use pirn_sync::clock;
+use crate::timer::TimerHome;
 use pirn_sync::primitive::atomic::{AtomicU64, Ordering, fence};
 use pirn_sync::unwind::wake_caught;
-use std::sync::Arc;
-use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What the poller sleeps until: nanoseconds since the runtime's start, 0 when nobody sleeps there.
 #[derive(Debug)]
@@ -121,7 +118,7 @@ impl Context {
         while self.expire_on_all(now) {}
     }
 
-    /// True if more is due.
+    /// One batch of each processor. True if more is due.
     fn expire_on_all(&self, now: u64) -> bool {
         let roster = self.shared.roster.list();
         roster.iter().fold(false, |more, remote| more | self.expire_batch(&remote.timers, now))
@@ -136,114 +133,6 @@ impl Context {
                 self.wake_due();
                 return more;
             }
-        }
-    }
-}
-
-/// One pending deadline, or none: what lies in every future that waits for a point in time.
-///
-/// Dropping it cancels the timer.
-#[derive(Debug)]
-pub(crate) struct TimerSlot(Option<Armed>);
-
-#[derive(Debug)]
-struct Armed {
-    home: Arc<TimerHome>,
-    key: Key,
-}
-
-impl TimerSlot {
-    pub(crate) const fn new() -> Self {
-        Self(None)
-    }
-
-    /// Ready once `deadline` has passed. It may be another one than in the last poll: a later one is the cheaper, as the
-    /// timer is only put off.
-    ///
-    /// The timer is set where it is polled; if its runtime goes away it moves to the one that polls it next.
-    ///
-    /// # Panics
-    /// If that has shut down, and so has the global runtime.
-    pub(crate) fn poll_until(&mut self, deadline: Instant, cx: &mut std::task::Context<'_>) -> Poll<()> {
-        if let Some(armed) = &self.0 {
-            match armed.home.update(armed.key, armed.home.epoch.ticks(deadline), cx.waker()) {
-                EntryState::Pending => return Poll::Pending,
-                EntryState::PutOff if clock::now() < deadline => return Poll::Pending,
-                EntryState::PutOff => {
-                    self.cancel();
-                    return Poll::Ready(());
-                }
-                EntryState::Later => drop(self.cancel()),
-                // Perhaps for an earlier deadline than this one.
-                EntryState::Fired | EntryState::Closed => self.0 = None,
-            }
-        }
-        if clock::now() >= deadline {
-            return Poll::Ready(());
-        }
-        self.arm(deadline, cx.waker().clone());
-        Poll::Pending
-    }
-
-    /// Sets it, in place of an earlier setting, to wake `waker` of whatever kind; it is woken on a worker
-    /// with no lock held. A deadline too far off to represent is never reached, and the waker is dropped.
-    ///
-    /// # Panics
-    /// As [`poll_until`](Self::poll_until).
-    pub(crate) fn arm(&mut self, deadline: Instant, waker: Waker) {
-        self.cancel();
-        self.0 = current::with(|context| match context {
-            Some(context) => register(&context.shared, Some(context), deadline, waker),
-            None => register(&crate::global::shared(), None, deadline, waker),
-        });
-    }
-
-    /// Whether it was set, and has not been taken back.
-    pub(crate) fn is_armed(&self) -> bool {
-        self.0.is_some()
-    }
-
-    /// Takes it back; true when it was pending.
-    pub(crate) fn cancel(&mut self) -> bool {
-        self.0.take().is_some_and(|armed| armed.home.cancel(armed.key))
-    }
-}
-
-impl Drop for TimerSlot {
-    fn drop(&mut self) {
-        self.cancel();
-    }
-}
-
-fn register(
-    shared: &Arc<Shared>,
-    context: Option<&Context>,
-    deadline: Instant,
-    waker: Waker,
-) -> Option<Armed> {
-    let due = shared.epoch.ticks(deadline);
-    if due == u64::MAX {
-        return None;
-    }
-    let own = context.and_then(|context| context.with_processor(|p| p.remote.timers.clone()));
-    let outside = own.is_none();
-    let home = own.unwrap_or_else(|| shared.roster.list()[0].timers.clone());
-    match home.insert(due, waker) {
-        Ok((key, earliest)) => {
-            if outside && earliest {
-                shared.tell_poller();
-            }
-            Some(Armed { home, key })
-        }
-        // Its runtime is shutting down: the global one serves whoever still waits.
-        Err(waker) => {
-            let global = crate::global::shared();
-            assert!(
-                !Arc::ptr_eq(shared, &global),
-                "a timer was set after the global runtime had shut down (UnhandledPanic::Shutdown), and nobody is left to \
-                 wake it; use a runtime of your own, or another UnhandledPanic"
-            );
-            register(&global, None, deadline, waker)
         }
     }
 }

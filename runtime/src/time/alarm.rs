@@ -42,7 +42,7 @@
 //! | 1 | [`clear`](Alarm::clear), [`fire`](Alarm::fire): `pending` | Relaxed | 1 | exchanges of one word have one order, and the channel's lock orders the value; C1 as a load and a store fails `loom::it_is_received_or_cleared_and_never_both` |
 
 use super::interval::until_next;
-use crate::sched::timers::TimerSlot;
+use crate::sched::timer_slot::TimerSlot;
 use pirn_channel::Receiver;
 use pirn_channel::pull::{PullSender, pull_channel};
 use pirn_sync::clock;

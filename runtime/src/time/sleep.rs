@@ -11,7 +11,7 @@
 //! long after its deadline. So a sleep that has given way when its deadline was over is ready in the next poll,
 //! whatever is asked of it. A loop of sleeps that are over, or of polls of one, gives way all the same: each time anew.
 
-use crate::sched::timers::TimerSlot;
+use crate::sched::timer_slot::TimerSlot;
 use pirn_sync::{clock, host};
 use std::future::Future;
 use std::mem;

@@ -38,7 +38,7 @@ use super::child::Family;
 use super::policy::{Limits, Restart, Strategy, Window};
 use super::report::{Failure, LastFailure, SupervisorError};
 use crate::context::{CancelFunc, Context, Done};
-use crate::sched::timers::TimerSlot;
+use crate::sched::timer_slot::TimerSlot;
 use crate::task::{JoinError, JoinHandle};
 
 /// How long "for ever" is: a pause or a patience that no clock can express ends then.

@@ -18,7 +18,7 @@ use super::address::address_of;
 use crate::net::datagram::{Datagrams, Recv, RecvFrom, Send};
 use crate::net::socket::Socket;
 use crate::netpoll::Direction;
-use crate::sched::timers::TimerSlot;
+use crate::sched::timer_slot::TimerSlot;
 
 /// The pause between two looks at a full peer that is not connected.
 const PAUSE: Duration = Duration::from_millis(1);

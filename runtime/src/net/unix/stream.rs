@@ -29,7 +29,7 @@ use crate::net::forward::{forward_read, forward_write};
 use crate::net::socket::Socket;
 use crate::net::transfer::{self, Peek, Read, Write};
 use crate::netpoll::Direction;
-use crate::sched::timers::TimerSlot;
+use crate::sched::timer_slot::TimerSlot;
 
 /// The first pause before another look at a listener whose queue is full. Each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);

@@ -1,6 +1,6 @@
 //! Models of sysmon that lends a spare against the machine that comes back.
 
-use super::super::processor::Counters;
+use super::super::counters::Counters;
 use super::*;
 use ::loom::sync::Arc;
 use ::loom::thread;
