@@ -27,14 +27,14 @@ pub(super) struct Machine {
     assignment: Mutex<Option<Assignment>>,
 }
 
-/// What a machine is to do.
+/// What a machine is to do next.
 #[derive(Debug)]
 pub(super) enum Assignment {
     /// Run tasks with this processor.
     Work { processor: Box<Processor>, searching: bool },
-    /// Run the blocking jobs that queue; the machine is counted in already.
+    /// Run the blocking jobs that queue; the machine is counted in already ([`Jobs`](super::blocking::Jobs)).
     Jobs,
-    /// Wake what is due, in place of processors that are stuck.
+    /// Wake what is due, while every processor is stuck: sysmon sends a machine for that.
     Look,
     /// End.
     Exit,

@@ -5,19 +5,21 @@
 //! [`machine`](super::machine).
 //!
 //! # Which machines end
-//! One for each processor and one for the netpoller are kept for ever, and when idle sleep without a timeout.
-//! While there are more, each of those that park sleeps for ten seconds at most, and then ends if there are
-//! still more. None of the surplus is forgotten: a machine is started only while none is parked, so every one
-//! that parks afterwards sees how many there are; and who makes fewer of them enough wakes those that sleep.
+//! One for each processor and one for the netpoller are enough. So many are kept for ever, and when idle they
+//! sleep without a timeout. While there are more, each machine that parks sleeps for `keep_alive` at most, ten
+//! seconds unless the builder was told otherwise, and then ends if there are still more than enough. No surplus machine sleeps without a timeout: a machine is started only
+//! while none is parked, so every machine that parks afterwards sees how many there are; and when fewer become
+//! enough ([`set_procs`](crate::set_procs)), those that sleep are woken to look again.
 //!
 //! # When no thread is to be had
 //! At the limit, or when the system refuses, an assignment fails. What it was for stays where it was (a task
 //! in a queue, a processor in the idle list, a job in its queue), and the next machine that would wait takes
-//! it up instead: [`waiting`](super::waiting) says why none comes to nothing.
+//! it up instead: [`waiting`](super::waiting) says why nothing is left lying.
 //!
-//! If every thread there may be is kept by a task that waits for another one, none comes. That is the program's own affair
-//! until the runtime closes: to drop the futures of those that are waited for there may be one thread more then. It comes
-//! when everybody has been aborted, for a task that it would still run might keep it as well.
+//! But no machine ever comes to wait if each of them is blocked inside a task that waits for another task. As long as
+//! the runtime is open that is the program's own deadlock. When it shuts down, the futures of the tasks that are
+//! waited for must be dropped, and for that one thread above the limit is allowed. It is allowed only once every
+//! task has been aborted: until then it might run a task that blocks it like the others.
 //!
 //! # Invariants
 //! - M1. A machine is in `parked` or in `poller` exactly while it waits and has no assignment; whoever takes
@@ -26,6 +28,13 @@
 //!   processor stays idle: then the workers look at the network, and the poller is as good as any.
 //! - M3. One machine at most waits in the netpoller, and one that was given an assignment there counts until
 //!   it has left: a second one would eat the wake-up that is meant for the first.
+//!
+//! # Orderings
+//! | access | order | with | why |
+//! |---|---|---|---|
+//! | [`announce_last_task`](Machines::announce_last_task): store of `closing` | Release | `task_ended` | whoever sees the flag sees what the shutdown did before. Nothing relies on that: why the end of the last task does not miss the flag is proved in [`Owned`], by its slots and a fence |
+//! | [`task_ended`](Machines::task_ended), [`is_closing`](Machines::is_closing): load of `closing` | Acquire | `announce_last_task` | as above |
+//! | [`begin_finish`](Machines::begin_finish): exchange of `finishing` | AcqRel | itself | the exchange decides who is first; nothing else is relied on |
 
 use super::machine::{Assignment, Machine, Next, live};
 use super::processor::Processor;
@@ -184,7 +193,7 @@ impl Shared {
         processor: Box<Processor>,
         searching: bool,
     ) -> Result<(), Refused> {
-        // Time has passed since anybody looked at the clock.
+        // After a rest the coarse time, by which tasks note when they began to wait, may be long out of date.
         self.now();
         self.sysmon.wake();
         let started = self.assign(Assignment::Work { processor, searching });
@@ -217,46 +226,51 @@ impl Shared {
         Ok(())
     }
 
-    /// Gives a machine something to do. What nobody takes lies where the next that would wait finds it.
+    /// Gives a machine something to do: one that waits, or else a new one. What nobody takes lies where the next machine
+    /// that would wait finds it.
     pub(super) fn assign(self: &Arc<Self>, assignment: Assignment) -> Result<(), Refused> {
-        let mut assignment = Some(assignment);
         let mut lists = self.machines.lists.lock();
-        let waiting = &mut lists.waiting;
-        if waiting.is_closed() {
-            if let Some(Assignment::Work { processor, searching }) = assignment {
+        if lists.waiting.is_closed() {
+            if let Assignment::Work { processor, searching } = assignment {
                 let _nobody_comes = self.idle.release(processor, searching);
             }
             return Err(Refused::Ended);
         }
         let taken = match assignment {
-            Some(Assignment::Work { .. }) => waiting.take_for_work(!self.idle.any()),
-            _ => waiting.take_parked(),
+            Assignment::Work { .. } => lists.waiting.take_for_work(!self.idle.any()),
+            _ => lists.waiting.take_parked(),
         };
-        let Some((machine, place)) = taken else {
-            if self.start_thread(&mut lists, &mut assignment).is_ok() {
-                return Ok(());
-            }
-            let wake_poller = match assignment {
-                Some(Assignment::Work { processor, searching }) => {
-                    lists.waiting.refuse_work(&self.idle, processor, searching)
-                }
-                Some(Assignment::Jobs) => lists.waiting.refuse_jobs(&self.blocking.jobs),
-                // Who sent for a look knows what else to do.
-                _ => false,
-            };
+        if let Some((machine, place)) = taken {
+            machine.assign(assignment);
             drop(lists);
-            if wake_poller {
-                self.netpoll.wake();
+            match place {
+                Place::Netpoller => self.netpoll.wake(),
+                Place::Parked => machine.unpark(),
             }
-            return Err(Refused::NoThread);
-        };
-        assignment.into_iter().for_each(|assignment| machine.assign(assignment));
-        drop(lists);
-        match place {
-            Place::Netpoller => self.netpoll.wake(),
-            Place::Parked => machine.unpark(),
+            return Ok(());
         }
-        Ok(())
+        let mut first = Some(assignment);
+        if self.start_thread(&mut lists, &mut first).is_ok() {
+            return Ok(());
+        }
+        let wake_poller = first.is_some_and(|refused| self.refuse(&mut lists.waiting, refused));
+        drop(lists);
+        if wake_poller {
+            self.netpoll.wake();
+        }
+        Err(Refused::NoThread)
+    }
+
+    /// No machine is to be had. True if the one in the netpoller must be woken to look.
+    fn refuse(&self, waiting: &mut Waiting<Arc<Machine>>, assignment: Assignment) -> bool {
+        match assignment {
+            Assignment::Work { processor, searching } => {
+                waiting.refuse_work(&self.idle, processor, searching)
+            }
+            Assignment::Jobs => waiting.refuse_jobs(&self.blocking.jobs),
+            // Whoever sends for a look knows what else to do, and nobody is assigned the others here.
+            Assignment::Look | Assignment::Exit | Assignment::Leave => false,
+        }
     }
 
     /// A machine has nothing to do: it finds something that was refused, or stands in the lists from now on (M1).
@@ -273,6 +287,7 @@ impl Shared {
         }
     }
 
+    /// Starts a machine that takes `first`, unless that fails.
     fn start_thread(self: &Arc<Self>, lists: &mut Lists, first: &mut Option<Assignment>) -> io::Result<()> {
         if lists.waiting.threads() >= self.config.max_threads + usize::from(lists.all_aborted) {
             return Err(io::ErrorKind::QuotaExceeded.into());
