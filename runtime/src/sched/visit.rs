@@ -3,20 +3,24 @@
 //! Stealing is for the idle. But the kernel may take a machine's core away for milliseconds, a poll may be long, and one
 //! processor may have many more connections than another: while everybody is busy, nobody looks at what is left lying
 //! there. So a processor visits the others, each in its turn: *thoroughly* at every fairness tick, and *in passing* in
-//! between ([`find_work`](super::find_work)).
+//! between ([`find_work`](super::find_work)). "Since" means: since this visitor's last visit of the same kind.
 //!
-//! | the other one | what a thorough visitor takes | one in passing |
+//! | the other processor | a thorough visitor takes | one in passing takes |
 //! |---|---|---|
-//! | is in the poll in which it was at the last visit of the kind | half its queue | half its queue, and what is ready in its set |
-//! | is in none, and has begun none since | half its queue | nothing |
-//! | has not had its set of the network looked at since | what is ready in it | nothing |
+//! | is inside a poll, the same one since | half its queue | half its queue, and what is ready in its set |
+//! | is inside no poll, and has begun none since | half its queue | nothing |
+//! | has not had its set of the network looked at since | what is ready in that set | nothing |
 //! | has a much longer line of connections | half the difference, for good ([`netpoll`](crate::netpoll)) | nothing |
 //! | is as busy as the visitor | nothing | nothing |
 //!
-//! A visit costs a look at one or two counters of the other one's, and a system call where it takes from the network. At
-//! the end of a thorough round somebody has looked at every set since the visitor's last thorough visit there, or the
-//! visitor has just done so. So all of the network was seen since the round before began, those sets included that belong
-//! to nobody since a processor was given up; more is not known, and not claimed.
+//! A visit costs a look at one or two counters of the other processor, and a system call where it takes from the
+//! network.
+//!
+//! # What a round of visits shows
+//! At each thorough visit the visitor either finds that somebody has looked at that set since, or looks itself. So when
+//! it has been everywhere once, every set has been looked at since the *previous* round began, and that moment is what
+//! [`network_seen`](super::shared::Shared::network_seen) is told. This includes the sets of processors that were given
+//! up, which belong to nobody.
 
 use super::current::Context;
 use super::pace::MOST;
@@ -27,7 +31,7 @@ use std::sync::Arc;
 /// How closely a visitor looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Visitor {
-    /// Only at whether the other one is in a long poll, or has lost its core in one.
+    /// Only whether the other processor is in a long poll, or has lost its core in one.
     Passing,
     /// At everything.
     Thorough,
@@ -84,32 +88,34 @@ impl Context {
         self.wake_due();
     }
 
-    /// True if tasks were taken. What the network had ready is among what is due.
+    /// A thorough visit. True if tasks were taken. What the network had ready is among what is due.
     fn visit(&self, own: &Processor) -> bool {
         let Peers { list, visits, seen_at, .. } = &mut *own.peers(&self.shared.roster);
-        // Its own turn is over at once.
+        // Its own turn is passed over; after that it is another one's, unless there is no other.
         for _ in 0..2 {
             let (turn, last) = visits.next(list);
-            let other = &list[turn];
-            let is_other = !Arc::ptr_eq(other, &own.remote);
-            let queued = is_other && last.finds_as_it_was(other) && take(own, other);
-            if is_other {
-                let (line, due) = (own.queue.len(), &mut self.due.borrow_mut());
-                self.shared.netpoll.visit(own.remote.home(), line, other.home(), &mut last.looks, due);
-            }
+            let other = Some(&list[turn]).filter(|other| !Arc::ptr_eq(other, &own.remote));
+            let queued = other.map(|other| self.visit_thoroughly(own, other, last));
             if turn == 0 {
-                let [last, this] = *seen_at;
+                let [before, this] = *seen_at;
                 *seen_at = [this, self.shared.now()];
-                self.shared.network_seen(last);
+                self.shared.network_seen(before);
             }
-            if is_other {
+            if let Some(queued) = queued {
                 return queued;
             }
         }
         false
     }
 
-    /// As [`visit`](Self::visit), in passing.
+    fn visit_thoroughly(&self, own: &Processor, other: &Remote, last: &mut Visit) -> bool {
+        let queued = last.finds_as_it_was(other) && take(own, other);
+        let (line, due) = (own.queue.len(), &mut self.due.borrow_mut());
+        self.shared.netpoll.visit(own.remote.home(), line, other.home(), &mut last.looks, due);
+        queued
+    }
+
+    /// A visit in passing. The rest is as for [`visit`](Self::visit).
     fn pass_by(&self, own: &Processor) -> bool {
         let Peers { list, passing, .. } = &mut *own.peers(&self.shared.roster);
         let (mut turn, mut last) = passing.next(list);
