@@ -1,107 +1,122 @@
-//! Crowding: how many processors are left unused while other threads want the cores.
+//! Crowding: how many processors to leave unused while other threads want the cores.
 //!
-//! Where more threads are ready than there are cores, a machine waits for its core with a processor in its hands: tasks
-//! in the queue, connections in the set. And whoever has the core instead, a client of ours perhaps, is thrown off it
-//! when the machine's turn comes. Two machines that share two cores with their client serve less, and later, than one
-//! that has a core to itself. But beside a stranger every machine is a claim to a share of the cores, and to give one
-//! up is to give the share away. From inside the two look alike; so it is tried.
+//! # Problem
+//! Where more threads are ready than there are cores, a machine waits for its core with a processor in its hands: the
+//! tasks in that processor's queue wait, and the connections in its set. When the machine gets a core at last, it throws
+//! off whoever was there, a client of ours perhaps. So two machines that share two cores with their client serve less,
+//! and later, than one machine that has a core to itself. But if the other threads are strangers, every machine is a
+//! claim to a share of the cores, and to give up a machine is to give that share away. From inside the two cases look
+//! alike. So it is tried.
 //!
-//! Time is cut into windows of some [`WINDOW`]. Of each it is known how many polls there were, and how long machines
-//! waited for a core although they were ready to run: the kernel tells
-//! ([`thread_state`](super::thread_state)). A window is *crowded* if that was more than a tenth of the time of those
-//! in use.
+//! # Terms
+//! Time is cut into *windows* of about [`WINDOW`].
+//!
+//! | term | meaning |
+//! |---|---|
+//! | crowded | of a window: the machines in use spent more than a tenth of it waiting for a core. The kernel tells ([`thread_state`](super::thread_state)) |
+//! | late | of a window: at its rate of polls it takes more than [`LATE`] until all that is queued has had its turn |
+//! | trial | fewer processors against all of them, by turns, until it is clear which get more polls done |
+//! | verdict | what a trial was decided for: so many are left unused, the *level*, or none |
+//! | trust | how long a verdict holds before the same trial is made again |
+//! | patience | how long there is no trial after a lost one |
+//! | pause | all processors are in use for now; verdict and trial are kept until it is crowded again |
 //!
 //! # The trial
-//! How fast cores are changes from one moment to the next where they are shared, by more than what is to be found out.
-//! So what is done with fewer processors is compared with what is done with all of them *just before or after*, again and
-//! again:
+//! How fast cores are changes from one moment to the next where they are shared, and by more than the difference that
+//! is looked for. So what gets done with fewer processors is compared with what gets done with all of them *just before
+//! or after*, again and again:
 //!
 //! ```text
-//!   crowded for some windows in a row, and patience is over: a trial of one processor fewer
+//!   some crowded windows in a row, and patience is over: a trial of one processor fewer
 //!
-//!     all · fewer   fewer · all   all · fewer   …         blocks of some windows; two are a pair
+//!     all · fewer   fewer · all   all · fewer   …         a block is BLOCK windows, a pair is two blocks
 //!     └── pair ─┘   └── pair ─┘   └── pair ─┘
-//!          score := score + what the fewer have done more, as a part of the larger, and never more than so much
+//!        after each: score += what the fewer have done more, as a part of the larger, MOST_GAIN at most
 //!        │
-//!        ├─► the score falls below −VERDICT: as before; patience doubles
-//!        └─► it rises above VERDICT: so many are left unused; while it is crowded still, a trial of another one
+//!        ├─► score ≤ −VERDICT: lost. As before; patience doubles
+//!        └─► score ≥ VERDICT: won. So many are left unused; if it is still crowded, a trial of one more
 //!               │
 //!               ▼
 //!            trust is over: the same trial again
 //!               ├─► lost: all are in use; patience doubles
-//!               └─► won: trust doubles, and patience with another one goes on
+//!               └─► won: trust doubles; patience with one more goes on
 //! ```
-//! It is Wald's sequential test ("Sequential Tests of Statistical Hypotheses", 1945): what is clear is decided at once,
-//! what is not takes longer, and after [`MOST_PAIRS`] the sign decides. That the order turns round from pair to pair
-//! takes a steady drift out; that no pair counts for more than [`MOST_GAIN`] bounds what a jump can do.
+//! This is Wald's sequential test ("Sequential Tests of Statistical Hypotheses", 1945): what is clear is decided soon,
+//! what is not takes longer, and after [`MOST_PAIRS`] the sign of the score decides. The order turns round from pair to
+//! pair, which cancels a steady drift. No pair counts for more than [`MOST_GAIN`], which bounds what a jump can do.
+//! Whatever its score, a trial is lost if fewer than half of its windows with all processors were crowded.
 //!
-//! Nobody hears that there is room again: a machine that has a core to itself cannot see whether another one is free.
-//! So after each [`UNASKED`] one window goes with all of them, and if it is not crowded the verdict waits until it is.
-//! That does not tell a client from a stranger who came in its place: so trust ends too, and doubles each time that it was
-//! deserved. It is spent while fewer are in use, and not by rest: of a client that comes and goes each visit would else
-//! begin with a trial. Nor does rest spend patience: so would each burst beside a stranger. A trial that finds it crowded
-//! in less than half of the windows with all is lost, whatever its score.
+//! # When a verdict no longer fits
+//! - *There is room again.* Nobody hears of that: a machine that has a core to itself cannot see whether another core
+//!   is free. So after each [`UNASKED`] there is a pause, and the verdict is back after one window if that is crowded.
+//! - *A stranger has come in the client's place.* A pause does not show that; hence trust, which ends in a trial.
 //!
-//! # What waits
-//! With fewer processors it may be us whom everybody waits for, clients too, and the core that they were left is idle
-//! half of the time. What is queued tells, by the number of polls in the window: one is *late* if at that rate it takes more
-//! than [`LATE`] until all of it has had its turn. (A processor that rests now and then is faster than that. The error is on the
-//! side of using all.) No first trial begins after such a window; two of them in a block end any, with fewer or with all, and
-//! its first windows count too: it is lost. After a verdict a few in a row take it back, all of it, and patience begins.
-//! (With `wrk` beside it on two cores one processor serves 64 connections better than two, up to a few hundred as well,
-//! and 1,000 worse.)
+//! Trust is spent only while fewer processors are in use, not by rest: otherwise each visit of a client that comes and
+//! goes would begin with a trial. Nor does rest spend patience: otherwise each burst beside a stranger would begin with
+//! one.
+//!
+//! # Late windows
+//! With fewer processors it may be us whom everybody waits for, clients included, while the core that was left to
+//! them idles half of the time. What is queued shows it, divided by the rate of polls. (A processor that rests now and
+//! then can do more polls than that rate. That errs on the side of using all.) No first trial begins after a
+//! late window. [`MOST_LATE`] of them in one block end any trial, with fewer or with all, the windows in which it
+//! settles included: it is lost. After a verdict [`IN_A_ROW`] of them take it back in whole, and patience begins. (With
+//! `wrk` beside it on two cores, one processor serves 64 connections better than two do, and a few hundred as well,
+//! and 1,000 worse: `cargo bench -p pirn-benches --bench http`.)
 //!
 //! # Bounds
 //! - C1. One processor at least is in use.
-//! - C2. A poll that lasts ends it at sysmon's next look, within milliseconds; so does rest ([`pause`](Crowd::pause)).
-//!   What is withheld delays nothing for longer. A verdict outlives both: when it is crowded again, and trust is not over,
-//!   no trial is needed. A trial goes on with the pair that was interrupted. But neither does so more often than
-//!   [`MOST_RESTARTS`] in a row: a poll that lasts on and on would have the processors change hands all the time.
-//! - C3. A wrong guess costs a part of the processors for [`MOST_TRUST`] of use at most, and where there is room for all
-//!   of them for [`UNASKED`], and in half of the windows of a trial that was just beginning. Where there is room for some
-//!   of them, but not for all, it is the former. The other way round, a trial that fails costs that part in half of its
-//!   windows, and in the end once in [`MOST_PATIENCE`] of use.
+//! - C2. A poll that lasts pauses it at sysmon's next look, within milliseconds, and so does rest
+//!   ([`pause`](Crowd::pause)): no task waits longer than that for a processor that is left unused. When it is crowded
+//!   again a verdict is back without a trial, if trust is not over, and a trial goes on with the pair that was
+//!   interrupted. But neither does so more than [`MOST_RESTARTS`] times in a row: beside polls that last again and again
+//!   the processors would change hands all the time.
+//! - C3. What a wrong verdict costs is a part of the processors: for [`MOST_TRUST`] of use at most; where there is room
+//!   for all of them, for [`UNASKED`], and in half of the windows of a trial that was just beginning. (Where there is
+//!   room for some but not for all, it is the former.) A trial that fails costs that part in half of its windows, and in
+//!   the end comes once in [`MOST_PATIENCE`] of use.
 //! - C4. Each trial is against all processors, not against one more than are in use: many small losses are not taken
 //!   for none.
 //!
-//! The number of polls is what can be counted everywhere, not what is done: who finds more to do in each poll polls less
-//! often. That errs towards using all processors.
+//! Polls are counted because they can be counted everywhere. They are not the work done: whoever finds more to do in
+//! each poll polls less often. That errs on the side of using all processors.
 //!
 //! # Rejected
-//! To go by the time that machines wait, without a trial: it gives one's own share to every stranger. To compare with
-//! what was done before the first trial: a client that was just about to begin, or a core that became faster since, makes
-//! it look good for as long as trust goes on. To wake fewer machines, and leave the processors in use: who is awake is
-//! not woken, and who has work does not rest.
+//! - To go by the time that machines wait, without a trial: it gives one's own share to every stranger.
+//! - To compare with what was done before the first trial: a client that was just about to begin, or a core that became
+//!   faster since, makes the verdict look good for as long as trust lasts.
+//! - To wake fewer machines, and leave the processors in use: who is awake is not woken, and who has work does not rest.
 
 use std::time::{Duration, Instant};
 
 const WINDOW: Duration = Duration::from_millis(10);
-/// A window is crowded if the machines in use waited for more than one such part of their time.
+/// A window is crowded if the machines in use waited for more than a `CROWDED`th of it.
 const CROWDED: u32 = 10;
 /// Crowded windows in a row before a trial; late ones before a verdict is taken back.
 const IN_A_ROW: u32 = 3;
-/// The windows of a block, and how many of them do not count: connections and tasks change hands.
+/// The windows of a block.
 const BLOCK: u32 = 6;
+/// How many of them, the first ones, do not count for the score: connections and tasks are changing hands.
 const SETTLING: u32 = 2;
-/// What the fewer have done less, as a part of the share of what is withheld, is no loss.
+/// How much less the fewer may do without a loss, as a part of the share of the processors that is withheld.
 const NO_LOSS: f64 = 0.05;
-/// More or less than that is not seen in one pair.
+/// The most that one pair adds to the score, or takes from it.
 const MOST_GAIN: f64 = 0.25;
 /// The score that decides: more than one pair can give.
 const VERDICT: f64 = 0.3;
 const MOST_PAIRS: u32 = 6;
-/// A window is late if it takes longer until all that is queued has had its turn.
+/// A window is late if it takes longer than this until all that is queued has had its turn.
 const LATE: Duration = Duration::from_millis(5);
 /// So many late windows of one block end a trial.
 const MOST_LATE: u32 = 2;
-/// So many times in a row may a pair be interrupted, or a verdict before a window is over.
+/// So many times in a row a pair may be interrupted, or a verdict before its first window is over.
 const MOST_RESTARTS: u32 = 3;
-/// For how long a verdict is acted upon before there is a trial again.
+/// Trust in a new verdict, and the most that it grows to.
 const TRUST: Duration = Duration::from_secs(2);
 const MOST_TRUST: Duration = Duration::from_secs(16);
-/// For how long it is acted upon before it is asked whether it is crowded still.
+/// For how long a verdict is acted upon before a pause asks whether it is still crowded.
 const UNASKED: Duration = Duration::from_secs(1);
-/// How long there is no trial after one that failed, rest apart.
+/// Patience after a first lost trial, and the most that it grows to. Rest does not spend it.
 const PATIENCE: Duration = Duration::from_secs(1);
 const MOST_PATIENCE: Duration = Duration::from_secs(8);
 
@@ -116,22 +131,22 @@ pub(super) struct Sample {
     pub(super) queued: usize,
 }
 
-/// The decision. It changes nothing itself.
+/// The decision, as data: sysmon feeds it samples, and does what it says.
 #[derive(Debug)]
 pub(super) struct Crowd {
     procs: usize,
-    /// So many are left unused, by the last verdict.
+    /// How many are left unused by the last verdict.
     level: usize,
-    /// The verdict waits until it is crowded again.
+    /// Verdict and trial wait until it is crowded again.
     paused: bool,
     trial: Option<Trial>,
-    /// The present window began with it.
+    /// The sample with which the present window began.
     since: Sample,
-    /// Crowded windows up to now, in a row, none of them late.
+    /// The last windows in a row that were crowded, and not late.
     crowded: u32,
-    /// Late ones with fewer.
+    /// The last windows in a row that were late, with fewer processors than all in use.
     late: u32,
-    /// Since a window with fewer was complete.
+    /// Pauses since a window with fewer was complete.
     interrupted: u32,
     /// What is left of `trust`.
     trust_left: Duration,
@@ -146,7 +161,7 @@ pub(super) struct Crowd {
 /// Fewer against all.
 #[derive(Debug)]
 struct Trial {
-    /// So many fewer.
+    /// By how many processors the fewer are fewer.
     level: usize,
     /// Windows that are over.
     windows: u32,
@@ -154,12 +169,12 @@ struct Trial {
     fewer: f64,
     all: f64,
     score: f64,
-    /// Windows with all that count, and those of them in which it was crowded.
+    /// Windows with all processors that count, and how many of those were crowded.
     of_all: u32,
     crowded: u32,
     /// Late windows of this block.
     late: u32,
-    /// Since a pair was complete.
+    /// Interruptions since a pair was complete.
     restarts: u32,
 }
 
@@ -194,7 +209,7 @@ impl Trial {
     /// A window is over. Whether the fewer have done as much, once that is decided.
     fn observe(&mut self, window: Window, procs: usize) -> Option<bool> {
         if window.rate == 0.0 {
-            // There was nothing to do for a while, which is nobody's merit or fault.
+            // There was nothing to do for a while, which says nothing for or against either side.
             return if self.restart() { None } else { Some(false) };
         }
         self.late = u32::from(window.late) + if self.windows.is_multiple_of(BLOCK) { 0 } else { self.late };
@@ -318,7 +333,7 @@ impl Crowd {
         let again = trial.level == self.level;
         if won {
             if again {
-                // It says nothing new about another one, of which trials may have failed.
+                // It says nothing new about one processor more, of which trials may have failed: patience stays.
                 self.trust = (2 * self.trust).min(MOST_TRUST);
             } else {
                 (self.trust, self.patience) = (TRUST, PATIENCE);
@@ -333,7 +348,7 @@ impl Crowd {
         }
     }
 
-    /// No trial is going on.
+    /// A window is over in which no trial was going on, or it was paused.
     fn decide(&mut self) {
         let over = self.level > 0 && self.trust_left.is_zero();
         if self.late == IN_A_ROW {
@@ -341,7 +356,7 @@ impl Crowd {
         } else if over && !self.paused {
             self.trial = Some(Trial::new(self.level));
         } else if self.unasked >= UNASKED {
-            // One crowded window, the next one, is enough to go on.
+            // To go on one crowded window is enough, the next one.
             (self.paused, self.crowded, self.unasked) = (true, IN_A_ROW - 1, Duration::ZERO);
         } else if self.crowded >= IN_A_ROW {
             let resumes = self.paused && (self.level > 0 || self.trial.is_some());
