@@ -11,11 +11,13 @@
 //!       │ tick: edges  │ CLOSED │ PARTIAL │ READY │     clear:  READY and PARTIAL go, by exchange against
 //!       └──────────────┴────────┴─────────┴───────┘             the very word that was seen before the call
 //!
-//!   reader                                   poller
-//!   word = (t, READY)                                          R takes the word as its stamp
+//!   reader                                       poller
+//!   stamp := word = (t, READY)
 //!   read() → would block
-//!                                            event: (t+1, READY)
-//!   clear((t, READY)) fails: word moved on                     nothing is lost; R reads again
+//!                                                event: word := (t+1, READY)
+//!   clear: exchange stamp for (t, –)
+//!     fails, for the word has moved on
+//!   read() again: nothing is lost
 //! ```
 //!
 //! # Invariants
@@ -26,9 +28,10 @@
 //!     the word first and empties the list under the lock afterwards. One of the two sees the other.
 //! D4. CLOSED stays. A closed side is always ready, with an error.
 //! D5. Wakers are cloned, called and dropped with the lock free. Under it they are only moved.
-//! D6. While READY is up nobody waits but those whom the event that raised it is about to take: whoever comes sees it (D3).
-//!     So an event that finds it up has only to count. Most are such: with each arrival the kernel says that one may
-//!     write, too. (If the one that raised it loses its core before it has taken them, they wait along.)
+//! D6. While READY is up, nobody waits but those whom the event that raised it is about to take: whoever comes later
+//!     sees READY (D3). So an event that finds READY up only counts, and takes no lock. Most events are of that kind,
+//!     because with each arrival the kernel also tells that one may write. (If the thread that raised READY loses its
+//!     core before it has taken the waiters, they wait until it runs again.)
 //!
 //! # Who may wait
 //! Any number of tasks in either direction: two tasks may read one socket. An event wakes all that wait in

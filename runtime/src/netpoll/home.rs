@@ -2,8 +2,8 @@
 //!
 //! Every processor has a set of its own. It looks there before it looks anywhere else, so a connection is served
 //! where it was served before: its memory, and what the kernel keeps for it, stay in one core's cache, and two
-//! machines do not queue for one set's lock. With a single set for all, each event goes to whoever comes first. (What is
-//! called a processor here is its number for the network, which another one has that stands in for it.)
+//! machines do not queue for one set's lock. With a single set for all, each event goes to whoever comes first.
+//! ("Processor" here means its number for the network, which a spare takes over while it stands in for a stuck one.)
 //!
 //! # Which processor
 //! 1. The one that runs on the CPU at which the socket's packets arrive (`SO_INCOMING_CPU`), if one was seen there:

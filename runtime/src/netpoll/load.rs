@@ -4,22 +4,24 @@
 //! be very unequal: one serves a single pair of connections, to and fro, and with the other each of a hundred waits for
 //! ninety-nine. No queue runs dry, nothing is stolen, and nothing would ever change that.
 //!
-//! The measure of it is how many tasks one look of the owner wakes, in the mean over some eight looks: so many stand in
-//! line, whatever each of them takes. Processors visit each other once in a while ([`sched`](crate::sched)). A visitor
-//! whose own line is less than half as long takes half the difference along, and what it takes is at home with it from
-//! the next wait on. It takes a few at a time, since others may visit too, and the mean follows only slowly. It takes
-//! everything if nobody has looked since its last visit: the owner is stuck, or has lost its core.
+//! The measure is how many tasks one look of the owner wakes, on average over about [`LOOKS`] looks: that many stand in
+//! line, however long each of them takes. Processors visit each other once in a while ([`sched`](crate::sched)).
+//! - If nobody has looked at the set since the visitor's last visit, the owner is stuck or has lost its core: the visitor
+//!   takes everything that is ready.
+//! - If the visitor's own line is less than half as long, it takes half of the difference, and what it takes is at home
+//!   with it from the next wait on. It takes [`MOST`] at a time, since others may visit too, and the average follows only
+//!   slowly.
 //!
 //! All accesses are `Relaxed`, and counted by a load and a store: they are advice, and who compares `looks` wants to
 //! know whether anybody has looked, not how often.
 
 use pirn_sync::primitive::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// Lines that differ by less are equal: to even them out costs more than it gives.
+/// Lines that differ by less count as equal: to even them out costs more than it gives.
 const SMALL: u32 = 8;
 /// The most that one visitor takes over. Each move costs two system calls.
 const MOST: usize = 16;
-/// The mean is over so many looks, and kept as so many times itself.
+/// The average is over so many looks. It is kept multiplied by this number.
 const LOOKS: u32 = 8;
 
 /// What is known of one set.

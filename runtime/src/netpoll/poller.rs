@@ -159,8 +159,10 @@ impl Netpoll {
         }
     }
 
-    /// What `processor`, where `queued` tasks wait, takes over from `other`: its share if the other has much more to
-    /// do, everything if nobody has looked since `other` had been looked at `before` times, which is counted anew.
+    /// What `processor`, where `queued` tasks wait, takes over from `other`: all that is ready if nobody has looked there
+    /// since this visitor's last visit, else its share if the other one has much more to do.
+    ///
+    /// `before` is what the visitor keeps from one visit to the next: how often the other's set had been looked at.
     pub(crate) fn visit(
         &self,
         processor: usize,
