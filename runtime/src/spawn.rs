@@ -36,8 +36,8 @@ where
 /// Runs `f`, which may block, on a thread that holds no processor, and so delays no task.
 ///
 /// Legal anywhere, as [`spawn`]. An abort takes effect only before the job starts. At most
-/// `max_threads - procs - 1` jobs run at once; more of them queue. Costs one allocation and, unless a thread
-/// is idle, the start of one.
+/// `max_threads - procs - 1` jobs run at once, and one in any case; more of them queue. Costs one allocation and,
+/// unless a thread is idle, the start of one.
 ///
 /// # Panics
 /// As [`spawn`].

@@ -2,31 +2,33 @@
 //!
 //! A job is a task whose future runs the closure in its only poll, with a queue of its own: so it has the
 //! same handle, is aborted only before it starts, and its panic is caught in the same place. At most
-//! `max_threads - procs - 1` run at once; the others queue, in order.
+//! `max_threads - procs - 1` run at once, and one in any case; the others queue, in order.
 //!
 //! ```text
 //!   who starts a job                              a machine that is at it
 //!   1  push                                       take one ◄──────┐
-//!   2  running < limit ? running += 1             ├─ there is: run it
-//!        no: one of those will come to it         └─ there is none, or running > limit: running −= 1, in the same step
-//!        yes: 3  ask for a machine
-//!                └─ none to be had: running −= 1, and the mark `refused`, in the same step
+//!   2  running < limit ?                          ├─ there is: run it
+//!        no:  a machine that is at it will come   └─ there is none, or running > limit:
+//!             to this job                                running −= 1, in the same step
+//!        yes: running += 1
+//!   3         ask for a machine
+//!             └─ none to be had: running −= 1, and the mark `refused`, in the same step
 //! ```
 //!
-//! The number of processors may change, and the limit with it. Whoever raises it does as one that starts jobs, from 2 on,
-//! for as many as queue: those at it may wait for one of them. When it is lowered, machines are done with their jobs
-//! first.
+//! The number of processors may change, and the limit with it. Whoever raises it takes steps 2 and 3 for as many jobs
+//! as queue, because the jobs that run may be waiting for one of those. When it is lowered, the machines above it
+//! finish their jobs first.
 //!
 //! # Invariants
 //! - B1. A job lies in the queue before a machine is asked for, and a machine is counted out in the step in
-//!   which it finds the queue empty, or the limit exceeded. So who is told that the limit is reached relies on a machine
-//!   that has yet to look; and where none could be had, the next one that would wait takes the jobs first
+//!   which it finds the queue empty, or the limit exceeded. So whoever is told that the limit is reached relies on a
+//!   machine that has yet to look; and where none could be had, the next one that would wait takes the jobs first
 //!   ([`waiting`](super::waiting)).
-//! - B2. `running` machines are at it, at most the limit; but for those that have begun a job before it was lowered.
+//! - B2. `running` machines are at it, at most the limit, apart from those that began a job before it was lowered.
 //!
-//! The models stand in `blocking::loom`: with 1 and 2 exchanged, with the counting out a step later on either
-//! side, with the limit ignored, or raised without a look at the queue, or with nobody who wakes the netpoller, one of
-//! them fails.
+//! The models stand in `blocking::loom`. One of them fails when steps 1 and 2 are exchanged; when either side counts out
+//! a step later; when the limit is ignored, or is raised without a look at the queue; or when nobody wakes the
+//! netpoller.
 
 use super::machine::Assignment;
 use super::machines::Refused;

@@ -1,25 +1,27 @@
 //! The order in which a machine looks for a task, the seam "what to run next".
 //!
 //! ```text
-//!   every 61st time  a share of the injector first, then the local queue; before that a look at the network and
-//!                    all timers, and a visit to another processor (in passing more often, see below)
+//!   0  every 61st time, the fairness tick: a look at the network, a visit to another processor, everybody's
+//!      timers; then 4 and 2 before 1
 //!   1  next          the task that was woken last
 //!   2  local queue
 //!   3  own timers    those that are due go to the local queue; every 16th time before 1
 //!   4  injector      a fair share: its length divided by the processors, in one batch
 //!   5  netpoller     without waiting: its own set, then the others'
 //!   6  steal         a share of a victim's queue, half at most ([`pace`](super::pace)), four rounds over all
-//!                    processors from a random start; in the last round also timers that are due, and a victim's
-//!                    next if it lay there all the while
+//!                    processors from a random start; in the last round also a victim's next, if it lay there
+//!                    all the while
+//!   7  the rest      everybody's timers, and the injector once more
 //! ```
 //!
 //! Why 61: a prime keeps the fairness tick from falling into step with a program's own rhythm (Go's choice,
 //! and tokio's). It bounds two kinds of greed at once: a local queue that never empties must not starve the
 //! injector, and a pair of tasks that hand `next` to each other must not starve the local queue.
 //!
-//! Why visits: who always has something to do would never look for what others cannot get done
-//! ([`visit`](super::visit)). If tasks are no matter of a moment the fairness tick is far, and where there are descriptors a
-//! peer waits meanwhile. Hence the visits in passing, unless so many tasks wait here that the other's wait no longer.
+//! Why visits: a processor that always has something to do would never look for what others cannot get done
+//! ([`visit`](super::visit)). A visit at each fairness tick is not enough. If tasks take long, that tick is a
+//! long time away; and where there are descriptors, a peer at the other end waits for it. Hence the more frequent
+//! visits *in passing*. A processor with [`MANY`] tasks of its own makes none: what it took would wait as long here.
 //!
 //! Why `next` is robbed so late: its owner will most likely take it within a microsecond, and a task that is
 //! stolen while its waker is about to wait for it costs two cache misses and a wake-up. When it lay there in
@@ -31,16 +33,16 @@ use super::visit::Visitor;
 use crate::task::Runnable;
 use std::sync::Arc;
 
-/// A task comes from the injector, or the queue is asked before `next`, once in so many times.
+/// Once in so many times the injector, and then the queue, come before `next`.
 const FAIRNESS_TICK: u32 = 61;
 /// Own timers are looked at once in so many times while there is other work.
 const TIMER_TICK: u32 = 16;
-/// Looks between visits in passing while it is not known how long polls take, and there are descriptors.
+/// So many looks lie between two visits in passing while the pace is not known and there are descriptors.
 const VISIT_TICK: u32 = 8;
-/// Whoever has so many tasks waiting passes nobody by.
+/// A processor with so many tasks in its queue makes no visits in passing.
 const MANY: usize = 64;
 const ROUNDS: usize = 4;
-/// A queue of so many has the least room that it ever has: more of it comes and goes with an allocation.
+/// A queue never has room for fewer tasks than this. To hold more it must grow, which is an allocation.
 const SHORT: usize = 64;
 
 /// Which of the network's sets to look at.
@@ -59,6 +61,7 @@ impl Context {
             processor.tick.get()
         })?;
         if tick.is_multiple_of(FAIRNESS_TICK) {
+            // 0: the numbers are those of the module head.
             self.look_at_network(Scope::Own);
             self.visit_another(Visitor::Thorough);
             self.expire_all_timers();
@@ -76,13 +79,16 @@ impl Context {
                 self.expire_own_timers();
             }
         }
+        // 1 and 2.
         if let Some(task) = self.with_processor(Processor::take_first)? {
             return Some(task);
         }
+        // 3 and 4.
         self.expire_own_timers();
         if let Some(task) = self.pop_local().or_else(|| self.take_share()) {
             return Some(task);
         }
+        // 5, then 6 and 7.
         self.look_at_network(Scope::Any);
         self.pop_local().or_else(|| self.search())
     }
@@ -91,7 +97,7 @@ impl Context {
         self.with_processor(|processor| processor.queue.pop())?
     }
 
-    /// A fair share of the injector; a short queue takes what it has room for.
+    /// A fair share of the injector; a short queue takes no more than it has room for.
     fn take_share(&self) -> Option<Runnable> {
         let injector = &self.shared.injector;
         if injector.is_empty() {
@@ -104,7 +110,7 @@ impl Context {
             (injector.take_batch(queue, limit), queue.len() > 0)
         })?;
         if more && !self.searching.get() {
-            // The batch was in nobody's queue for a moment: a last look may have missed it.
+            // The batch was in no queue for a moment, so a last look may have missed it ([`idle`](super::idle)).
             self.shared.notify();
         }
         task
@@ -140,7 +146,7 @@ impl Context {
         }
     }
 
-    /// Looks at the other processors.
+    /// Steps 6 and 7: looks at the other processors, if this machine may [search](super::idle).
     fn search(&self) -> Option<Runnable> {
         if !self.has_processor() {
             // A waker that was called a moment ago has blocked, and the processor is elsewhere.

@@ -1,9 +1,9 @@
 //! Idling: which processors nobody holds, how many machines search, and when one more is woken.
 //!
-//! The problem: a task is published while machines go to sleep. Waking a machine for every task costs 25 µs
-//! of somebody's time; waking none loses the task. So at most one machine is *woken to search* at a time:
-//! whoever publishes work wakes one only if no machine is searching already, and the last machine that
-//! stops searching looks at everything once more before it sleeps.
+//! The problem: a task is published while machines go to sleep. To wake a machine for every task costs tens of
+//! microseconds each time (`wake_latency` of the benchmarks), more than most tasks do; to wake none loses the task.
+//! So at most one machine is *woken to search* at a time: whoever publishes work wakes one only if no machine is
+//! searching already, and the last machine that stops searching looks at everything once more before it sleeps.
 //!
 //! ```text
 //!   submitter                              machine about to give up its processor
@@ -14,20 +14,26 @@
 //! ```
 //!
 //! # Why no wake-up is lost
-//! Of the two fences one is first. If S2 is first, M3 sees what S1 published. If M2 is first, S3 sees the
-//! word after M1: idle, and searching only if yet another machine searches, whose own M1 is still to come,
-//! after which *it* looks: the same two lines hold for it. A machine that gives up while others search need
-//! not look: the last of them will. A machine that found work and was the last searcher has submitters who relied on it, and
-//! does as one that gives up: steps M1 to M3, without the processor. If there is more, it wakes another in its place. A batch on its way from one queue to
-//! another is in neither for a moment, and a last look may miss it: whoever moves one without searching is a
-//! submitter again, and notifies.
+//! Of the two fences one is first.
+//! - If S2 is first, M3 sees what S1 published.
+//! - If M2 is first, S3 sees the word after M1. That says *idle*, so the submitter wakes a machine; unless it
+//!   also says *searching*, because yet another machine searches, or *none idle*, because another machine has taken
+//!   the processor up since. Then that machine's M1 is still to come, after which *it* looks, and the same two
+//!   lines hold for it.
+//!
+//! Three cases beside the picture:
+//! - *A machine gives up while others search.* It need not look: the last of them will.
+//! - *The last searcher finds work.* Submitters have relied on it, so it goes through the same steps, but keeps
+//!   its processor: one searcher less, fence, look. If there is more work, it wakes another machine in its place.
+//! - *A batch moves from one queue to another.* For a moment it is in neither, and a last look may miss it. So
+//!   whoever moves a batch without searching is a submitter again, and notifies.
 //!
 //! # Invariants
 //! - I1. `idle` in the word is the number of processors in the list; both change under the list's lock.
 //! - I2. `searching` counts machines that hold a processor and have found nothing yet, and those that have
 //!   been given one to search with and have not woken up.
-//! - I3. At most half of the busy processors' number search ([`Idle::may_search`]): advice, read without
-//!   order; the proof does not use it.
+//! - I3. A machine begins to search only while fewer than half of the busy processors' number do
+//!   ([`Idle::may_search`]). That is advice, read without order; the proof does not use it.
 //!
 //! # Orderings
 //! Every access to the word is `Relaxed`; the two fences carry the proof, and what travels with a processor
@@ -35,8 +41,8 @@
 //! nobody coming for it; so it does when M3 is left out.
 //!
 //! # Rejected
-//! To wake another in the place of the last searcher whether or not there is more (Go, tokio): whatever woke an idle
-//! runtime then woke two machines, and the second one, before the task was run.
+//! Waking another machine in the place of the last searcher whether or not there is more work (as Go and tokio
+//! do): whatever woke an idle runtime then woke two machines, and the second one before the task was run.
 //!
 //! Waking a machine per task (tokio before 2019: measured there as the cost of every spawn). `SeqCst`
 //! accesses in place of the fences: equally correct, but loom takes them for `AcqRel` and reports a
@@ -119,7 +125,7 @@ impl<P> Idle<P> {
         Some(processor)
     }
 
-    /// Starts searching, if fewer than half of the `busy` processors do (I3).
+    /// Starts searching if it may: of the `processors`, fewer than half of the busy ones are used to search so far (I3).
     #[must_use]
     pub(crate) fn may_search(&self, processors: usize) -> bool {
         let word = self.word.load(Ordering::Relaxed);

@@ -1,18 +1,23 @@
-//! Pace: how long the tasks of a processor take, one with the other, and so how many of them a thief takes.
+//! Pace: how long the tasks of a processor take on average, and so how many of them a thief takes.
 //!
-//! Stealing half of a queue evens out who has work, in few steps: right for tasks that are over in a moment. But whoever
-//! steals because it has nothing to do *just now* will have its own again soon, connections that answer perhaps, and
-//! what it has taken along stands before that, and runs far from the cache that it lay in. So a thief takes what is done
-//! in some [`TAKEN`], half of the queue at most and one task at least, and then looks at what is its own again.
+//! Stealing half of a queue evens out who has work in few steps, which is right for tasks that are over in a moment.
+//! But a thief that has nothing to do *just now* will soon have work of its own again, connections that answer
+//! perhaps. That work then stands behind what was stolen, and what was stolen runs far from the cache that it lay in.
+//! So a thief takes as many tasks as are done in about [`TAKEN`], half of the queue at most and one at least,
+//! and then looks at its own work again. (Of a processor that is stuck in one poll a visitor takes half all the same:
+//! its owner does not come to its queue. See [`visit`](super::visit).)
 //!
-//! Not so from a processor that has long been in one poll: it does not come to its queue, and a visitor takes half.
+//! # How it is measured
+//! The owner reads the clock once in so many looks for work, and divides the time by their number. Two things would
+//! spoil that figure:
+//! - *The machine loses its core meanwhile*, and its tasks seem to have taken longer. So a figure of more than
+//!   twice the known one is believed only when it comes twice in a row.
+//! - *The processor rests before so many looks are over*, and there is no figure. After [`FORGOTTEN`] rests in a row
+//!   without one, what was known before is forgotten.
 //!
-//! The owner reads the clock once in so many looks for work, and divides. While it lost its core tasks seem to take longer,
-//! so a figure of more than twice the last one is believed when it comes again; and who rests so often that it never counts
-//! to the end forgets what it knew.
-//!
-//! With a web server on two processors and 1,000 connections, half of all polls were of stolen tasks when half a queue
-//! was taken (`cargo bench -p pirn-benches --bench http -- '/task?ms=0' 1000`).
+//! What it is for shows in a web server on two processors with 1,000 connections
+//! (`cargo bench -p pirn-benches --bench http -- '/task?ms=0' 1000`): when thieves took half of the queue, half of
+//! all polls were of stolen tasks.
 //!
 //! # Orderings
 //! | access | order | why |
@@ -24,26 +29,26 @@ use pirn_sync::primitive::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// How long the work takes that is stolen at once, in nanoseconds.
 const TAKEN: u64 = 32_000;
-/// Tasks stolen at once: no more than crossbeam-deque takes.
+/// The most tasks stolen at once, which is what crossbeam-deque takes at most.
 pub(super) const MOST: usize = 32;
-/// Another processor is passed by once in such a time, in nanoseconds: longer than most polls, and much shorter than the
-/// time for which the kernel takes a core away.
+/// The time between two visits in passing, in nanoseconds: longer than most polls, and much shorter than the time
+/// for which the kernel takes a core away.
 const PASSING: u64 = 80_000;
-/// So many rests in a row, and what was known before is of no use.
+/// After so many rests in a row without a figure, what was known before is of no use.
 const FORGOTTEN: u32 = 8;
 
-/// One processor's.
+/// The pace of one processor.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// When the looks began that are counted now; 0 for not yet.
+    /// When the looks began that are being counted; 0 if none are.
     since: AtomicU64,
-    /// Nanoseconds from look to look, in the mean; 0 if that is not known.
+    /// Nanoseconds from look to look, on average; 0 if that is not known.
     step: AtomicU64,
-    /// The same as it was measured last.
+    /// The last figure for `step`, believed or not.
     measured: AtomicU64,
     /// Looks from one visit in passing to the next; 0 if the pace is not known.
     stride: AtomicU32,
-    /// Rests since that was found.
+    /// Rests since the last figure.
     rests: AtomicU32,
 }
 

@@ -1,14 +1,16 @@
-//! Changing the number of processors while they run: on request, to make up for one that is stuck, and to leave some
-//! unused while others want the cores.
+//! Changing the number of processors while they run. There are three reasons to: [`set_procs`](crate::set_procs) asks
+//! for it, one of them is stuck and a spare makes up for it, or some are left unused ([`crowd`](super::crowd)).
 //!
-//! More: a processor is taken from the spares, or made and added to the roster, and put down as an idle one.
-//! Fewer: an idle one becomes a spare at once; for a busy one `surplus` is raised, and the next machine that
-//! comes back to its loop retires its own. To retire is to move the run queue to the injector; the timers
-//! stay where they are, since every machine looks at all timers.
+//! - *More*: a processor is taken from the spares, or made and added to the roster, and put down as an idle one.
+//! - *Fewer*: an idle processor is retired at once. For a busy one `surplus` is raised, and the next machine that
+//!   comes back to its loop retires its own.
+//!
+//! To retire a processor is to move its run queue to the injector and to put it among the spares. Its timers stay where
+//! they are, since every machine looks at all timers.
 //!
 //! # Invariants
-//! - Z1. `alive - surplus = procs - withheld + lent`, where `lent` counts the spares that stand in for a stuck
-//!   machine's processor and `alive` the processors that are no spares.
+//! - Z1. `alive - surplus = procs - withheld + lent`. Here `alive` counts the processors that are not among the
+//!   spares, and `lent` those of them that stand in for a stuck machine's processor.
 //! - Z2. A spare's queue and next slot are empty, and nobody stands in for it.
 //! - Z3. `withheld < procs`; both change under the lock of `changing`.
 //!
@@ -143,8 +145,8 @@ impl Shared {
     /// Takes a processor out of use.
     pub(super) fn retire(self: &Arc<Self>, processor: Box<Processor>) {
         if let Some(why) = processor.remote.stuck.take_replaced() {
-            // Its machine was back, and had missed the flag. One processor goes for each that is not needed, and so must
-            // the one that stands in for it.
+            // Its machine was back, and had missed the flag. This processor goes for another reason, and for the one that
+            // was lent in its place another must go as well (Z1).
             self.sysmon.came_back(why);
             self.spares.add_surplus();
         }

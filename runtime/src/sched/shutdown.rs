@@ -40,7 +40,8 @@ pub struct Left {
     pub name: Option<Arc<str>>,
     /// Where it was spawned.
     pub spawned_at: &'static Location<'static>,
-    /// How long ago it was spawned, or last began to wait, to about the time between two looks at the clock.
+    /// How long ago it was spawned, or last began to wait. Imprecise by the time between two of the runtime's looks at
+    /// the clock.
     pub age: Duration,
 }
 
@@ -104,8 +105,8 @@ impl Shared {
         report
     }
 
-    /// What the registries show, if any task or job is left. If none is, they may still show one that has counted
-    /// itself out already, its future gone, and not left yet.
+    /// What the registries show of the tasks and the jobs, each only if some were found to be left. If none were, a
+    /// registry may still show one whose future is gone and that has been counted as ended, but is yet to leave its slot.
     fn report(&self, tasks: bool, jobs: bool) -> ShutdownReport {
         let left = |owned: &Owned, kind| {
             let left = owned.view().into_iter().map(move |task| Left {

@@ -3,24 +3,27 @@
 //! A task that blocks or computes without ever awaiting holds its machine and its processor. Nothing on that
 //! machine can notice, so somebody else must look at the clock. Sysmon's five duties at each tick:
 //!
-//! 1. *Compensate.* Work waits, nobody looks for it, and a machine has sat inside one poll since the last
-//!    tick: lend a spare processor to a spare machine. At once if the thread is blocked in the kernel (it costs no
-//!    core). If it computes, after a time slice of 10 ms, one above `procs` at most, and only if no other processor gets
-//!    on either: who gets on visits those that do not ([`visit`](super::visit)), and a core more is not to be had.
-//!    The stuck machine keeps its own processor, so no push of its races with anything; what is parked there
-//!    is reachable: run queue and timers by everybody, the next slot by duty 4. Only its set of the network is the
-//!    spare's from now on. When it comes back it retires its processor ([`stuck`](super::stuck)).
-//! 2. *Please yield.* A poll, or a chain of tasks that hand the next slot to each other while others wait, has used up its
-//!    time slice: raise the flag that every leaf future honours. A poll is asked also if no task waits: somebody may
-//!    wait for its end to abort it, or to shut the runtime down, and its own limits of time are looked at between
-//!    polls. (Counting operations instead, as tokio does, yields far too often, and livelocks code that polls twice.)
-//! 3. *Network and timers.* While no machine waits in the netpoller, the workers look at both between polls.
-//!    In case they do not, because all of them are stuck: send a machine without a processor to wake what is
-//!    due, and to look at the network when it is not known that somebody has looked at all of it for 10 ms. And if a
-//!    poll lasts while a processor is idle, wake a machine for it, which takes the place in the netpoller.
+//! 1. *Compensate.* If work waits, nobody looks for it, and a machine has sat inside one poll since the last tick,
+//!    lend a spare processor to a spare machine. How soon depends on what the stuck thread does:
+//!    - It is *blocked* in the kernel: at once, since it uses no core.
+//!    - It *burns* CPU: after a time slice of 10 ms, one spare above `procs` at most, and only if no other processor
+//!      gets on either. One that gets on visits those that do not ([`visit`](super::visit)), and where it runs there
+//!      is no further core to be had for the spare.
+//!
+//!    The stuck machine keeps its own processor, so its pushes race with nothing. What is parked there stays within
+//!    reach: run queue and timers of everybody, the next slot of duty 4; its set of the network becomes the
+//!    spare's. When the machine comes back it retires its processor ([`stuck`](super::stuck)).
+//! 2. *Please yield.* A poll, or a chain of tasks that hand the next slot to each other while others wait, has used up
+//!    its time slice: raise the flag that every leaf future honours. A poll is asked to yield even if no task waits,
+//!    because some things happen only between polls: an abort, a shutdown, a look at the poll's own timeouts.
+//!    (Counting operations instead, as tokio does, yields far too often, and livelocks code that polls twice.)
+//! 3. *Network and timers.* While no machine waits in the netpoller, the workers look at both between polls. They do
+//!    not if all of them are stuck. So when a timer is late, or it is not known that all of the network was looked at
+//!    in the last 10 ms, send a machine without a processor to wake what is due. And if a poll lasts while a
+//!    processor is idle, wake a machine for that one; when it finds nothing, it waits in the netpoller.
 //! 4. *Rescue a next slot* that has held the same task in the same poll since the last tick: nobody was woken for it.
-//! 5. *Make room.* Where other threads want the cores too, leave processors unused if that gets as much done
-//!    ([`crowd`](super::crowd)); while a poll lasts, or nothing runs, all of them are in use.
+//! 5. *Make room.* Where other threads want the cores too, leave processors unused if as much gets done without
+//!    them ([`crowd`](super::crowd)); while a poll lasts, or nothing runs, all of them are in use.
 //!
 //! # What sysmon never does
 //! It runs nobody's code. A waker may be anybody's, and one that blocks would take sysmon with it, and all that
@@ -31,7 +34,7 @@
 //! There is one exception. At the limit of threads, with every machine stuck, nobody is left to send. What is
 //! due then may be a plain thread inside a `block_on`, which needs no processor to go on, and may be what the
 //! others are stuck for. So sysmon wakes it itself. A waker that blocks in just that moment does hold sysmon
-//! up; but a machine to lend is not to be had then either, and never waking would be the worse of the two.
+//! up. But at that moment sysmon has no machine to lend either, and never to wake anybody would be worse.
 //!
 //! # How often
 //! Every millisecond while some poll has lasted since the last tick, or no machine waits in the netpoller
@@ -71,11 +74,12 @@ use std::time::{Duration, Instant};
 
 /// How long a task may run while others wait.
 const SLICE: Duration = Duration::from_millis(10);
+/// The shortest and the longest nap between two ticks.
 const FINE: Duration = Duration::from_millis(1);
 const COARSE: Duration = Duration::from_millis(4);
 /// The network is looked at when nobody has for so long.
 const NETWORK: Duration = Duration::from_millis(10);
-/// So many ticks with all processors idle, and sysmon sleeps.
+/// After so many ticks with all processors idle, sysmon sleeps.
 const IDLE_TICKS: u32 = 12;
 
 /// What others see of sysmon.
@@ -104,11 +108,15 @@ struct Room {
 
 /// Sysmon's notes about one processor.
 struct Note {
+    /// Its counters at the last tick.
     polls: u64,
     slices: u64,
+    /// What lay in its next slot at the last tick.
     seen: Glimpse,
+    /// When the poll that it is in was first seen, and the time slice.
     since: Instant,
     slice_since: Instant,
+    /// The CPU time of its thread at `since`.
     cpu: Option<Duration>,
 }
 

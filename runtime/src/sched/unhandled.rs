@@ -37,8 +37,10 @@ pub enum UnhandledPanic {
     /// Go on.
     #[default]
     Report,
-    /// Shut the runtime down, without waiting. After the global runtime, which nothing replaces, tasks are cancelled at
-    /// once, input and output fail, and whoever waits for time outside of every other runtime panics.
+    /// Shut the runtime down, without waiting.
+    ///
+    /// If it is the global runtime, nothing replaces it: tasks that are spawned on it later are cancelled at once, input
+    /// and output on it fail, and a sleep or timeout outside of any other runtime panics.
     Shutdown,
     /// Abort the process.
     Abort,

@@ -12,11 +12,13 @@
 //! # Why nothing is left lying
 //! Of two critical sections one is first. If the machine's is, it lies in the list and is taken, or it has
 //! left and is not counted, so that another can be started in its place. If the other's is, the machine sees
-//! the mark. For that the mark alone is not enough: *what was refused must be to be had by then*. A machine
-//! that finds the mark takes it down; if the processor were put down, or the job counted out, only after the
-//! lock is released, it would find nothing, wait, and nobody would come. And a machine that is on its way
-//! out must not count any more, or it would keep its successor from being started without looking at the
-//! mark itself; for the few instructions that are left to it there may be a thread more than the limit.
+//! the mark. Two things must hold for that:
+//! - *What was refused is available when the mark is.* A machine that finds the mark takes it down. If the
+//!   processor were put down, or the job counted out, only after the lock is released, that machine would find
+//!   nothing and wait, and nobody else would come.
+//! - *A machine that is about to end is not counted any more.* Otherwise it would keep a successor from being started,
+//!   and not look at the mark itself. So for the few instructions that are left to it there may be one thread more
+//!   than the limit.
 //!
 //! The machine in the netpoller may stay there for ever, so who leaves a mark wakes it.
 //!

@@ -13,6 +13,7 @@ impl Context {
     pub(super) fn work(&self, processor: Box<Processor>, searching: bool) {
         self.hold(processor);
         self.searching.set(searching);
+        // A machine that comes from the netpoller brings along what it found ready there.
         self.wake_due();
         while self.has_processor() {
             self.retire_if_surplus();
@@ -44,6 +45,7 @@ impl Context {
         };
         let made_work = self.with_processor(|processor| {
             processor.remote.counters.poll_edge();
+            // Sysmon raised it: this task, or the chain through `next` that it belongs to, has run for long enough.
             let slice_used_up = processor.remote.stuck.please_yield.lower();
             match again.take() {
                 Some(task) => processor.push_last(task, &self.shared.injector),
@@ -60,7 +62,8 @@ impl Context {
         self.retire_if_replaced();
     }
 
-    /// Puts the processor down, because there is nothing to do; takes one up again if there is after all.
+    /// Puts the processor down, because there is nothing to do; takes one up again if there is after all (M1 to
+    /// M3 of [`idle`](super::idle)).
     fn rest(&self) {
         let Some(processor) = self.let_go() else { return };
         processor.remote.counters.parked();
