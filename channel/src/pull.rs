@@ -49,8 +49,8 @@ impl<T> PullSender<T> {
 
     /// Takes back what nobody has received yet. After it returned, nothing that was offered before can be received.
     pub fn take_back(&self) -> Option<T> {
-        // Under the lock, whatever the hint says: an offer may have taken place of which the caller has been told by
-        // nobody.
+        // Under the lock, whatever the hint says: it may be out of date for a caller whom nobody has told of the last
+        // offer (H4 of `chan`).
         self.chan.with(|state, wakes| state.take(wakes)).ok()
     }
 

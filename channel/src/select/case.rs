@@ -1,15 +1,16 @@
 //! What may stand in a branch of a `select!`, and what a select asks of it.
 //!
-//! A branch holds an `Option` of its operation: `None` behind a false guard. What kind of operation it is, is
-//! found by its type: a [`Recv`] or a [`Send`] written directly in a branch is a *channel case*, which a partner can complete and
-//! which has no effect when it loses; any other future is *plain*, and is only polled and dropped.
+//! A branch holds an `Option` of its operation: `None` behind a false guard. Its type tells what kind of operation it is.
+//! A [`Recv`] or a [`Send`] written directly in a branch is a *channel case*: a partner can complete it, and it has no
+//! effect when it loses. Any other future is *plain*, and is only polled and dropped.
 //!
 //! The macro cannot see types, so it lets method resolution choose: on `&Option<Recv<T>>` the method of [`ChannelKind`]
-//! is found first, because it needs no further reference; on any other future only [`PlainKind`]'s fits. What is called by method
-//! in the user's code has a name that no trait of his is likely to have that is implemented for everything.
+//! is found first, because it needs no further reference; on any other future only [`PlainKind`]'s fits. That method is
+//! called in the user's code, so its name is one that a trait of the user's, implemented for every type, hardly has.
 //!
-//! A channel case is pinned where its operand was evaluated: most selects find a ready branch at once, and would spend more on
-//! moving the others about than on looking at their channels. What is not a future yet becomes one, in a place of its own.
+//! A channel case is pinned where its operand was evaluated: most selects find a ready branch at once, and would spend
+//! more on moving the others about than on looking at their channels. A plain operand becomes a future first
+//! (`IntoFuture`), in a place of its own.
 
 use std::cell::Cell;
 use std::future::{Future, IntoFuture};
