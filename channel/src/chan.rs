@@ -57,7 +57,7 @@ use crate::error::{TryRecvError, TrySendError};
 use crate::lock::Lock;
 use crate::state::{way_on, State, CROWDED, MAY_PUT, MAY_TAKE, UNBOUNDED};
 use crate::wait_queue::Side;
-use crate::waiter::WakeList;
+use crate::wake_list::WakeList;
 
 /// How many waiters a close wakes per turn of the lock.
 const CLOSE_BATCH: usize = 64;

@@ -87,6 +87,7 @@ mod stream;
 mod wait;
 mod wait_queue;
 mod waiter;
+mod wake_list;
 pub mod watch;
 
 pub use error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};

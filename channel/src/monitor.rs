@@ -24,7 +24,7 @@ use std::task::{Context, Poll, Waker};
 use pirn_sync::primitive::{Mutex, MutexGuard};
 use pirn_sync::slab::Slab;
 
-use crate::waiter::WakeList;
+use crate::wake_list::WakeList;
 
 /// A state, and those who wait for it to change.
 #[derive(Debug)]

@@ -36,7 +36,8 @@ use crate::claim::Claim;
 use crate::error::{TryRecvError, TrySendError};
 use crate::ring::Ring;
 use crate::wait_queue::{Side, WaitQueues};
-use crate::waiter::{Cargo, Party, Place, Waiter, WakeList};
+use crate::waiter::{Cargo, Party, Place, Waiter};
+use crate::wake_list::WakeList;
 
 /// The capacity of a channel without bound.
 pub(crate) const UNBOUNDED: usize = usize::MAX;

@@ -22,7 +22,8 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use crate::claim::{Attempt, Claim, Flag};
-use crate::waiter::{Cargo, Link, Party, Place, Waiter, WakeList};
+use crate::waiter::{Cargo, Link, Party, Place, Waiter};
+use crate::wake_list::WakeList;
 
 /// Which of the two queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +160,8 @@ impl<T> WaitQueues<T> {
         waiter.link();
     }
 
-    /// Takes a linked waiter out of its queue, wherever it stands. It must then be released or settled.
+    /// Takes a linked waiter out of its queue, wherever it stands. Its stage stays LINKED, so that it is touched under the lock
+    /// alone (W1), until the caller releases or settles it.
     ///
     /// # Safety
     /// It is linked, in this queue.

@@ -8,7 +8,8 @@ use super::rare::Hook;
 use super::{hand, Leftover, State};
 use crate::ring::Ring;
 use crate::wait_queue::Side;
-use crate::waiter::{Cargo, Party, Waiter, WakeList};
+use crate::waiter::{Cargo, Party, Waiter};
+use crate::wake_list::WakeList;
 
 impl<T> State<T> {
     /// Ends a wait that has come to nothing: takes the waiter off its queue. The party is for the caller to drop.

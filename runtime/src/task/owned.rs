@@ -30,11 +30,13 @@
 //!                                            E5  all ended ?  yes: announce
 //! ```
 //!
-//! A slot that C2 finds vacant: its E1 is seen from then on (`vacate` releases). One that it finds taken: its E2 is later,
-//! acquires what C1 wrote, and E3 says yes. So everyone whose E1 the shutdown has not seen by C3 comes to E5. Of all those
-//! fences E4 and of C3 one is last, and whoever passed it sees every E1: that of another who has a fence, since its fence is
-//! earlier; that of one without, since C3 is not later than this fence, and has it. If it is C3 nobody needs to announce
-//! anything.
+//! Take one task. If C2 finds its slot vacant, the shutdown sees its E1 (`vacate` releases, the look acquires). If C2
+//! finds it taken, its E2 is later and acquires what C1 wrote: E3 says yes, and the task's end comes to its fence E4. So
+//! each E1 is seen by C3, or followed by a fence E4.
+//!
+//! Of C3 and all those E4 one fence is the last. The look behind it sees every E1: one that is followed by an E4, since that
+//! fence is this one or an earlier one; one that is seen by C3, since C3 is this one or an earlier one. So that look
+//! finds that all have ended. If it is C4, the shutdown does not wait; if it is an E5, it announces.
 //!
 //! # Orderings
 //! `spawned` is behind the locks. `ended` is `Relaxed`: the table of [`slots`](super::slots) and the fences above order it.
