@@ -119,6 +119,7 @@ impl<T> Receiver<T> {
     }
 
     /// Another handle that does not keep the channel open.
+    #[must_use = "it makes a weak handle and leaves this one as it is"]
     pub fn downgrade(&self) -> WeakReceiver<T> {
         WeakReceiver { chan: self.chan.clone() }
     }

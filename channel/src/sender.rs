@@ -125,6 +125,7 @@ impl<T> Sender<T> {
     }
 
     /// Another handle that does not keep the channel open.
+    #[must_use = "it makes a weak handle and leaves this one as it is"]
     pub fn downgrade(&self) -> WeakSender<T> {
         WeakSender { chan: self.chan.clone() }
     }

@@ -55,6 +55,7 @@ mod told;
 mod walk;
 
 use std::mem;
+use std::panic::RefUnwindSafe;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Instant;
@@ -89,6 +90,9 @@ pub(super) struct Node {
     verdict: AtomicU8,
     state: Mutex<State>,
 }
+
+// Whatever panics, wakers and destructors of causes, does so with the lock released and the tree whole.
+impl RefUnwindSafe for Node {}
 
 enum State {
     /// Nothing has ever hung on it. The cause is its own deadline's.

@@ -26,6 +26,7 @@
 use std::fs::{Metadata, Permissions};
 use std::future::Future;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::Location;
 use std::path::Path;
 use std::pin::Pin;
@@ -203,6 +204,27 @@ impl File {
         buf[..count].copy_from_slice(&rest[..count]);
         self.taken += count;
         count
+    }
+}
+
+/// As [`File::from_std`].
+impl From<std::fs::File> for File {
+    #[track_caller]
+    fn from(file: std::fs::File) -> Self {
+        Self::from_std(file)
+    }
+}
+
+/// What is done by way of it knows nothing of the jobs, nor of bytes that were read ahead (F2).
+impl AsFd for File {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.std.as_fd()
+    }
+}
+
+impl AsRawFd for File {
+    fn as_raw_fd(&self) -> RawFd {
+        self.std.as_raw_fd()
     }
 }
 

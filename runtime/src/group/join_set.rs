@@ -292,6 +292,35 @@ impl<T> Default for JoinSet<T> {
     }
 }
 
+/// Spawns each future, as [`JoinSet::spawn`] does.
+impl<T, F> Extend<F> for JoinSet<T>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    #[track_caller]
+    fn extend<I: IntoIterator<Item = F>>(&mut self, futures: I) {
+        // A loop, since a closure would be the place that a dump shows.
+        for future in futures {
+            self.spawn(future);
+        }
+    }
+}
+
+/// Spawns each future. By way of `collect` the place that a dump shows for them is std's; that of `extend` is one's own.
+impl<T, F> FromIterator<F> for JoinSet<T>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    #[track_caller]
+    fn from_iter<I: IntoIterator<Item = F>>(futures: I) -> Self {
+        let mut set = Self::new();
+        set.extend(futures);
+        set
+    }
+}
+
 impl<T> fmt::Debug for JoinSet<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinSet").field("len", &self.len).finish_non_exhaustive()

@@ -127,6 +127,12 @@ impl<T: AsFd> AsFd for AsyncFd<T> {
     }
 }
 
+impl<T: AsFd> AsRawFd for AsyncFd<T> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.inner.as_fd().as_raw_fd()
+    }
+}
+
 /// What every future here has: the descriptor, its place among the waiters, and where it was made.
 #[derive(Debug)]
 struct Leaf<'a, T: AsFd> {

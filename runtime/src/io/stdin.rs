@@ -11,7 +11,7 @@
 //! - A regular file, which epoll refuses, is always ready: blocking jobs read it.
 
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -44,12 +44,13 @@ use crate::netpoll::{Direction, is_ready_now};
 /// ```
 #[track_caller]
 pub fn stdin() -> Stdin {
-    Stdin { source: Source::Unopened, at: Location::caller() }
+    Stdin { std: io::stdin(), source: Source::Unopened, at: Location::caller() }
 }
 
 /// Standard input, see [`stdin`].
 #[derive(Debug)]
 pub struct Stdin {
+    std: io::Stdin,
     source: Source,
     at: &'static Location<'static>,
 }
@@ -62,9 +63,9 @@ enum Source {
 }
 
 impl Source {
-    fn open() -> io::Result<Self> {
+    fn open(stdin: &io::Stdin) -> io::Result<Self> {
         // A number of its own: one epoll takes each number once, and there may be several handles.
-        let file = || io::stdin().as_fd().try_clone_to_owned().map(std::fs::File::from);
+        let file = || stdin.as_fd().try_clone_to_owned().map(std::fs::File::from);
         match AsyncFd::register(file()?) {
             Ok(fd) => Ok(Self::Watched(fd)),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -75,11 +76,24 @@ impl Source {
     }
 }
 
+/// Descriptor 0, not the duplicate that is read: to ask it whether it is a terminal, say.
+impl AsFd for Stdin {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.std.as_fd()
+    }
+}
+
+impl AsRawFd for Stdin {
+    fn as_raw_fd(&self) -> RawFd {
+        self.std.as_raw_fd()
+    }
+}
+
 impl AsyncRead for Stdin {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let at = self.at;
         if let Source::Unopened = self.source {
-            self.source = Source::open()?;
+            self.source = Source::open(&self.std)?;
         }
         match &mut self.source {
             Source::Unopened => unreachable!("opened above"),

@@ -32,6 +32,7 @@
 //! tries too early, and is told again.
 
 use std::io;
+use std::panic::RefUnwindSafe;
 use std::sync::{Arc as PlainArc, LazyLock, Weak};
 use std::task::{Context, Wake, Waker};
 use std::time::Instant;
@@ -87,6 +88,9 @@ struct Alarm {
     moment: Moment,
     timer: Mutex<TimerSlot>,
 }
+
+// Nothing happens under its lock that could panic halfway.
+impl RefUnwindSafe for Alarm {}
 
 impl Alarm {
     /// Sets the timer to wake `waker`, if the moment is still to come.

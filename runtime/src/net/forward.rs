@@ -1,4 +1,5 @@
-//! Writes the trait impls that only pass a call on: from a stream, or a half of one, to `&Stream`.
+//! Writes the trait impls that only pass a call on: from a stream, or a half of one, to `&Stream`; and from `TryFrom` to
+//! `from_std`.
 
 /// Implements `AsyncRead` for `$type` by way of the reference that `$to` makes of it.
 macro_rules! forward_read {
@@ -66,4 +67,18 @@ macro_rules! forward_write {
     };
 }
 
-pub(super) use {forward_read, forward_write};
+/// Implements `TryFrom<$std>` for `$type` by way of its `from_std`.
+macro_rules! try_from_std {
+    ($std:ty => $type:ty) => {
+        impl ::std::convert::TryFrom<$std> for $type {
+            type Error = ::std::io::Error;
+
+            #[track_caller]
+            fn try_from(socket: $std) -> ::std::io::Result<Self> {
+                Self::from_std(socket)
+            }
+        }
+    };
+}
+
+pub(super) use {forward_read, forward_write, try_from_std};

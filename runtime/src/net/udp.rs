@@ -161,6 +161,8 @@ impl UdpSocket {
     }
 }
 
+crate::net::forward::try_from_std!(std::net::UdpSocket => UdpSocket);
+
 impl AsFd for UdpSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()

@@ -75,6 +75,7 @@
 
 use std::io;
 use std::os::fd::RawFd;
+use std::panic::RefUnwindSafe;
 use std::task::{Context, Poll, Waker};
 
 use smallvec::SmallVec;
@@ -137,6 +138,9 @@ pub(crate) struct Descriptor {
     read: Side,
     write: Side,
 }
+
+// Whatever panics, wakers alone, does so with the lock released and the list whole.
+impl RefUnwindSafe for Descriptor {}
 
 impl Descriptor {
     /// Readiness of `fd`, which the set `home` knows by `token`. Both directions start as ready: the first

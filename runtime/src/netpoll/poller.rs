@@ -21,6 +21,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::panic::RefUnwindSafe;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -52,6 +53,9 @@ pub(crate) struct Netpoll {
     /// the table's lock, `Relaxed`: who asks too early asks again.
     registered: AtomicUsize,
 }
+
+// Nothing of what happens under its locks panics halfway: wakers are called afterwards.
+impl RefUnwindSafe for Netpoll {}
 
 impl Netpoll {
     /// Asks the kernel for a set for each of `processors`, and for what ends a wait: so many descriptors and one

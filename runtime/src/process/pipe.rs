@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::panic::Location;
 use std::pin::Pin;
 use std::process::Stdio;
@@ -77,6 +77,18 @@ macro_rules! reading_end {
                 let pipe = self.pipe.into_inner();
                 socket2::SockRef::from(&pipe).set_nonblocking(false)?;
                 Ok(pipe.into())
+            }
+        }
+
+        impl AsFd for $name {
+            fn as_fd(&self) -> BorrowedFd<'_> {
+                self.pipe.as_fd()
+            }
+        }
+
+        impl AsRawFd for $name {
+            fn as_raw_fd(&self) -> RawFd {
+                self.pipe.as_raw_fd()
             }
         }
 

@@ -24,7 +24,7 @@ use crate::timer::Epoch;
 use parking_lot::Mutex;
 use pirn_sync::clock;
 use std::io;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -76,6 +76,9 @@ pub(crate) struct Shared {
     /// Ended with the machines, if SIGQUIT is listened to for a dump.
     quit: Mutex<Option<Listening>>,
 }
+
+// A panic in a task or a waker is caught, or leaves with no lock held and everything in its place.
+impl RefUnwindSafe for Shared {}
 
 /// A task's way back to its runtime.
 #[derive(Debug)]

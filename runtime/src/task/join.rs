@@ -79,6 +79,7 @@ impl<T> JoinHandle<T> {
     }
 
     /// Another way to cancel the task, which outlives this handle.
+    #[must_use = "dropping it does nothing; `abort` cancels the task"]
     pub fn abort_handle(&self) -> AbortHandle {
         self.header().state.add_ref();
         AbortHandle::from_ref(self.task)

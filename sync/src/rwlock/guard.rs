@@ -216,6 +216,12 @@ macro_rules! reads {
                 (**self).fmt(f)
             }
         }
+
+        impl<H: Holder<Value: fmt::Display>> fmt::Display for $guard<H> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                (**self).fmt(f)
+            }
+        }
     )*};
 }
 

@@ -118,6 +118,8 @@ impl TcpListener {
     }
 }
 
+crate::net::forward::try_from_std!(std::net::TcpListener => TcpListener);
+
 impl AsFd for TcpListener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.listener.socket().as_fd()

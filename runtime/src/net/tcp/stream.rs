@@ -211,6 +211,8 @@ impl TcpStream {
     }
 }
 
+crate::net::forward::try_from_std!(std::net::TcpStream => TcpStream);
+
 impl AsFd for TcpStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()

@@ -172,6 +172,8 @@ impl UnixDatagram {
     }
 }
 
+crate::net::forward::try_from_std!(std::os::unix::net::UnixDatagram => UnixDatagram);
+
 impl AsFd for UnixDatagram {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()

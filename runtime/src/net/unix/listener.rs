@@ -101,6 +101,8 @@ impl UnixListener {
     }
 }
 
+crate::net::forward::try_from_std!(std::os::unix::net::UnixListener => UnixListener);
+
 impl AsFd for UnixListener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.listener.socket().as_fd()

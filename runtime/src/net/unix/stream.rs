@@ -186,6 +186,8 @@ impl UnixStream {
     }
 }
 
+crate::net::forward::try_from_std!(std::os::unix::net::UnixStream => UnixStream);
+
 impl AsFd for UnixStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
