@@ -1,4 +1,4 @@
-//! [`Status`] and [`CollectOutput`]: a process started and waited for in one go.
+//! [`Status`] and [`CollectOutput`]: a process waited for in one go, from its start or from later on.
 
 use std::future::Future;
 use std::io;
@@ -45,7 +45,7 @@ impl Future for Status {
     }
 }
 
-/// The future of [`Command::output`](super::Command::output). Dropped like [`Status`].
+/// The future of [`Command::output`](super::Command::output) and [`Child::wait_with_output`]. Dropped like [`Status`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct CollectOutput {
@@ -60,6 +60,34 @@ impl CollectOutput {
     pub(super) fn new(child: io::Result<Child>) -> Self {
         let Status { child, at } = Status::new(child);
         Self { child, stdout: Vec::new(), stderr: Vec::new(), at }
+    }
+}
+
+impl Child {
+    /// [`wait`](Self::wait), collecting what it writes meanwhile to those of [`stdout`](Self::stdout) and
+    /// [`stderr`](Self::stderr) that are piped and have not been taken.
+    ///
+    /// Dropping the future drops the child.
+    ///
+    /// # Errors
+    /// Those of `wait`, and of reading.
+    ///
+    /// ```
+    /// use pirn::io::AsyncWriteExt;
+    /// use pirn::process::{Command, Stdio};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// pirn::block_on(async {
+    ///     let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    ///     child.stdin.as_mut().expect("piped").write_all(b"purr").await?;
+    ///     assert_eq!(child.wait_with_output().await?.stdout, b"purr");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn wait_with_output(self) -> CollectOutput {
+        CollectOutput::new(Ok(self))
     }
 }
 

@@ -261,6 +261,11 @@ async fn processes_run() -> io::Result<()> {
     assert_eq!(text, "through");
     assert!(child.stderr.is_none() && child.wait().await?.success());
 
+    let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    child.stdin.as_mut().unwrap().write_all(b"all of it").await?;
+    let output: std::process::Output = child.wait_with_output().await?;
+    assert_eq!((output.stdout.as_slice(), output.status.success()), (&b"all of it"[..], true));
+
     let mut child = Command::new("cat").stdin(Stdio::piped()).kill_on_drop(true).spawn()?;
     child.kill()?;
     assert!(!child.wait().await?.success());
