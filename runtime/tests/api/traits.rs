@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use pirn::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use pirn::process::{Command, Stdio};
-use pirn::sync::{Mutex, MutexGuard, OnceCell, RwLock};
+use pirn::sync::{Mutex, MutexGuard, OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use pirn::{JoinSet, fs};
 
 fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
@@ -85,6 +85,25 @@ async fn std_s_sockets_become_ours() -> io::Result<()> {
     assert_eq!(right.recv(&mut [0; 8]).await?, 5);
     let _: fn(std::os::unix::net::UnixListener) -> io::Result<UnixListener> = UnixListener::try_from;
     Ok(())
+}
+
+/// Whoever keeps a guard of a static and one of a local in the same struct needs that one passes for the other.
+#[test]
+fn guards_pass_for_ones_that_live_shorter() {
+    fn read<'a>(guard: RwLockReadGuard<'static, u8>) -> RwLockReadGuard<'a, u8> {
+        guard
+    }
+    fn write<'a>(guard: RwLockWriteGuard<'static, u8>) -> RwLockWriteGuard<'a, u8> {
+        guard
+    }
+    fn lock<'a>(guard: MutexGuard<'static, u8>) -> MutexGuard<'a, u8> {
+        guard
+    }
+    static MUTEX: Mutex<u8> = Mutex::new(1);
+    static LOCK: RwLock<u8> = RwLock::new(2);
+    assert_eq!(*lock(MUTEX.lock_blocking()) + *read(LOCK.read_blocking()), 3);
+    *write(LOCK.write_blocking()) += 1;
+    assert_eq!(*LOCK.read_blocking(), 3);
 }
 
 #[test]

@@ -5,7 +5,6 @@
 //! [`Held`], the only part with a destructor; becoming another guard moves it, with another count.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::sync::Arc;
@@ -47,12 +46,14 @@ pub type OwnedRwLockWriteGuard<T> = WriteGuard<Arc<RwLock<T>>>;
 pub type OwnedRwLockUpgradableReadGuard<T> = UpgradableReadGuard<Arc<RwLock<T>>>;
 
 /// Permits of a lock, and perhaps its slot; given back when dropped (L1, L2 of [`rwlock`](super)).
+///
+/// It is sent and shared between threads as the holder is, and so only if the value may be sent *and* shared: `RwLock` is
+/// `Sync` for no other. (A `PhantomData` of the value's type would say the same, and forbid that a guard be taken for one
+/// that lives shorter: what is named by way of a trait is of one lifetime only.)
 pub(super) struct Held<H: Holder> {
     pub(super) lock: H,
     pub(super) permits: usize,
     pub(super) slot: bool,
-    /// It stands for references to the value: shared between threads only if the value may be.
-    value: PhantomData<H::Value>,
 }
 
 // Nothing is pinned in here: the value lives in the lock.
@@ -62,7 +63,7 @@ impl<H: Holder> Held<H> {
     /// For who has just taken these.
     #[inline]
     pub(super) fn new(lock: H, permits: usize, slot: bool) -> Self {
-        Self { lock, permits, slot, value: PhantomData }
+        Self { lock, permits, slot }
     }
 
     /// Gives back all but one permit.
