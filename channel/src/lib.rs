@@ -52,7 +52,7 @@
 //! | `close` | wakes who waits | keeps the values | wakes senders, with their values | says `false` |
 //!
 //! Every operation that waits is a future, with a `_blocking` twin for threads; every `try_` form never waits. They mix on
-//! one channel.
+//! one channel. The future of a send is called [`Send`], so import by name: `use pirn_channel::*` would hide the trait.
 //!
 //! # Where to start reading
 //! From the bottom up:

@@ -12,6 +12,9 @@
 //! A socket belongs to the runtime in which it was made, and its operations fail when that runtime has shut
 //! down; made outside of a runtime it belongs to the global one. It may be used from any executor.
 //!
+//! Futures are named for what they do, [`Read`], [`Write`] and [`Send`] among them: import by name, since
+//! `use pirn::net::*` would hide the traits.
+//!
 //! # Where to read on
 //! `socket` shows what all sockets share, `transfer` the reads and writes, `deadline` how a moment ends a
 //! wait, `connect` the race between addresses.
