@@ -17,7 +17,7 @@ use std::ops::Deref;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{ready, Context, Poll};
 
 use parking_lot::{RwLock, RwLockReadGuard};
 use pirn_sync::host::{self, WaitKind};
@@ -104,6 +104,22 @@ impl<T> Sender<T> {
         self.shared.announce();
     }
 
+    /// As [`send_modify`](Self::send_modify); receivers are told only if `modify` returns true. Returns what it does.
+    ///
+    /// ```
+    /// let (tx, rx) = pirn_channel::watch::channel(3);
+    /// let raise_to = |n| tx.send_if_modified(|most| *most < n && { *most = n; true });
+    /// assert!(!raise_to(2) && !rx.has_changed());
+    /// assert!(raise_to(4) && rx.has_changed());
+    /// ```
+    pub fn send_if_modified(&self, modify: impl FnOnce(&mut T) -> bool) -> bool {
+        let modified = modify(&mut self.shared.value.write());
+        if modified {
+            self.shared.announce();
+        }
+        modified
+    }
+
     /// A look at the value, under a read lock. Keep it short, and not across an `.await`.
     ///
     /// Whoever sends blocks its thread until all looks are dropped. So a thread that sends while it holds a look blocks for
@@ -184,7 +200,7 @@ impl<T> Receiver<T> {
     /// Dropping the future changes nothing.
     #[track_caller]
     pub fn changed(&mut self) -> Changed<'_, T> {
-        Changed { rx: self, key: None, at: Location::caller() }
+        Changed { shared: &self.shared, seen: &mut self.seen, key: None, at: Location::caller() }
     }
 
     /// [`changed`][Self::changed] for a plain thread: blocks it.
@@ -194,6 +210,39 @@ impl<T> Receiver<T> {
     #[track_caller]
     pub fn changed_blocking(&mut self) -> Result<(), RecvError> {
         block::block_on(self.changed())
+    }
+
+    /// Waits until there is a value that `wanted` accepts, and returns a look at it, which counts as having seen it. The present
+    /// value is asked about first, whether or not it was seen before; then the latest after each change.
+    ///
+    /// `wanted` is called under the read lock (see [`Sender::borrow`]). If it panics, so does this, and nothing else
+    /// happens.
+    ///
+    /// # Errors
+    /// [`RecvError`] when every sender is gone and the last value was not accepted.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing but that the values which were refused count as seen.
+    ///
+    /// ```
+    /// # smol::block_on(async {
+    /// let (tx, mut rx) = pirn_channel::watch::channel(1);
+    /// std::thread::spawn(move || for n in 2..=10 { tx.send_replace(n); });
+    /// assert!(*rx.wait_for(|n| *n > 5).await.unwrap() > 5);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn wait_for<F: FnMut(&T) -> bool>(&mut self, wanted: F) -> WaitFor<'_, T, F> {
+        WaitFor { changed: self.changed(), looked: false, wanted }
+    }
+
+    /// [`wait_for`][Self::wait_for] for a plain thread: blocks it.
+    ///
+    /// # Errors
+    /// As [`wait_for`][Self::wait_for].
+    #[track_caller]
+    pub fn wait_for_blocking(&mut self, wanted: impl FnMut(&T) -> bool) -> Result<Ref<'_, T>, RecvError> {
+        block::block_on(self.wait_for(wanted))
     }
 }
 
@@ -214,7 +263,8 @@ impl<T> Drop for Receiver<T> {
 /// The future of [`Receiver::changed`].
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Changed<'a, T> {
-    rx: &'a mut Receiver<T>,
+    shared: &'a Shared<T>,
+    seen: &'a mut u64,
     key: Option<Key>,
     at: &'static Location<'static>,
 }
@@ -227,10 +277,9 @@ impl<T> Future for Changed<'_, T> {
             return Poll::Pending;
         }
         let this = &mut *self;
-        let seen = &mut this.rx.seen;
-        let polled = this.rx.shared.monitor.poll(&mut this.key, cx, |state| {
-            if state.version != *seen {
-                *seen = state.version;
+        let polled = this.shared.monitor.poll(&mut this.key, cx, |state| {
+            if state.version != *this.seen {
+                *this.seen = state.version;
                 return Some(Ok(()));
             }
             (state.senders == 0).then_some(Err(RecvError))
@@ -244,7 +293,42 @@ impl<T> Future for Changed<'_, T> {
 
 impl<T> Drop for Changed<'_, T> {
     fn drop(&mut self) {
-        self.rx.shared.monitor.leave(&mut self.key);
+        self.shared.monitor.leave(&mut self.key);
+    }
+}
+
+/// The future of [`Receiver::wait_for`].
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct WaitFor<'a, T, F> {
+    changed: Changed<'a, T>,
+    /// Whether the value of the version that was seen last has been refused.
+    looked: bool,
+    wanted: F,
+}
+
+// Nothing in it is pinned: `wanted` is only called.
+impl<T, F> Unpin for WaitFor<'_, T, F> {}
+
+impl<'a, T, F: FnMut(&T) -> bool> Future for WaitFor<'a, T, F> {
+    type Output = Result<Ref<'a, T>, RecvError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            ready!(host::poll_yield(cx));
+            if !this.looked {
+                let shared = this.changed.shared;
+                // The version first, as in `borrow_and_update`.
+                *this.changed.seen = shared.monitor.with(|state| state.version);
+                let guard = shared.value.read();
+                if (this.wanted)(&guard) {
+                    return Poll::Ready(Ok(Ref { guard }));
+                }
+                this.looked = true;
+            }
+            ready!(Pin::new(&mut this.changed).poll(cx))?;
+            this.looked = false;
+        }
     }
 }
 
@@ -263,5 +347,11 @@ impl<T> fmt::Debug for Receiver<T> {
 impl<T> fmt::Debug for Changed<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("watch::Changed").field("waiting", &self.key.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl<T, F> fmt::Debug for WaitFor<'_, T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("watch::WaitFor").field("changed", &self.changed).finish_non_exhaustive()
     }
 }

@@ -221,6 +221,48 @@ fn watch_reports_the_latest_and_a_last_unseen_value_before_the_end() {
 }
 
 #[test]
+fn watch_waits_for_a_value_that_is_wanted_whether_or_not_it_was_seen() {
+    let (tx, mut rx) = watch::channel(5);
+    assert!(!rx.has_changed());
+    assert_eq!(poll(pin!(rx.wait_for(|n| *n == 5))).map(|found| *found.unwrap()), Poll::Ready(5));
+    let count = Arc::new(Count::default());
+    let mut asked = Vec::new();
+    {
+        let mut wait = pin!(rx.wait_for(|n| {
+            asked.push(*n);
+            *n > 7
+        }));
+        assert!(poll_with(wait.as_mut(), &count).is_pending());
+        tx.send(6).unwrap();
+        tx.send(7).unwrap();
+        assert_eq!(count.get(), 1, "both wake it once");
+        assert!(poll_with(wait.as_mut(), &count).is_pending());
+        assert!(poll_with(wait.as_mut(), &count).is_pending(), "and it is not asked again without a change");
+        tx.send(8).unwrap();
+        assert_eq!(poll_with(wait.as_mut(), &count).map(|found| *found.unwrap()), Poll::Ready(8));
+    }
+    assert_eq!(asked, [5, 7, 8]);
+    assert!(!rx.has_changed(), "what was found counts as seen");
+    tx.send(9).unwrap();
+    drop(tx);
+    assert_eq!(*rx.wait_for_blocking(|n| *n == 9).unwrap(), 9);
+    assert_eq!(rx.wait_for_blocking(|n| *n == 10).map(|found| *found), Err(RecvError));
+}
+
+#[test]
+fn watch_tells_of_a_change_only_if_there_was_one() {
+    let (tx, rx) = watch::channel(1);
+    assert!(!tx.send_if_modified(|n| *n > 1));
+    assert!(!rx.has_changed());
+    assert!(tx.send_if_modified(|n| {
+        *n += 1;
+        true
+    }));
+    assert!(rx.has_changed());
+    assert_eq!(*rx.borrow(), 2);
+}
+
+#[test]
 fn watch_without_receivers() {
     let (tx, rx) = watch::channel(1);
     drop(rx);
