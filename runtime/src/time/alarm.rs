@@ -28,6 +28,10 @@
 //! value had been received. A new setting begins as `clear` does, and its number is not the old one's: what finds
 //! the old one due fires nothing of the new (`loom::what_was_set_anew_is_not_received_early`).
 //!
+//! # In order
+//! A tick is set anew before it is offered, so the next one may be offered first, by another thread. The earlier one is dropped
+//! then: ticks have numbers as settings do, and F2 raises `pending` to its own, unless it stands higher already.
+//!
 //! # Invariants
 //! A1. The setting's lock is held while the slot is set or cancelled, never while a receiver is woken.
 //! A2. A waker of an alarm may come late or for nothing: an earlier setting's, a runtime's that shuts down, the
@@ -39,7 +43,7 @@
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
 //! |---|--------|-------|------|-----|--------------------|
-//! | 1 | [`clear`](Alarm::clear), [`fire`](Alarm::fire): `pending` | Relaxed | 1 | exchanges of one word have one order, and the channel's lock orders the value; C1 as a load and a store fails `loom::it_is_received_or_cleared_and_never_both` |
+//! | 1 | [`clear`](Alarm::clear), [`fire`](Alarm::fire): `pending` | Relaxed | 1 | exchanges of one word have one order, and the channel's lock orders the value; C1 as a load and a store fails `loom::it_is_received_or_cleared_and_never_both`; a tick's number is compared under that lock alone |
 
 use super::interval::until_next;
 use crate::sched::timer_slot::TimerSlot;
@@ -55,7 +59,8 @@ use std::time::{Duration, Instant};
 /// A deadline, or a row of them, and the channel where they are heard.
 pub(super) struct Alarm {
     sender: PullSender<Instant>,
-    /// The number of the setting that has neither fired nor been taken back; 0 if there is none.
+    /// The number of the setting that has neither fired nor been taken back, 0 if there is none; of ticks, the number of the
+    /// last one that was offered.
     pending: AtomicU64,
     setting: Mutex<Setting>,
 }
@@ -66,6 +71,14 @@ struct Setting {
     due: Option<Instant>,
     period: Option<Duration>,
     last_number: u64,
+}
+
+/// What is offered under a number.
+enum Number {
+    /// What goes off once: it may be taken back until then.
+    Setting(u64),
+    /// One of a row, which is never taken back.
+    Tick(u64),
 }
 
 impl Alarm {
@@ -131,8 +144,8 @@ impl Alarm {
         }
     }
 
-    /// What is to be offered now, with the number under which it can be taken back.
-    fn take_due(self: &Arc<Self>) -> Option<(Instant, Option<u64>)> {
+    /// What is to be offered now, and its number.
+    fn take_due(self: &Arc<Self>) -> Option<(Instant, Number)> {
         let setting = &mut *self.setting.lock();
         if self.sender.is_orphaned() {
             setting.due = None;
@@ -144,20 +157,31 @@ impl Alarm {
             setting.arm(self, Some(due), now);
             return None;
         }
-        // A row of ticks is never taken back; what goes off once may be, until it is offered.
-        let number = setting.period.is_none().then_some(setting.last_number);
+        let number = setting.number();
         setting.arm(self, setting.next(due, now), now);
         Some((due, number))
     }
 
     /// F1 to F3, with no lock held (A1).
-    fn fire(&self, due: Instant, number: Option<u64>) {
-        let take = |number| self.pending.compare_exchange(number, 0, Ordering::Relaxed, Ordering::Relaxed);
-        self.sender.offer_if(due, || number.is_none_or(|number| take(number).is_ok()));
+    fn fire(&self, due: Instant, number: Number) {
+        let (pending, order) = (&self.pending, Ordering::Relaxed);
+        self.sender.offer_if(due, || match number {
+            Number::Setting(number) => pending.compare_exchange(number, 0, order, order).is_ok(),
+            Number::Tick(number) => pending.fetch_max(number, order) < number,
+        });
     }
 }
 
 impl Setting {
+    /// The number of what has just been found due.
+    fn number(&mut self) -> Number {
+        if self.period.is_none() {
+            return Number::Setting(self.last_number);
+        }
+        self.last_number += 1;
+        Number::Tick(self.last_number)
+    }
+
     /// When it goes off after the one of `due`; what was missed until `now` is skipped.
     fn next(&self, due: Instant, now: Instant) -> Option<Instant> {
         let period = self.period?;

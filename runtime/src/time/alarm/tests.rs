@@ -60,3 +60,23 @@ fn ticks_that_were_missed_are_skipped_and_the_grid_stays() {
     alarm.look();
     assert!(receiver.try_recv().is_err(), "not due yet");
 }
+
+#[test]
+fn a_tick_that_was_overtaken_is_dropped() {
+    let (alarm, receiver) = Alarm::start(LONG, Some(Duration::from_millis(500)));
+    let start = clock::now();
+    let found_due = |at| {
+        alarm.setting.lock().due = Some(at);
+        alarm.take_due().expect("it is due")
+    };
+    let (first, first_number) = found_due(start - Duration::from_secs(2));
+    // The thread that found it loses its core, and others go on.
+    let (second, second_number) = found_due(start - Duration::from_secs(1));
+    alarm.fire(second, second_number);
+    assert_eq!(receiver.try_recv(), Ok(second));
+    alarm.fire(first, first_number);
+    assert!(receiver.try_recv().is_err(), "time went back");
+    let (third, third_number) = found_due(start);
+    alarm.fire(third, third_number);
+    assert_eq!(receiver.try_recv(), Ok(third));
+}
