@@ -1,10 +1,12 @@
 //! A million of them.
 
 use crate::{in_time, ms};
+use pirn::Builder;
 use pirn::time::{Duration, Instant, Sleep, sleep, sleep_until};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 const MILLION: u64 = 1_000_000;
 
@@ -77,5 +79,40 @@ fn a_million_settings_of_one_timer_leave_one_behind() {
             drop(idle);
             assert_eq!(runtime.metrics().timers, 0);
         });
+    });
+}
+
+/// Before the first of many equal deadlines fires they are sorted, and that is work like any other: tasks run in between.
+#[test]
+fn sorting_many_deadlines_holds_no_task_up() {
+    struct Fired(AtomicBool);
+    impl Wake for Fired {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    in_time(|| {
+        // Without the watching thread nobody else sorts them.
+        let runtime = Builder::new().procs(1).sysmon(false).build().unwrap();
+        let yields = runtime.block_on(runtime.spawn(async {
+            let due = Instant::now() + ms(1_000);
+            let fired = Arc::new(Fired(AtomicBool::new(false)));
+            let waker = Waker::from(fired.clone());
+            let mut sleeps: Vec<_> = (0..100_000).map(|_| Box::pin(sleep_until(due))).collect();
+            for sleep in &mut sleeps {
+                assert!(sleep.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            }
+            while Instant::now() < due {
+                pirn::yield_now().await;
+            }
+            let mut yields = 0;
+            while !fired.0.load(Ordering::Relaxed) {
+                pirn::yield_now().await;
+                yields += 1;
+            }
+            yields
+        }));
+        let yields = yields.unwrap();
+        assert!(yields > 100, "{yields}");
     });
 }
