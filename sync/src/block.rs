@@ -78,9 +78,14 @@ fn run<F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Option<
         if let Poll::Ready(output) = poll_hidden(future.as_mut(), &mut context) {
             break Some(output);
         }
-        if seat.sleeper.is_woken() {
+        let in_time = if seat.sleeper.is_woken() {
             thread::yield_now();
-        } else if !seat.sleep(deadline) {
+            // A future that is woken in every poll would never sleep.
+            !is_over(deadline)
+        } else {
+            seat.sleep(deadline)
+        };
+        if !in_time {
             break match poll_hidden(future, &mut context) {
                 Poll::Ready(output) => Some(output),
                 Poll::Pending => None,
@@ -89,6 +94,10 @@ fn run<F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Option<
     };
     seat.give_back();
     output
+}
+
+fn is_over(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| clock::now() >= deadline)
 }
 
 /// One poll with the executor's yield flag out of sight (B3). What it notes for a dump is forgotten: the
@@ -140,10 +149,14 @@ impl Seat {
             if self.sleeper.is_woken() {
                 return true;
             }
+            // Where threads outnumber cores, each yield may take as long as the others' time slices.
+            if is_over(deadline) {
+                return false;
+            }
             thread::yield_now();
         }
         while !self.sleeper.is_woken() {
-            if deadline.is_some_and(|deadline| clock::now() >= deadline) {
+            if is_over(deadline) {
                 return false;
             }
             self.parker.park(deadline);

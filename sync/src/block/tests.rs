@@ -74,6 +74,19 @@ fn a_deadline_ends_the_wait_after_a_last_look() {
 }
 
 #[test]
+fn a_deadline_ends_the_wait_for_a_future_that_is_woken_in_every_poll() {
+    within_limit(|| {
+        let deadline = clock::now() + Duration::from_millis(20);
+        let restless = poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            Poll::<()>::Pending
+        });
+        assert_eq!(wait_until(pin!(restless), deadline), None);
+        assert!(clock::now() >= deadline);
+    });
+}
+
+#[test]
 fn the_executors_yield_flag_is_hidden_while_a_thread_waits() {
     static FLAG: Flag = Flag::new(true);
     within_limit(|| {
