@@ -135,6 +135,7 @@ impl Shared {
         let mut made = None;
         self.roster.add(|index| {
             let processor = Processor::new(index, self.epoch);
+            self.close_if_late(&processor.remote.timers);
             let remote = processor.remote.clone();
             made = Some(processor);
             remote

@@ -22,26 +22,34 @@
 //! As in [`idle`](super::idle): whichever fence is first, the other side sees. A machine that sets a timer on
 //! its own processor does nothing: it looks there before it rests, and only then tells the poller
 //! ([`Shared::tell_poller`]). All accesses to `sleeping_until` are `Relaxed`: the fences order them.
+//!
+//! # The end
+//! A shutdown closes every home. A processor that is made later may still come to a task that was left, so its home is closed
+//! from the start: `closed` is raised before the shutdown looks at the roster, and read with the roster locked, which orders
+//! the two; both accesses are `Relaxed`.
 
 use super::current::Context;
 use super::shared::Shared;
 use crate::timer::TimerHome;
-use pirn_sync::primitive::atomic::{AtomicU64, Ordering, fence};
+use pirn_sync::primitive::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use pirn_sync::unwind::wake_caught;
 use std::time::Duration;
 
 /// So many batches one look sorts when none of them has anything to fire: some tenths of a millisecond.
 const SORTED: usize = 16;
 
-/// What the poller sleeps until: nanoseconds since the runtime's start, 0 when nobody sleeps there.
+/// What is true of all homes together.
 #[derive(Debug)]
 pub(super) struct Deadlines {
+    /// What the poller sleeps until: nanoseconds since the runtime's start, 0 when nobody sleeps there.
     sleeping_until: AtomicU64,
+    /// Every home is closed, or about to be.
+    closed: AtomicBool,
 }
 
 impl Deadlines {
     pub(super) fn new() -> Self {
-        Self { sleeping_until: AtomicU64::new(0) }
+        Self { sleeping_until: AtomicU64::new(0), closed: AtomicBool::new(false) }
     }
 }
 
@@ -80,11 +88,19 @@ impl Shared {
 
     /// Closes every home: what waits there is woken, and finds its runtime gone.
     pub(super) fn close_timers(&self) {
+        self.deadlines.closed.store(true, Ordering::Relaxed);
         let mut due = Vec::new();
         for remote in self.roster.list().iter() {
             remote.timers.close(&mut due);
         }
         due.into_iter().for_each(wake_caught);
+    }
+
+    /// Closes a new home if the others were closed. With the roster locked that it is about to enter.
+    pub(super) fn close_if_late(&self, home: &TimerHome) {
+        if self.deadlines.closed.load(Ordering::Relaxed) {
+            home.close(&mut Vec::new());
+        }
     }
 
     /// How many timers are pending.

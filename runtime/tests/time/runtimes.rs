@@ -175,3 +175,27 @@ fn a_sleep_may_be_dropped_on_any_thread_at_any_moment() {
         assert_eq!(runtime.metrics().timers, 0);
     });
 }
+
+/// A task that a shutdown has left may take up a processor that was made afterwards.
+#[test]
+fn timers_of_a_processor_that_was_made_after_the_shutdown_still_fire() {
+    in_time(|| {
+        let runtime = runtime(1);
+        let handle = runtime.handle().clone();
+        let (inside, seen) = std::sync::mpsc::channel();
+        let (go_on, waits) = std::sync::mpsc::channel();
+        let (made, timer) = std::sync::mpsc::channel();
+        let task = runtime.spawn(async move {
+            inside.send(()).unwrap();
+            // Gives its processor away, and takes another one.
+            pirn::block_in_place(|| waits.recv()).unwrap();
+            made.send(pirn::time::after(ms(20))).unwrap();
+        });
+        seen.recv().unwrap();
+        assert!(!runtime.shutdown_timeout(ms(10)).is_clean());
+        handle.set_procs(4);
+        go_on.send(()).unwrap();
+        timer.recv().unwrap().recv_timeout_blocking(ms(10_000)).unwrap();
+        let _ = plainly(task);
+    });
+}
