@@ -175,7 +175,7 @@ impl Db {
             loop {
                 let mut aftermath = Aftermath::default();
                 let mut shard = shard.0.lock();
-                let is_more = shard.expire(now, BATCH, &mut aftermath);
+                let is_more = shard.expire(now, BATCH, &self.hasher, &mut aftermath);
                 let earliest = shard.earliest();
                 drop(shard);
                 drop(aftermath);

@@ -29,7 +29,7 @@ use pirn::channel::{Receiver, Sender, unbounded};
 
 use crate::clients::Client;
 use crate::db::glob;
-use crate::db::value::Blob;
+use crate::db::value::{Blob, excess};
 use crate::reply::Reply;
 
 /// A published message, as one kind of subscription gets it.
@@ -120,6 +120,9 @@ impl Hub {
         Arc::make_mut(subscribers).retain(|other| !Arc::ptr_eq(other, mailbox));
         if subscribers.is_empty() {
             topics.remove(topic);
+            if let Some(kept) = excess(topics.len(), topics.capacity()) {
+                topics.shrink_to(kept);
+            }
         }
     }
 

@@ -22,7 +22,7 @@ use hashbrown::hash_table::Entry as Slot;
 
 use super::Hasher;
 use super::clock::{Moment, NEVER};
-use super::value::{Blob, Collection, Value};
+use super::value::{Blob, Collection, Value, excess};
 use crate::error::Error;
 
 #[derive(Debug)]
@@ -70,9 +70,16 @@ impl Shard {
     }
 
     /// Removes up to `limit` keys whose deadline has passed; whether there may be more.
-    pub(super) fn expire(&mut self, now: Moment, limit: usize, aftermath: &mut Aftermath) -> bool {
+    pub(super) fn expire(
+        &mut self,
+        now: Moment,
+        limit: usize,
+        hasher: &Hasher,
+        aftermath: &mut Aftermath,
+    ) -> bool {
         for _ in 0..limit {
             let Some(&(deadline, hash)) = self.due.first().filter(|(deadline, _)| *deadline <= now) else {
+                self.give_back(hasher);
                 return false;
             };
             self.due.pop_first();
@@ -81,6 +88,13 @@ impl Shard {
             }
         }
         true
+    }
+
+    /// Gives the room back that removed entries have left in the table.
+    fn give_back(&mut self, hasher: &Hasher) {
+        if let Some(kept) = excess(self.table.len(), self.table.capacity()) {
+            self.table.shrink_to(kept, |entry| hasher.hash(&entry.key));
+        }
     }
 
     /// The entries that live, with their hashes.
@@ -144,6 +158,8 @@ impl Place<'_> {
         let result = change(collection);
         if collection.is_empty() {
             self.remove();
+        } else {
+            collection.give_back();
         }
         Ok(Some(result))
     }
@@ -232,6 +248,7 @@ impl Place<'_> {
         if entry.deadline != NEVER {
             self.shard.due.remove(&(entry.deadline, self.hash));
         }
+        self.shard.give_back(self.hasher);
         self.aftermath.drop_later(entry.value);
         entry.deadline > self.now
     }

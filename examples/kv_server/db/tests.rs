@@ -119,6 +119,30 @@ fn a_list_goes_with_its_last_element() {
 }
 
 #[test]
+fn tables_shrink_when_their_keys_go() {
+    const KEYS: u64 = 50_000;
+    let size = |db: &Db| db.shards.iter().map(|shard| shard.0.lock().table.allocation_size()).sum::<usize>();
+    let full = |deadline| {
+        let db = Db::new();
+        for key in 0..KEYS {
+            set(&db, &key.to_string(), "");
+            db.at(0, key.to_string().as_bytes(), |place| place.set_deadline(deadline));
+        }
+        set(&db, "stays", "");
+        db
+    };
+    let (removed, expired) = (full(NEVER), full(100));
+    let before = size(&removed);
+    (0..KEYS).for_each(|key| assert!(removed.at(0, key.to_string().as_bytes(), |place| place.remove())));
+    assert_eq!(expired.expire(100), None);
+    for db in [removed, expired] {
+        assert!(size(&db) < before / 4, "{} of {before} bytes are kept", size(&db));
+        assert_eq!(get(&db, 0, "stays").as_deref(), Some(""));
+        assert_eq!(db.len(), (1, 0));
+    }
+}
+
+#[test]
 fn several_keys_change_at_one_moment() {
     let db = Arc::new(Db::new());
     let keys: [&[u8]; 5] = [b"a", b"b", b"c", b"d", b"e"];

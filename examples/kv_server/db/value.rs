@@ -3,6 +3,9 @@
 //! Everything is made of [`Blob`]s: bytes, with up to sixteen of them stored in place. Counters, short words and the
 //! keys of most people fit, so the usual `SET`, `LPUSH` or `SADD` allocates nothing for its argument. A collection
 //! stands behind a pointer, which keeps an entry of the table at one cache line.
+//!
+//! So what small things take is the room in tables and lists, and those keep the room of what is removed. It would
+//! count as used for ever, and a server once full would stay so. So whoever removes asks [`excess`] what to give back.
 
 use std::collections::VecDeque;
 
@@ -14,6 +17,17 @@ pub(crate) type Blob = SmallVec<[u8; 16]>;
 pub(crate) type List = VecDeque<Blob>;
 pub(crate) type Set = HashSet<Blob>;
 pub(crate) type Hash = HashMap<Blob, Blob>;
+
+/// Room for so many elements is never given back.
+const KEPT_ROOM: usize = 64;
+
+/// For how many elements something keeps its room, if it holds `length` now and `room` for more than it is worth.
+///
+/// Less than an eighth must be in use, and twice as much is kept: so a table that shrinks moves its elements once for
+/// several times as many that were removed, and one that grows again right away has not shrunk for nothing.
+pub(crate) fn excess(length: usize, room: usize) -> Option<usize> {
+    (room > KEPT_ROOM && length < room / 8).then_some(2 * length)
+}
 
 /// The value of a key. A collection is never empty: with its last element its key goes.
 #[derive(Debug)]
@@ -43,6 +57,8 @@ pub(crate) trait Collection: Default {
     fn of_mut(value: &mut Value) -> Option<&mut Self>;
     fn into_value(self) -> Value;
     fn is_empty(&self) -> bool;
+    /// Gives the room back that removed elements have left.
+    fn give_back(&mut self);
 }
 
 macro_rules! collection {
@@ -69,6 +85,12 @@ macro_rules! collection {
             fn is_empty(&self) -> bool {
                 self.len() == 0
             }
+
+            fn give_back(&mut self) {
+                if let Some(kept) = excess(self.len(), self.capacity()) {
+                    self.shrink_to(kept);
+                }
+            }
         }
     };
 }
@@ -79,11 +101,23 @@ collection!(Hash);
 
 #[cfg(test)]
 mod tests {
-    use super::{Blob, Value};
+    use super::{Blob, Collection, KEPT_ROOM, List, Value, excess};
 
     #[test]
     fn a_value_is_small() {
         assert_eq!(size_of::<Blob>(), 24);
         assert_eq!(size_of::<Value>(), 32);
+    }
+
+    #[test]
+    fn room_is_given_back_when_little_of_it_is_used() {
+        assert_eq!(excess(0, KEPT_ROOM), None);
+        assert_eq!(excess(125, 1000), None);
+        assert_eq!(excess(124, 1000), Some(248));
+        let mut list: List = (0..1000_u16).map(|number| Blob::from_slice(&number.to_ne_bytes())).collect();
+        list.truncate(1);
+        list.give_back();
+        assert!(list.capacity() <= KEPT_ROOM);
+        assert_eq!(list.len(), 1);
     }
 }

@@ -38,6 +38,34 @@ fn writes_are_refused_when_memory_is_used_up() {
 }
 
 #[test]
+fn memory_of_what_was_removed_can_be_used_again() {
+    const AT_ONCE: usize = 1000;
+    let server = Server::start(&["--maxmemory", "10mb"]);
+    let mut client = server.client();
+    // Things so small that the tables and lists that hold them are all there is.
+    for (put, with_value, take) in [
+        ("mset", true, "del"),
+        ("hset h", true, "hdel h"),
+        ("sadd s", false, "srem s"),
+        ("rpush l", false, "lpop l"),
+    ] {
+        let words = |command: &str, round: usize, value: &str| {
+            let numbers = AT_ONCE * round..AT_ONCE * (round + 1);
+            numbers.fold(command.to_owned(), |words, number| format!("{words} {number}{value}"))
+        };
+        let value = if with_value { " v" } else { "" };
+        let rounds = (0..1000).take_while(|round| client.say(&words(put, *round, value)) != OOM).count();
+        assert!((10..1000).contains(&rounds), "{put}: {rounds}");
+        for round in 0..rounds {
+            let command = if take == "lpop l" { format!("{take} {AT_ONCE}") } else { words(take, round, "") };
+            client.say(&command);
+        }
+        client.table(&[("set small x", "OK"), ("dbsize", "1")]);
+        assert!(client.info("used_memory") < 3 << 20, "{put}: {}", client.info("used_memory"));
+    }
+}
+
+#[test]
 fn a_large_request_does_not_grow_beyond_the_bound() {
     let server = Server::start(&["--maxmemory", "10mb"]);
     let mut raw = server.raw();
