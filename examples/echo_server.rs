@@ -102,7 +102,7 @@ async fn run(args: Args) -> Outcome {
 /// Accepts until it is stopped, and returns when nobody is left.
 async fn serve(listener: TcpListener, stop: Stop, all: usize, write_timeout: Duration) -> Outcome {
     let places = Arc::new(Semaphore::new(all));
-    server::accept(listener, &stop.draining, &places, |stream, peer, place| {
+    let serve = |stream, peer, place| {
         let stop = stop.clone();
         pirn::go!({
             match connection(stream, &stop, write_timeout).await {
@@ -111,9 +111,9 @@ async fn serve(listener: TcpListener, stop: Stop, all: usize, write_timeout: Dur
             }
             drop(place);
         });
-    })
-    .await;
-    server::drained(&stop, &places, all).await
+    };
+    let late = server::accept(listener, &stop.draining, &places, &serve).await;
+    server::drained(&stop, &places, all, late, &serve).await
 }
 
 /// One connection, until its end.

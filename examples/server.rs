@@ -111,22 +111,24 @@ impl Stop {
 /// One connection's place among those that there may be at once. Dropping it makes room.
 pub type Place = OwnedSemaphorePermit;
 
-/// Accepts until `draining` ends, and then what is in the kernel's queue; then the port is closed.
+/// Those who were in the kernel's queue when the port was closed, and for whom there was no place.
+pub type Late = Vec<(TcpStream, SocketAddr)>;
+
+/// Accepts until `draining` ends, and then all who are in the kernel's queue; then the port is closed.
 ///
 /// `serve` starts a task for the connection, which keeps the place for as long as it lives. While there is no place
-/// nobody is accepted: the others wait in the kernel's queue.
+/// nobody is accepted: the others wait in the kernel's queue. At the end nobody is waited for: a place may not become
+/// free before its owner is told that the server drains, and that is to be told only once the port is closed. So
+/// those who find none are returned, for [`drained`].
 pub async fn accept(
     listener: TcpListener,
     draining: &Context,
     places: &Arc<Semaphore>,
-    serve: impl Fn(TcpStream, SocketAddr, Place),
-) {
-    let next = async || {
-        let place = places.clone().acquire_owned().await.expect("nobody closes this semaphore");
-        (listener.accept().await, place)
-    };
+    serve: &impl Fn(TcpStream, SocketAddr, Place),
+) -> Late {
+    let next = async || (place(places).await, listener.accept().await);
     let mut refusals = Refusals::default();
-    while let Ok((accepted, place)) = draining.run(next()).await {
+    while let Ok((place, accepted)) = draining.run(next()).await {
         match accepted {
             Ok((stream, peer)) => serve(stream, peer, place),
             // Out of descriptors, most likely. The listener rests before it tries again.
@@ -135,22 +137,45 @@ pub async fn accept(
     }
     // Whoever is in the queue has been told that it is connected. Std's listener does not wait for more.
     let queue = listener.into_std();
+    let mut late = Late::new();
     while let Ok((stream, peer)) = queue.accept() {
-        let place = places.clone().acquire_owned().await.expect("nobody closes this semaphore");
-        if let Ok(stream) = TcpStream::from_std(stream) {
-            serve(stream, peer, place);
+        let Ok(stream) = TcpStream::from_std(stream) else { continue };
+        match places.clone().try_acquire_owned() {
+            Ok(place) => serve(stream, peer, place),
+            Err(_) => late.push((stream, peer)),
         }
     }
+    late
 }
 
-/// Waits until all places are free again, also when there is no more time: then everybody ends soon. It is called as
-/// soon as the port is closed: it knows only of those who are there then.
+async fn place(places: &Arc<Semaphore>) -> Place {
+    places.clone().acquire_owned().await.expect("nobody closes this semaphore")
+}
+
+/// Serves those who are late as places become free, and waits until all are free again; also when there is no more
+/// time: then everybody ends soon, and who is late still is not served at all. It is called as soon as the port is
+/// closed: it knows only of those who are there then.
 ///
 /// # Errors
 /// [`Failure::Wrong`] when there was no more time, and somebody may have been cut off.
-pub async fn drained(stop: &Stop, places: &Semaphore, all: usize) -> Outcome {
+pub async fn drained(
+    stop: &Stop,
+    places: &Arc<Semaphore>,
+    all: usize,
+    late: Late,
+    serve: &impl Fn(TcpStream, SocketAddr, Place),
+) -> Outcome {
     // Without looking at the time first: where nobody is left nobody is cut off, however little time there is.
-    if places.try_acquire_many(all).is_ok() || stop.now.run(places.acquire_many(all)).await.is_ok() {
+    let is_drained = late.is_empty() && places.try_acquire_many(all).is_ok() || {
+        let everybody = async {
+            for (stream, peer) in late {
+                serve(stream, peer, place(places).await);
+            }
+            let _ = places.acquire_many(all).await;
+        };
+        stop.now.run(everybody).await.is_ok()
+    };
+    if is_drained {
         info!("drained");
         return Ok(());
     }

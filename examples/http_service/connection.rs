@@ -13,7 +13,8 @@
 //! To close a connection between two requests is a race: the next request may be on its way. So draining has two
 //! steps. Once the port is closed each answer says `Connection: close`, and a client that is busy learns that way
 //! that it must not send another one. Whoever has been silent for [`LINGER`] after that is closed by hyper's
-//! `graceful_shutdown`; a request that is being answered goes on to its end.
+//! `graceful_shutdown`; a request that is being answered goes on to its end. Who was in the kernel's queue and found
+//! no place is served meanwhile, as those leave who had one, and has as long for its request.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -86,23 +87,23 @@ impl Server {
     pub(crate) async fn serve(self, listener: TcpListener) -> Outcome {
         let server = Arc::new(self);
         let (closing, close) = Context::background().with_cancel();
-        server::accept(listener, &server.stop.draining, &server.places, |stream, peer, place| {
+        let serve = |stream, peer, place| {
             server.metrics.connected();
             pirn::go!(connection(server.clone(), closing.clone(), stream, peer, place));
-        })
-        .await;
+        };
+        let late = server::accept(listener, &server.stop.draining, &server.places, &serve).await;
 
         // Not before the port is closed: whoever is told may connect again at once, and must be refused then rather
         // than accepted by a queue that nobody reads any more.
         server.is_leaving.store(true, Ordering::Relaxed);
         let open = server.limits.max_connections - server.places.available_permits();
-        info!(connections = open, "the port is closed");
+        info!(connections = open, late = late.len(), "the port is closed");
         // Meanwhile it is waited for those who are still here: whoever is cut off in this time has been cut off too.
         pirn::go!({
             sleep(LINGER).await;
             close.cancel();
         });
-        server::drained(&server.stop, &server.places, server.limits.max_connections).await
+        server::drained(&server.stop, &server.places, server.limits.max_connections, late, &serve).await
     }
 }
 
@@ -118,6 +119,9 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     // A node of its own, under which its requests come and go; `closing` it only looks at.
     let (alive, _gone) = server.stop.now.with_cancel();
+    // Who has got its place since the port was closed may be silent for as long as the others then.
+    let late = server.is_leaving.load(Ordering::Relaxed).then(|| Context::background().with_timeout(LINGER));
+    let closing = late.as_ref().map_or(&closing, |(closing, _ends)| closing);
 
     let mut http = http1::Builder::new();
     // Answers are short: to copy one behind its head costs less than to write two buffers at once.

@@ -10,10 +10,13 @@ use std::io;
 /// Descriptors that are no connections: the listener, the netpoller, standard streams, and some to spare.
 const OTHERS: usize = 64;
 
+/// How many connections may wait in the listener's queue: at the end they are all taken out of it at once.
+const QUEUE: usize = 4096;
+
 /// Makes room for so many connections, or says in the log that it cannot.
 pub fn raise_descriptors(connections: usize) {
     let wanted = connections.saturating_add(OTHERS) as libc::rlim_t;
-    match raise(wanted) {
+    match raise(wanted.saturating_add(QUEUE as libc::rlim_t)) {
         Ok(limit) if limit < wanted => {
             tracing::warn!(limit, wanted, "there may be fewer descriptors than connections; see `ulimit -n`");
         }

@@ -126,15 +126,15 @@ async fn serve(args: &Args, sources: Arc<Sources>) -> Outcome {
     server::raise_descriptors(all);
     let listener = server::listen(&args.listen).await?;
     let places = Arc::new(Semaphore::new(all));
-    server::accept(listener, &stop.draining, &places, |stream, _peer, place| {
+    let serve = |stream, _peer, place| {
         let sources = sources.clone();
         pirn::go!({
             sources.read(stream).await;
             drop(place);
         });
-    })
-    .await;
-    server::drained(stop, &places, all).await
+    };
+    let late = server::accept(listener, &stop.draining, &places, &serve).await;
+    server::drained(stop, &places, all, late, &serve).await
 }
 
 /// What there was from the beginning.

@@ -223,6 +223,32 @@ fn a_signal_under_load_loses_no_accepted_request() {
 }
 
 #[test]
+fn who_waits_for_a_place_at_the_signal_is_answered() {
+    let (server, address) = serve("http_service", &["--max-connections", "1"]);
+    let request = "GET /task HTTP/1.1\r\nhost: test\r\n\r\n";
+    let mut first = ask(&address, request);
+    let mut answer = [0; 1024];
+    assert_ne!(first.read(&mut answer).unwrap(), 0);
+    let waiting: Vec<_> = (0..3).map(|_| ask(&address, request)).collect();
+    server.signal("TERM");
+    // The one that has the place makes use of it until it is told to go.
+    let begun = Instant::now();
+    loop {
+        first.write_all(request.as_bytes()).unwrap();
+        let length = first.read(&mut answer).unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200 "), "{length} bytes");
+        if String::from_utf8_lossy(&answer[..length]).contains("connection: close") {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "nobody tells it");
+    }
+    for stream in waiting {
+        assert!(rest(stream).ends_with("done after 0 ms\n"));
+    }
+    server.end().expect(0);
+}
+
+#[test]
 fn what_outlasts_the_grace_is_canceled_and_ends_with_1() {
     let (server, address) = serve("http_service", &["--budget", "1h", "--grace", "300ms"]);
     let endless = ask(&address, "GET /task?ms=3600000 HTTP/1.1\r\nhost: test\r\n\r\n");
@@ -243,6 +269,23 @@ fn a_second_signal_stops_at_once() {
     server.wait_for("draining");
     server.signal("INT");
     assert!(rest(endless).starts_with("HTTP/1.1 503 "));
+    server.end().expect(1);
+}
+
+#[test]
+fn who_waits_for_a_place_at_a_second_signal_is_cut_off() {
+    let (server, address) = serve("http_service", &["--budget", "1h", "--max-connections", "1"]);
+    let endless = ask(&address, "GET /task?ms=3600000 HTTP/1.1\r\nhost: test\r\n\r\n");
+    // Only a second connection could ask for the metrics: that this one has the place shows in that the others wait.
+    let waiting = ask(&address, "GET /task HTTP/1.1\r\nhost: test\r\n\r\n");
+    waiting.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    assert_eq!((&waiting).read(&mut [0; 1]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    waiting.set_read_timeout(Some(PATIENCE)).unwrap();
+    server.signal("INT");
+    server.wait_for("late=1");
+    server.signal("INT");
+    assert!(rest(endless).starts_with("HTTP/1.1 503 "));
+    assert_eq!(rest(waiting), "");
     server.end().expect(1);
 }
 
