@@ -1,12 +1,17 @@
 //! Who is connected.
 //!
-//! A list for `CLIENT LIST`, for the bound on how many there may be, and for the end: [`Clients::hang_up`] shuts the
-//! reading side of every socket. What the kernel had received by then can still be read, and behind it comes the end
-//! of the stream. So each connection answers what it was sent and then ends by itself, on the same way by which it
-//! ends when its client goes.
+//! A list for `CLIENT LIST`, for the bound on how many there may be, and for the end: [`Clients::hang_up`] gives every
+//! socket a deadline for reads that has passed. So each connection learns that the server ends, be it waiting or busy,
+//! asks how much the kernel has received by then ([`Client::unread`]), answers that, and ends.
+//!
+//! To shut the reading sides would be simpler. But Linux takes in what is sent after that all the same, so a client
+//! that never stops would never be at its end; and it opens no window any more, so one that waits for that would still
+//! wait when the server is long gone.
 
 use std::fmt::Write as _;
-use std::net::{Shutdown, SocketAddr};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -45,6 +50,21 @@ impl Client {
 
     pub(crate) fn set_subscriber(&self, is_one: bool) {
         self.is_subscriber.store(is_one, Relaxed);
+    }
+
+    /// Has its reads fail with `TimedOut`, also the one that waits, until the deadline is taken away again.
+    fn hang_up(&self) {
+        self.stream.set_read_deadline(Instant::now());
+    }
+
+    /// How many bytes have arrived and have not been read.
+    pub(crate) fn unread(&self) -> io::Result<usize> {
+        let mut count: libc::c_int = 0;
+        // SAFETY: the kernel writes one number, into a variable that lives longer than the call.
+        if unsafe { libc::ioctl(self.stream.as_raw_fd(), libc::FIONREAD, &raw mut count) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(count as usize)
     }
 
     /// Its line in `CLIENT LIST`.
@@ -89,9 +109,6 @@ impl Clients {
         }
         list.last += 1;
         let id = list.last;
-        if list.is_ending {
-            let _ = stream.shutdown(Shutdown::Read);
-        }
         let client = Arc::new(Client {
             id,
             stream,
@@ -100,6 +117,9 @@ impl Clients {
             name: Mutex::new(None),
             is_subscriber: AtomicBool::new(false),
         });
+        if list.is_ending {
+            client.hang_up();
+        }
         list.connected.insert(id, client.clone());
         Ok(Entered { clients: self.clone(), client })
     }
@@ -129,13 +149,10 @@ impl Clients {
         self.list.lock().connected.get(&u64::try_from(id).ok()?).cloned()
     }
 
-    /// Lets nobody send anything more, also those who come later. What has arrived can still be read.
+    /// Tells everybody, also those who come later, that nothing counts any more of what arrives from now on.
     pub(crate) fn hang_up(&self) {
         self.list.lock().is_ending = true;
-        for client in self.all() {
-            // It may be gone already.
-            let _ = client.stream.shutdown(Shutdown::Read);
-        }
+        self.all().iter().for_each(|client| client.hang_up());
     }
 }
 

@@ -53,13 +53,17 @@ const ENOUGH: usize = 256 * 1024;
 const LARGE: usize = 64 * 1024;
 /// How long the last words may take to arrive, and how many bytes may come meanwhile.
 const LINGER: (Duration, usize) = (Duration::from_secs(1), 1024 * 1024);
+/// The same at the server's end: who is still sending then has done nothing wrong, and who is not need not be waited for.
+const LINGER_AT_THE_END: (Duration, usize) = (Duration::from_millis(200), usize::MAX);
 
 /// Serves a client until it goes, says `QUIT` or cannot be understood.
 pub(crate) async fn serve(server: Arc<Server>, client: Arc<Client>) -> io::Result<()> {
     let session = Session::new(client.clone());
-    let mut connection = Connection { server: &server, session, parser: Parser::default(), part: Vec::new() };
+    let parser = Parser::default();
+    let mut connection = Connection { server: &server, session, parser, part: Vec::new(), unread: None };
     connection.run(&client.stream).await?;
-    linger(&server, &client.stream).await
+    let most = if connection.unread.is_some() { LINGER_AT_THE_END } else { LINGER };
+    linger(&server, &client.stream, most).await
 }
 
 struct Connection<'a> {
@@ -68,6 +72,8 @@ struct Connection<'a> {
     parser: Parser,
     /// What has arrived of a request, and whatever came behind it.
     part: Vec<u8>,
+    /// How much is still to be read, once the server ends.
+    unread: Option<usize>,
 }
 
 /// What a connection waits for.
@@ -79,12 +85,23 @@ enum Event<'a> {
 
 impl<'a> Connection<'a> {
     async fn run(&mut self, stream: &TcpStream) -> io::Result<()> {
-        loop {
-            let event = next(self.server, stream, self.session.subscriptions.as_deref()).await?;
+        while self.unread != Some(0) {
+            let event = match next(self.server, stream, self.session.subscriptions.as_deref()).await {
+                // The server ends (`clients.rs`).
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    stream.set_read_deadline(None);
+                    self.unread = Some(self.session.client.unread()?);
+                    continue;
+                }
+                event => event?,
+            };
             let mut out = self.server.buffers.output();
             let mut is_all = match event {
                 Event::Input(_, 0) => return Ok(()),
-                Event::Input(input, length) => self.receive(&input[..length], &mut out),
+                Event::Input(input, length) => {
+                    self.unread = self.unread.map(|unread| unread.saturating_sub(length));
+                    self.receive(&input[..length], &mut out)
+                }
                 Event::Message(message) => {
                     self.forward(&message, &mut out);
                     true
@@ -100,9 +117,10 @@ impl<'a> Connection<'a> {
                 is_all = self.receive(&[], &mut out);
             }
             if self.session.is_ending {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     /// Executes what `input` completes. False: there may be more to execute, once the replies are written (C2).
@@ -206,18 +224,18 @@ async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Closes in such a way that the last words arrive.
-async fn linger(server: &Server, stream: &TcpStream) -> io::Result<()> {
+/// Closes in such a way that the last words arrive, if they do so in time and before too much has come. A buffer is
+/// borrowed only while something is read (C1): of those who wait here there may be many.
+async fn linger(server: &Server, stream: &TcpStream, (time, most): (Duration, usize)) -> io::Result<()> {
     stream.shutdown(Shutdown::Write)?;
     let forget = async {
-        let (mut nothing, mut come) = (server.buffers.input(), 0);
-        while come < LINGER.1 {
-            match stream.read(&mut nothing).await? {
-                0 => break,
-                length => come += length,
-            }
+        let mut come = 0;
+        while come < most
+            && let Event::Input(_, length @ 1..) = read(server, stream).await?
+        {
+            come += length;
         }
         Ok(())
     };
-    time::timeout(LINGER.0, forget).await.unwrap_or(Ok(()))
+    time::timeout(time, forget).await.unwrap_or(Ok(()))
 }

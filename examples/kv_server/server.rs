@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   SIGTERM ─► accept what has connected already ─► close the port
-//!                 └─► nobody may send anything more: the reading sides are shut
+//!                 └─► what arrives from now on does not count: reads get a deadline
 //!                        └─► each connection answers what it was sent, and ends
 //!                               └─► all have ended: exit 0
 //!                                   `--drain` is over, or a second signal: exit 1

@@ -1,6 +1,6 @@
 //! Beginning and ending: the command line, a port that is taken, draining.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 
 use crate::support::{program, run};
@@ -101,4 +101,19 @@ fn a_second_signal_stops_at_once() {
     server.running.signal("INT");
     let ended = server.running.end().expect(1);
     assert!(ended.stderr.contains("did not take their replies"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_client_that_never_stops_sending_does_not_put_off_the_end() {
+    let server = Server::start(&["--drain", "10s"]);
+    let mut reader = server.raw().0;
+    let mut sender = reader.try_clone().unwrap();
+    let requests = b"PING\r\n".repeat(1000);
+    let endless = std::thread::spawn(move || while sender.write_all(&requests).is_ok() {});
+    reader.read_exact(&mut [0; 100_000]).unwrap();
+    server.running.signal("TERM");
+    while reader.read(&mut [0; 65_536]).is_ok_and(|read| read > 0) {}
+    drop(reader);
+    endless.join().unwrap();
+    server.running.end().expect(0);
 }

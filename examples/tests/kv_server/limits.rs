@@ -117,6 +117,21 @@ fn clients_that_do_not_read_cannot_use_up_the_memory() {
 }
 
 #[test]
+fn those_who_are_still_to_go_hold_no_buffers() {
+    let server = Server::start(&[]);
+    let mut raws: Vec<_> = (0..500).map(|_| server.raw()).collect();
+    for raw in &mut raws {
+        raw.send("QUIT\r\n");
+    }
+    for raw in &mut raws {
+        raw.expect("+OK\r\n");
+    }
+    // None of them has closed its side: the server waits for that, a second at most.
+    let used = server.client().info("used_memory");
+    assert!(used < 10 << 20, "{used} bytes are used");
+}
+
+#[test]
 fn memory_that_replies_have_used_goes_back_to_the_kernel() {
     let server = Server::start(&["--maxmemory", "50mb", "--procs", "2"]);
     let mut client = server.client();
