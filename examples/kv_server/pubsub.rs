@@ -12,6 +12,8 @@
 //! A publisher never waits, so what a subscriber does not read piles up. The mailbox counts the bytes; past the limit
 //! the subscriber is *cut off*: its socket is shut, its connection ends, its mailbox is dropped. (Redis does so with
 //! the same default.) It learns by the end of the stream that it has missed something, and nobody else notices.
+//! Many such may be too much together long before one of them is. So what is more than [`LITTLE`] waits only while the
+//! memory of the process stays within the bound that long replies have (`reply.rs`).
 //!
 //! # Publishing holds no lock
 //! A list of subscribers is an `Arc` that is replaced by whoever changes it: a publisher takes the list of the moment
@@ -30,7 +32,8 @@ use pirn::channel::{Receiver, Sender, unbounded};
 use crate::clients::Client;
 use crate::db::glob;
 use crate::db::value::{Blob, excess};
-use crate::reply::Reply;
+use crate::memory;
+use crate::reply::{LONG as LITTLE, Reply};
 
 /// A published message, as one kind of subscription gets it.
 #[derive(Debug)]
@@ -56,7 +59,16 @@ type Subscribers = HashMap<Blob, Arc<Vec<Arc<Mailbox>>>>;
 pub(crate) struct Hub {
     channels: RwLock<Subscribers>,
     patterns: RwLock<Subscribers>,
-    limit: usize,
+    limits: Limits,
+}
+
+/// What may wait.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// How many bytes for one subscriber.
+    each: usize,
+    /// How many bytes may be in use in all, if there is a bound.
+    all: Option<usize>,
 }
 
 /// Where a subscriber's messages wait for it.
@@ -70,10 +82,13 @@ pub(crate) struct Mailbox {
 
 /// What a message costs in a mailbox beside its bytes.
 const OVERHEAD: usize = 64;
+/// What goes over the wire beside the bytes of each part, at most.
+const FRAMING: usize = 16;
 
 impl Hub {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { channels: RwLock::default(), patterns: RwLock::default(), limit }
+    /// For at most `each` bytes that wait for one subscriber, while no more than `all` are in use.
+    pub(crate) fn new(each: usize, all: Option<usize>) -> Self {
+        Self { channels: RwLock::default(), patterns: RwLock::default(), limits: Limits { each, all } }
     }
 
     fn of(&self, kind: Kind) -> &RwLock<Subscribers> {
@@ -105,7 +120,7 @@ impl Hub {
 
     fn deliver(&self, kind: Kind, topic: &[u8], frame: Vec<u8>, to: &[Arc<Mailbox>]) -> usize {
         let message = Arc::new(Message { kind, topic: topic.into(), frame });
-        to.iter().filter(|mailbox| mailbox.put(&message, self.limit)).count()
+        to.iter().filter(|mailbox| mailbox.put(&message, self.limits)).count()
     }
 
     fn subscribe(&self, kind: Kind, topic: &[u8], mailbox: &Arc<Mailbox>) {
@@ -144,18 +159,21 @@ impl Hub {
 }
 
 fn encode(parts: &[&[u8]]) -> Vec<u8> {
-    let mut frame = Vec::new();
+    // Not twice as much, as if it grew: it may wait for long.
+    let mut frame = Vec::with_capacity(parts.iter().map(|part| part.len() + FRAMING).sum());
     Reply::new(&mut frame).bulks(parts.iter());
     frame
 }
 
 impl Mailbox {
     /// Whether the message was taken. A subscriber for whom too much waits is cut off.
-    fn put(&self, message: &Arc<Message>, limit: usize) -> bool {
+    fn put(&self, message: &Arc<Message>, limits: Limits) -> bool {
         let size = message.frame.len() + OVERHEAD;
-        if self.waiting.fetch_add(size, Relaxed) + size > limit {
+        let waiting = self.waiting.fetch_add(size, Relaxed) + size;
+        let is_full = || limits.all.is_some_and(|bound| memory::used() > bound);
+        if waiting > limits.each || waiting > LITTLE && is_full() {
             if self.messages.close() {
-                tracing::warn!(client = self.client.id, limit, "a subscriber is too slow and is cut off");
+                tracing::warn!(client = self.client.id, waiting, "a subscriber is too slow and is cut off");
                 // It may be gone already.
                 let _ = self.client.stream.shutdown(Shutdown::Both);
             }

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::memory;
 
 /// The length from which on replies have to ask for memory.
-const LONG: usize = 256 * 1024;
+pub(crate) const LONG: usize = 256 * 1024;
 
 /// Writes replies behind each other.
 #[derive(Debug)]

@@ -45,7 +45,7 @@ impl Server {
     pub(crate) fn new(options: &Options, address: SocketAddr) -> Self {
         Self {
             db: Arc::new(Db::new()),
-            hub: Arc::new(Hub::new(options.pubsub_limit)),
+            hub: Arc::new(Hub::new(options.pubsub_limit, reply_bound(options.maxmemory()))),
             clients: Arc::new(Clients::new(options.max_clients)),
             buffers: Buffers::new(),
             pulse: Pulse::new(),
@@ -64,8 +64,12 @@ impl Server {
     /// How much memory may be in use while a long reply is written. A quarter more than writes may fill: what is stored
     /// can still be read when there is no room to store more.
     pub(crate) fn reply_bound(&self) -> Option<usize> {
-        self.maxmemory.map(|bound| bound.saturating_add(bound / 4))
+        reply_bound(self.maxmemory)
     }
+}
+
+fn reply_bound(maxmemory: Option<usize>) -> Option<usize> {
+    maxmemory.map(|bound| bound.saturating_add(bound / 4))
 }
 
 /// Serves until it is stopped, and then until everything received is answered.

@@ -113,6 +113,29 @@ fn a_slow_subscriber_is_cut_off_and_the_others_go_on() {
 }
 
 #[test]
+fn many_slow_subscribers_cannot_use_up_the_memory() {
+    let server = Server::start(&["--maxmemory", "10mb"]);
+    // Each has a pattern of its own, so that they share no message.
+    let slow: Vec<_> = (1..=20)
+        .map(|stars| {
+            let mut raw = server.raw();
+            raw.send(format!("PSUBSCRIBE {}\r\n", "*".repeat(stars)));
+            raw.expect("*3\r\n$10\r\npsubscribe\r\n");
+            raw
+        })
+        .collect();
+    let mut speaker = server.client();
+    let command = format!("publish c {}", "x".repeat(60_000));
+    // The kernel's own buffers take a few megabytes for each; what is more has to wait in the server.
+    while speaker.say(&command) != "0" {
+        let used = speaker.info("used_memory");
+        assert!(used < 40 << 20, "{used} bytes are used");
+    }
+    speaker.until("pubsub numpat", "0");
+    drop(slow);
+}
+
+#[test]
 fn a_subscriber_that_goes_is_forgotten() {
     let server = Server::start(&[]);
     let mut raw = server.raw();
