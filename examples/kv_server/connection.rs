@@ -63,6 +63,8 @@ pub(crate) async fn serve(server: Arc<Server>, client: Arc<Client>) -> io::Resul
     let mut connection = Connection { server: &server, session, parser, part: Vec::new(), unread: None };
     connection.run(&client.stream).await?;
     let most = if connection.unread.is_some() { LINGER_AT_THE_END } else { LINGER };
+    // With its subscriptions: nobody is told that a message has reached it from now on.
+    drop(connection);
     linger(&server, &client.stream, most).await
 }
 

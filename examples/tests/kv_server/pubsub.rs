@@ -144,3 +144,15 @@ fn a_subscriber_that_goes_is_forgotten() {
     drop(raw);
     server.client().until("pubsub channels", "[]");
 }
+
+#[test]
+fn nothing_reaches_a_subscriber_that_has_left() {
+    let server = Server::start(&[]);
+    let mut raw = server.raw();
+    raw.send("SUBSCRIBE c\r\nQUIT\r\n");
+    raw.expect("*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n+OK\r\n");
+    assert_eq!(raw.0.read(&mut [0]).unwrap(), 0);
+    // It has not closed its side, and the server still waits for that.
+    assert_eq!(server.client().say("publish c m"), "0");
+    drop(raw);
+}
