@@ -6,10 +6,11 @@ mod common;
 
 use common::{eventually, within};
 use pirn::time::sleep;
-use pirn::{Builder, LeftKind, Runtime, block_on, spawn, yield_now};
+use pirn::{Builder, LeftKind, Runtime, UnhandledPanic, block_on, spawn, yield_now};
+use std::cell::RefCell;
 use std::fs;
 use std::future::{pending, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -394,6 +395,26 @@ fn a_runtime_dropped_by_a_task_of_another_or_by_a_job_of_its_own() {
         let job = handle.spawn_blocking(move || drop(three));
         block_on(job).unwrap();
         eventually(|| handle.metrics().threads == 0);
+    });
+}
+
+#[test]
+fn a_runtime_dropped_by_a_thread_local_of_its_own_machine() {
+    thread_local!(static KEPT: RefCell<Option<Arc<Runtime>>> = const { RefCell::new(None) });
+    within(60, || {
+        // Who comes first, the destructor or the thread that ends the runtime, is a matter of luck.
+        for _ in 0..32 {
+            let builder = Builder::new().procs(2).on_unhandled_panic(UnhandledPanic::Shutdown);
+            let runtime = Arc::new(builder.build().unwrap());
+            let (handle, kept) = (runtime.handle().clone(), runtime.clone());
+            block_on(runtime.spawn(async move { KEPT.set(Some(kept)) })).unwrap();
+            let last = Arc::downgrade(&runtime);
+            drop(runtime);
+            drop(
+                handle.spawn(async { resume_unwind(Box::new("the runtime ends, and its threads with it")) }),
+            );
+            eventually(|| last.strong_count() == 0 && handle.metrics().threads == 0);
+        }
     });
 }
 

@@ -315,13 +315,16 @@ impl Shared {
         }
     }
 
-    /// Waits for the ends of the threads that have nothing more to do.
+    /// Waits for the ends of the threads that have nothing more to do, but for this one: the last pointer to the runtime
+    /// may lie in a thread local of a machine, whose destructor runs when that is a machine no more.
     pub(super) fn join_machines(&self) {
         let (handles, all_end) = {
             let mut lists = self.machines.lists.lock();
             (mem::take(&mut lists.handles), lists.waiting.threads() == 0)
         };
-        for handle in handles.into_iter().filter(|handle| all_end || handle.is_finished()) {
+        let own = std::thread::current().id();
+        let others = handles.into_iter().filter(|handle| handle.thread().id() != own);
+        for handle in others.filter(|handle| all_end || handle.is_finished()) {
             // Their panics are reported where they happen.
             let _ = handle.join();
         }
