@@ -4,9 +4,13 @@ mod common;
 
 use common::{eventually, within};
 use pirn::channel::bounded;
+use pirn::fs::File;
+use pirn::io::AsyncReadExt;
+use pirn::process::{Command, Stdio};
 use pirn::sync::Mutex;
 use pirn::time::sleep;
 use pirn::{Builder, TaskState, spawn};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -61,6 +65,37 @@ fn a_dump_shows_kinds_places_and_names() {
             assert!(text.contains(&format!("on {kind} at {}:{at}:", file!())), "{kind}: {text}");
         }
         drop((locked, tx));
+    });
+}
+
+#[test]
+fn a_wait_for_a_file_or_a_pipe_is_shown_where_that_was_opened() {
+    within(60, || {
+        let runtime = Builder::new().procs(1).build().unwrap();
+        // A pipe by another name: opened anew it is a file whose reads block until somebody writes.
+        let (reader, writer) = std::io::pipe().unwrap();
+        let path = format!("/proc/self/fd/{}", reader.as_raw_fd());
+        let mut cat = Command::new("cat");
+        cat.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let (mut file, mut child, opened_at) =
+            runtime.block_on(async { (File::open(path).await.unwrap(), cat.spawn().unwrap(), line!()) });
+        let file = runtime.spawn(async move { file.read(&mut [0]).await.unwrap() });
+        let child = runtime.spawn(async move {
+            let output = child.stdout.as_mut().unwrap();
+            output.read(&mut [0]).await.unwrap()
+        });
+        for (task, kind) in [(&file, "blocking job"), (&child, "io")] {
+            let wait = || {
+                let dump = runtime.handle().dump();
+                dump.iter().find(|info| info.id == task.id()).and_then(|info| info.waiting_on)
+            };
+            eventually(|| wait().is_some());
+            let wait = wait().unwrap();
+            let at = wait.at.map(|at| (at.file(), at.line()));
+            assert_eq!((wait.kind.to_string().as_str(), at), (kind, Some((file!(), opened_at))));
+        }
+        // The read ends, so that the runtime need not wait for it.
+        drop(writer);
     });
 }
 

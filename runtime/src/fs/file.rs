@@ -112,7 +112,11 @@ impl File {
     /// Wraps std's file.
     #[track_caller]
     pub fn from_std(file: std::fs::File) -> Self {
-        let at = Location::caller();
+        Self::opened_at(Location::caller(), file)
+    }
+
+    /// A file whose reads and writes the dump shows at `at`, where it was opened: their polls have no caller to tell of.
+    pub(super) fn opened_at(at: &'static Location<'static>, file: std::fs::File) -> Self {
         Self { std: Arc::new(file), state: State::Idle, unread: Vec::new(), taken: 0, at }
     }
 

@@ -1,6 +1,7 @@
 //! [`OpenOptions`]: std's, with an `open` that does not block.
 
 use std::os::unix::fs::OpenOptionsExt;
+use std::panic::Location;
 use std::path::Path;
 
 use super::{File, Job};
@@ -80,7 +81,7 @@ impl OpenOptions {
     /// As [`std::fs::OpenOptions::open`].
     #[track_caller]
     pub fn open(&self, path: impl AsRef<Path>) -> Job<File> {
-        let (options, path) = (self.0.clone(), path.as_ref().to_owned());
-        Job::new(move || options.open(path).map(File::from_std))
+        let (options, path, at) = (self.0.clone(), path.as_ref().to_owned(), Location::caller());
+        Job::new(move || options.open(path).map(|file| File::opened_at(at, file)))
     }
 }

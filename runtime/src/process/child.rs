@@ -49,7 +49,9 @@ struct Running {
 }
 
 impl Child {
+    #[track_caller]
     pub(super) fn new(mut process: std::process::Child, kill_on_drop: bool) -> io::Result<Self> {
+        let at = Location::caller();
         let pidfd = match open_pidfd(&process).and_then(AsyncFd::register) {
             Ok(pidfd) => Some(pidfd),
             // It has ended, and the kernel has reaped it (C1); what it wrote can be read all the same.
@@ -71,9 +73,9 @@ impl Child {
             status: None,
             kill_on_drop: true,
         };
-        child.stdin = stdin.map(ChildStdin::new).transpose()?;
-        child.stdout = stdout.map(ChildStdout::new).transpose()?;
-        child.stderr = stderr.map(ChildStderr::new).transpose()?;
+        child.stdin = stdin.map(|pipe| ChildStdin::new(pipe, at)).transpose()?;
+        child.stdout = stdout.map(|pipe| ChildStdout::new(pipe, at)).transpose()?;
+        child.stderr = stderr.map(|pipe| ChildStderr::new(pipe, at)).transpose()?;
         child.kill_on_drop = kill_on_drop;
         Ok(child)
     }

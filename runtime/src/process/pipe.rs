@@ -27,9 +27,8 @@ pub struct ChildStdin {
 }
 
 impl ChildStdin {
-    #[track_caller]
-    pub(super) fn new(pipe: std::process::ChildStdin) -> io::Result<Self> {
-        Ok(Self { pipe: Some(open(pipe)?), at: Location::caller() })
+    pub(super) fn new(pipe: std::process::ChildStdin, at: &'static Location<'static>) -> io::Result<Self> {
+        Ok(Self { pipe: Some(open(pipe)?), at })
     }
 }
 
@@ -64,9 +63,8 @@ macro_rules! reading_end {
         }
 
         impl $name {
-            #[track_caller]
-            pub(super) fn new(pipe: std::process::$name) -> io::Result<Self> {
-                Ok(Self { pipe: open(pipe)?, at: Location::caller() })
+            pub(super) fn new(pipe: std::process::$name, at: &'static Location<'static>) -> io::Result<Self> {
+                Ok(Self { pipe: open(pipe)?, at })
             }
 
             /// Makes the pipe another process's stream, blocking again.
