@@ -6,7 +6,7 @@
 use crate::sched::Shared;
 use crate::thread;
 use std::fmt::Write;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{env, io};
 
@@ -26,24 +26,19 @@ pub(crate) fn asked_for() -> io::Result<Option<Duration>> {
     }
 }
 
-/// Starts the printing thread, which ends with the runtime.
+/// Starts the printing thread, which ends with the runtime, whatever the interval.
 pub(crate) fn start(shared: &Arc<Shared>, interval: Duration) -> io::Result<()> {
-    let shared = Arc::downgrade(shared);
+    let shared = Arc::clone(shared);
     let started = pirn_sync::clock::now();
     thread::start("pirn-trace".into(), None, move || print_each(&shared, started, interval)).map(drop)
 }
 
-fn print_each(shared: &Weak<Shared>, started: Instant, interval: Duration) {
-    loop {
-        std::thread::sleep(interval);
-        let Some(shared) = shared.upgrade() else { return };
-        if shared.has_ended() {
-            return;
-        }
+fn print_each(shared: &Shared, started: Instant, interval: Duration) {
+    while !shared.ends_within(interval) {
         // A full disk or a closed descriptor ends the line, not the program.
         let _ = io::Write::write_all(
             &mut io::stderr().lock(),
-            lines(&shared, pirn_sync::clock::now() - started).as_bytes(),
+            lines(shared, pirn_sync::clock::now() - started).as_bytes(),
         );
     }
 }

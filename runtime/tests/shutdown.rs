@@ -522,6 +522,32 @@ fn runtimes_by_the_hundred_leak_no_thread_no_descriptor_and_no_memory() {
 }
 
 #[test]
+#[ignore = "runs in a process of its own, which the next test starts"]
+fn child_of_a_runtime_that_is_traced() {
+    let (threads, ..) = resources();
+    drop(runtime(1));
+    let limit = Instant::now() + Duration::from_secs(20);
+    while resources().0 > threads {
+        assert!(Instant::now() < limit, "the thread that prints is left");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_runtime_that_is_traced_leaves_no_thread() {
+    within(60, || {
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child_of_a_runtime_that_is_traced", "--ignored", "--nocapture"])
+            .env("PIRN_TRACE", "sched=3600000")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success(), "{said}{}", String::from_utf8_lossy(&child.stderr));
+        assert!(said.contains("1 passed"), "{said}");
+    });
+}
+
+#[test]
 #[ignore = "runs in processes of its own, which the next test starts"]
 fn child_of_a_runtime_that_fails_to_start() {
     // No address space has room for a stack of the default size here: the machines start, the thread that

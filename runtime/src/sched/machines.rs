@@ -43,17 +43,18 @@ use super::waiting::{AtHand, Place, Waiting};
 use crate::task::Owned;
 use crate::thread;
 use parking_lot::{Condvar, Mutex};
+use pirn_sync::clock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{io, mem};
 
 /// All machines of one runtime.
 #[derive(Debug)]
 pub(crate) struct Machines {
     lists: Mutex<Lists>,
-    /// Signalled when a machine ends, and when the last task of a closing runtime has.
+    /// Signalled when a machine ends, when the last task of a closing runtime has, and when the machines are told to end.
     changed: Condvar,
     closing: AtomicBool,
     /// A thread was started that waits for the last task and ends the machines.
@@ -164,15 +165,20 @@ impl Machines {
         self.lists.lock().all_aborted = true;
     }
 
-    /// Waits until `done`, or the deadline; looks again whenever a machine or the last task ends.
-    pub(super) fn wait_until(&self, deadline: Option<Instant>, done: impl Fn(usize) -> bool) -> bool {
+    /// Waits until `done`, or the deadline; looks again whenever a machine or the last task ends, and when the machines
+    /// are told to end.
+    pub(super) fn wait_until(
+        &self,
+        deadline: Option<Instant>,
+        done: impl Fn(&Waiting<Arc<Machine>>) -> bool,
+    ) -> bool {
         let mut lists = self.lists.lock();
-        while !done(lists.waiting.threads()) {
+        while !done(&lists.waiting) {
             match deadline {
                 None => self.changed.wait(&mut lists),
                 Some(deadline) => {
                     if self.changed.wait_until(&mut lists, deadline).timed_out() {
-                        return done(lists.waiting.threads());
+                        return done(&lists.waiting);
                     }
                 }
             }
@@ -335,6 +341,11 @@ impl Shared {
         self.machines.lists.lock().waiting.is_closed()
     }
 
+    /// Waits until the machines have been told to end, at most so long. True if they have.
+    pub(crate) fn ends_within(&self, limit: Duration) -> bool {
+        self.machines.wait_until(clock::now().checked_add(limit), Waiting::is_closed)
+    }
+
     /// Tells every machine to end as soon as it has nothing more to do.
     pub(super) fn exit_machines(&self) {
         let woken = {
@@ -343,6 +354,7 @@ impl Shared {
             for machine in &woken {
                 machine.assign(Assignment::Exit);
             }
+            self.machines.changed.notify_all();
             woken
         };
         for machine in woken {

@@ -151,7 +151,7 @@ impl Shared {
         self.netpoll.close_all(&mut waiting);
         waiting.into_iter().for_each(wake_caught);
         self.exit_machines();
-        self.machines.wait_until(deadline, |threads| threads <= self.blocking.jobs.running());
+        self.machines.wait_until(deadline, |waiting| waiting.threads() <= self.blocking.jobs.running());
         self.join_machines();
         release_depot();
     }
