@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::fs;
 use std::future::{pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
@@ -246,6 +246,48 @@ fn blocking_jobs_that_run_are_left_and_those_that_queue_are_cancelled() {
         assert!(!running.is_finished());
         leave.send(()).unwrap();
         assert_eq!(block_on(running).unwrap(), 42, "a job that was left resolves its handle at its end");
+    });
+}
+
+#[test]
+fn a_blocking_job_that_comes_with_the_shutdown_does_not_wait_for_one_that_is_left() {
+    within(60, || {
+        // Who is admitted just before the end and queues just after it is a matter of luck.
+        for _ in 0..60 {
+            // Three threads leave one for jobs.
+            let runtime = Builder::new().procs(1).max_threads(3).build().unwrap();
+            let (end, ends) = channel::<()>();
+            let (started, starts) = channel();
+            let left = runtime.spawn_blocking(move || {
+                started.send(()).unwrap();
+                let _ = ends.recv();
+            });
+            starts.recv().unwrap();
+            let (spawned, enough) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+            let spawners: Vec<_> = (0..2)
+                .map(|_| {
+                    let (handle, spawned, enough) =
+                        (runtime.handle().clone(), spawned.clone(), enough.clone());
+                    thread::spawn(move || {
+                        let mut jobs = Vec::new();
+                        while !enough.load(Ordering::Relaxed) {
+                            jobs.push(handle.spawn_blocking(|| ()));
+                            spawned.fetch_add(1, Ordering::Relaxed);
+                        }
+                        jobs
+                    })
+                })
+                .collect();
+            eventually(|| spawned.load(Ordering::Relaxed) > 100);
+            let report = runtime.shutdown_timeout(Duration::ZERO);
+            assert!(!report.is_clean());
+            enough.store(true, Ordering::Relaxed);
+            // Any of them may have had to cancel what another one has pushed.
+            let jobs: Vec<_> = spawners.into_iter().flat_map(|spawner| spawner.join().unwrap()).collect();
+            assert!(jobs.iter().all(|job| job.is_finished()), "a job waits for the one that was left");
+            end.send(()).unwrap();
+            block_on(left).unwrap();
+        }
     });
 }
 
