@@ -219,6 +219,30 @@ fn a_stuck_task_is_reported_and_resolves_when_it_comes_back() {
 }
 
 #[test]
+fn tasks_that_wait_are_dropped_without_a_limit_of_time_too_though_a_poll_is_stuck() {
+    within(60, || {
+        // Whether sysmon has started another machine by then is a matter of luck.
+        for _ in 0..32 {
+            let runtime = runtime(1);
+            let waits = runtime.spawn(pending::<()>());
+            let (end, ends) = channel::<()>();
+            let (started, starts) = channel();
+            let ends = Mutex::new(ends);
+            let stuck = runtime.spawn(async move {
+                started.send(()).unwrap();
+                let _ = ends.lock().unwrap().recv();
+            });
+            starts.recv().unwrap();
+            let report = runtime.shutdown_timeout(Duration::ZERO);
+            assert!(!report.is_clean());
+            assert!(block_on(waits).unwrap_err().is_cancelled());
+            end.send(()).unwrap();
+            block_on(stuck).unwrap();
+        }
+    });
+}
+
+#[test]
 fn blocking_jobs_that_run_are_left_and_those_that_queue_are_cancelled() {
     within(60, || {
         let runtime = Builder::new().procs(1).max_threads(3).build().unwrap();

@@ -7,12 +7,13 @@
 //!    that have not started are cancelled; those that run are waited for a while.
 //! 3. Timers and descriptors close: whoever still waits for one (a `block_on` in progress) is woken.
 //! 4. The machines end. One that still runs a blocking job ends when the job does, and keeps the runtime's
-//!    memory alive until then. SIGQUIT, if it asked for a dump, has its former effect again.
+//!    memory alive until then. Tasks that nobody had the time to drop, since all machines were stuck, are dropped by a thread
+//!    of their own. SIGQUIT, if it asked for a dump, has its former effect again.
 //!
 //! On one of the runtime's own machines (inside a task or a blocking job, maybe in a `block_on` of yet another
 //! runtime) nobody may wait for step 2, since that task is among those waited for: a thread does the rest.
 
-use super::current;
+use super::current::{self, Context};
 use super::shared::Shared;
 use crate::task::{Owned, release_depot};
 use crate::thread;
@@ -102,7 +103,26 @@ impl Shared {
         let no_job = self.machines.wait_until(for_jobs, |_| self.blocking.owned.is_empty());
         let report = self.report(!no_task, !no_job);
         self.finish(deadline);
+        if !no_task {
+            self.cancel_injected_elsewhere();
+        }
         report
+    }
+
+    /// Drops what no machine has taken up before the end, if there is anything: all of them may be stuck for ever, and the
+    /// caller's time is over.
+    fn cancel_injected_elsewhere(self: &Arc<Self>) {
+        if self.injector.is_empty() {
+            return;
+        }
+        let shared = self.clone();
+        let cancel = move || {
+            // A destructor that spawns finds the closed runtime, as on a machine.
+            let place = Context::new(shared.clone());
+            current::enter(&place, || shared.cancel_injected());
+        };
+        // Without a thread they are dropped when a poll that is stuck ends.
+        let _ = thread::start(format!("{}-shutdown", self.config.thread_name), None, cancel);
     }
 
     /// What the registries show of the tasks and the jobs, each only if some were found to be left. If none were, a
