@@ -310,6 +310,17 @@ fn a_body_that_is_too_large_is_refused() {
 }
 
 #[test]
+fn who_sends_all_of_a_body_that_is_refused_is_told_so() {
+    let (server, address) = serve("http_service", &["--max-body", "1000"]);
+    // More than the kernel's buffers hold: it is still being sent when it has been refused.
+    let body = " ".repeat(32 << 20);
+    let head = "POST /task HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n";
+    let stream = ask(&address, &format!("{head}content-length: {}\r\n\r\n{body}", body.len()));
+    assert!(rest(stream).starts_with("HTTP/1.1 413 "));
+    stop(server);
+}
+
+#[test]
 fn a_peer_that_is_slow_to_send_is_cut_off() {
     let limits = ["--head-timeout", "200ms", "--budget", "200ms"];
     let (server, address) = serve("http_service", &limits);
