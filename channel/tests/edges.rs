@@ -914,3 +914,126 @@ fn stats_count_and_named_channels_are_listed() {
         .iter()
         .any(|stats| stats.name.as_deref() == Some("edges: stats")));
 }
+
+#[test]
+fn stats_tell_every_number_apart() {
+    let (tx, rx) = bounded(4);
+    let (tx2, rx2) = (tx.clone(), rx.clone());
+    let tx3 = tx.clone();
+    (0..3).for_each(|i| tx.try_send(i).unwrap());
+    assert_eq!(rx.try_recv(), Ok(0));
+    let stats = rx2.stats();
+    assert_eq!((stats.senders, stats.receivers, stats.capacity, stats.closed), (3, 2, Some(4), false));
+    assert_eq!(
+        stats.to_string(),
+        "channel (no name): 2/4 buffered, at most 3; 3 sent, 1 received; 3 senders, 2 receivers"
+    );
+    drop((tx2, tx3));
+    tx.set_name("edges: first");
+    tx.set_name("edges: second");
+    let named = pirn_channel::named_channels();
+    let names: Vec<_> = named.iter().filter_map(|stats| stats.name.as_deref()).collect();
+    assert!(!names.contains(&"edges: first"));
+    assert_eq!(names.iter().filter(|name| **name == "edges: second").count(), 1, "listed once");
+    assert!(tx.close());
+    assert_eq!(
+        tx.stats().to_string(),
+        "channel edges: second: 2/4 buffered, at most 3; 3 sent, 1 received; 1 senders, 2 receivers; closed"
+    );
+    let (tx, _rx) = unbounded::<u8>();
+    assert_eq!(tx.stats().capacity, None);
+    assert!(tx.stats().to_string().starts_with("channel (no name): 0 buffered"));
+}
+
+#[test]
+fn errors_say_what_happened_and_give_the_value_back() {
+    let closed = "the channel is closed; take the value back out of the error";
+    let drained = "the channel is closed and drained; stop receiving";
+    let said = [
+        (SendError(1).to_string(), closed),
+        (TrySendError::Closed(1).to_string(), closed),
+        (TrySendError::Full(1).to_string(), "the channel is full; wait with `send`, or drop the value"),
+        (SendTimeoutError::Closed(1).to_string(), closed),
+        (SendTimeoutError::Timeout(1).to_string(), "no receiver took the value in time; it is in the error"),
+        (RecvError.to_string(), drained),
+        (TryRecvError::Closed.to_string(), drained),
+        (TryRecvError::Empty.to_string(), "the channel is empty; wait with `recv`, or try later"),
+        (RecvTimeoutError::Closed.to_string(), drained),
+        (RecvTimeoutError::Timeout.to_string(), "no value came in time; try again, or give up"),
+        // For values that cannot be shown, too.
+        (format!("{:?}", SendError(|| ())), "SendError(..)"),
+        (format!("{:?} {:?}", TrySendError::Full(|| ()), TrySendError::Closed(())), "Full(..) Closed(..)"),
+        (
+            format!("{:?} {:?}", SendTimeoutError::Timeout(|| ()), SendTimeoutError::Closed(())),
+            "Timeout(..) Closed(..)",
+        ),
+    ];
+    for (said, expected) in said {
+        assert_eq!(said, expected);
+    }
+    assert_eq!((SendError(1).into_inner(), TrySendError::Full(2).into_inner()), (1, 2));
+    assert_eq!(TrySendError::Closed(3).into_inner(), 3);
+    assert_eq!((SendTimeoutError::Timeout(4).into_inner(), SendTimeoutError::Closed(5).into_inner()), (4, 5));
+    let (full, gone) = (TrySendError::Full(()), TrySendError::Closed(()));
+    assert_eq!(
+        (full.is_full(), full.is_closed(), gone.is_full(), gone.is_closed()),
+        (true, false, false, true)
+    );
+    assert_eq!(TrySendError::from(SendError(6)), TrySendError::Closed(6));
+    assert_eq!(TryRecvError::from(RecvError), TryRecvError::Closed);
+    assert_eq!(RecvTimeoutError::from(RecvError), RecvTimeoutError::Closed);
+}
+
+#[test]
+fn every_other_receive_ends_a_pending_stream_poll_and_gets_its_value() {
+    let (tx, mut rx) = bounded(0);
+    let mut cx = Context::from_waker(Waker::noop());
+    for way in 0..5 {
+        assert!(Pin::new(&mut rx).poll_next(&mut cx).is_pending());
+        assert_eq!(tx.try_send(way), Ok(()));
+        let mut many = Vec::new();
+        let got = match way {
+            0 => poll(pin!(rx.recv())),
+            1 => Poll::Ready(rx.recv_blocking()),
+            2 => {
+                assert_eq!(poll(pin!(rx.recv_many(&mut many, 9))), Poll::Ready(1));
+                Poll::Ready(many.pop().ok_or(RecvError))
+            }
+            3 => poll(pin!(async {
+                select! { v = rx.recv() => v, default => Err(RecvError) }
+            })),
+            _ => Poll::Ready(rx.recv_timeout_blocking(Duration::MAX).map_err(|_| RecvError)),
+        };
+        assert_eq!(got, Poll::Ready(Ok(way)));
+    }
+}
+
+#[test]
+fn handles_say_what_they_belong_to_and_how_it_stands() {
+    let (tx, rx) = bounded(2);
+    let (other_tx, other_rx) = bounded(2);
+    assert!(tx.same_channel(&tx.clone()) && rx.same_channel(&rx.clone()));
+    assert!(!tx.same_channel(&other_tx) && !rx.same_channel(&other_rx));
+    tx.try_send(1).unwrap();
+    assert_eq!(format!("{tx:?}"), "Sender { len: 1, capacity: Some(2), closed: false }");
+    other_rx.close();
+    assert_eq!(format!("{other_rx:?}"), "Receiver { len: 0, capacity: Some(2), closed: true }");
+    let shows = |future: &dyn std::fmt::Debug, waiting| format!("{future:?}").contains(waiting);
+    tx.try_send(2).unwrap();
+    let mut send = pin!(tx.send(3));
+    assert!(shows(&send, "waiting: false"));
+    assert!(poll(send.as_mut()).is_pending());
+    assert!(shows(&send, "waiting: true"));
+    let (_tx, rx) = bounded::<u8>(0);
+    let mut recv = pin!(rx.recv());
+    assert!(shows(&recv, "waiting: false"));
+    assert!(poll(recv.as_mut()).is_pending());
+    assert!(shows(&recv, "waiting: true"));
+}
+
+#[test]
+#[should_panic(expected = "an unbuffered channel has no slot to reserve")]
+fn an_unbuffered_channel_has_no_slot_to_reserve() {
+    let (tx, _rx) = bounded::<u8>(0);
+    drop(tx.reserve());
+}

@@ -314,3 +314,125 @@ fn a_burst_of_waiters_makes_no_later_send_dear_although_somebody_goes_on_waiting
         "{small:?} after ten, but {large:?} after 300,000"
     );
 }
+
+#[test]
+fn oneshot_close_leaves_a_value_that_was_sent_before() {
+    let (tx, mut rx) = oneshot::channel();
+    tx.send(1).unwrap();
+    rx.close();
+    assert_eq!(rx.try_recv(), Ok(1));
+}
+
+#[test]
+fn oneshot_wait_for_the_end_that_is_dropped_lets_its_waker_go() {
+    let (mut tx, rx) = oneshot::channel::<u8>();
+    let count = Arc::new(Count::default());
+    assert!(poll_with(pin!(tx.closed()), &count).is_pending());
+    assert_eq!(Arc::strong_count(&count), 1);
+    drop(rx);
+    assert_eq!(count.get(), 0, "nobody waits any more");
+}
+
+#[test]
+fn oneshot_ends_show_how_they_stand() {
+    let (tx, mut rx) = oneshot::channel::<u8>();
+    assert_eq!(format!("{tx:?} {rx:?}"), "Sender { closed: false } Receiver { waiting: false, .. }");
+    assert!(poll(Pin::new(&mut rx)).is_pending());
+    assert_eq!(format!("{rx:?}"), "Receiver { waiting: true, .. }");
+    rx.close();
+    assert_eq!(format!("{tx:?}"), "Sender { closed: true }");
+}
+
+#[test]
+fn the_last_sender_of_a_broadcast_or_a_watch_wakes_those_who_wait() {
+    let count = Arc::new(Count::default());
+    let (tx, mut rx) = broadcast::channel::<u8>(1);
+    let tx2 = tx.clone();
+    let mut recv = pin!(rx.recv());
+    assert!(poll_with(recv.as_mut(), &count).is_pending());
+    drop(tx);
+    assert!(poll_with(recv.as_mut(), &count).is_pending(), "one sender is left");
+    drop(tx2);
+    assert_eq!(count.get(), 1);
+    assert_eq!(poll(recv), Poll::Ready(Err(broadcast::RecvError::Closed)));
+
+    let (tx, mut rx) = watch::channel(0);
+    let tx2 = tx.clone();
+    let mut changed = pin!(rx.changed());
+    assert!(poll_with(changed.as_mut(), &count).is_pending());
+    drop(tx);
+    assert!(poll_with(changed.as_mut(), &count).is_pending(), "one sender is left");
+    drop(tx2);
+    assert_eq!(count.get(), 2);
+    assert_eq!(poll(changed), Poll::Ready(Err(RecvError)));
+}
+
+#[test]
+fn broadcast_counts_receivers_and_what_each_has_yet_to_see() {
+    let (tx, rx) = broadcast::channel(2);
+    let (twin, late) = (rx.clone(), tx.subscribe());
+    assert_eq!(tx.receiver_count(), 3);
+    assert!(rx.is_empty());
+    tx.send(1).unwrap();
+    assert_eq!((rx.len(), rx.is_empty()), (1, false));
+    drop((twin, late));
+    assert_eq!(tx.receiver_count(), 1);
+}
+
+#[test]
+fn broadcast_dropped_wait_leaves_no_trace() {
+    let (tx, mut rx) = broadcast::channel(1);
+    let count = Arc::new(Count::default());
+    assert!(poll_with(pin!(rx.recv()), &count).is_pending());
+    assert_eq!(Arc::strong_count(&count), 1);
+    tx.send(1).unwrap();
+    assert_eq!((count.get(), rx.try_recv()), (0, Ok(1)));
+}
+
+#[test]
+#[should_panic(expected = "a broadcast channel keeps at least one value")]
+fn broadcast_without_capacity_panics() {
+    let _ = broadcast::channel::<u8>(0);
+}
+
+#[test]
+fn broadcast_errors_say_how_much_was_missed() {
+    let lagged = "the receiver was too slow and missed 7 values; receive on, or use a larger capacity";
+    let said = [
+        (broadcast::RecvError::Lagged(7).to_string(), lagged),
+        (broadcast::TryRecvError::Lagged(7).to_string(), lagged),
+        (broadcast::RecvError::Closed.to_string(), "every sender is gone; stop receiving"),
+        (broadcast::TryRecvError::Closed.to_string(), "every sender is gone; stop receiving"),
+        (broadcast::TryRecvError::Empty.to_string(), "nothing new; wait with `recv`, or try later"),
+    ];
+    for (said, expected) in said {
+        assert_eq!(said, expected);
+    }
+}
+
+#[test]
+fn watch_tells_each_receiver_what_that_one_has_not_seen() {
+    let (tx, mut rx) = watch::channel(0);
+    tx.send(1).unwrap();
+    let behind = rx.clone();
+    assert_eq!(*rx.borrow(), 1);
+    assert!(rx.has_changed(), "a look that does not count");
+    assert_eq!(*rx.borrow_and_update(), 1);
+    assert!(!rx.has_changed() && poll(pin!(rx.changed())).is_pending(), "a look that does");
+    assert!(behind.has_changed(), "a clone has seen what the other had then");
+    assert!(!rx.clone().has_changed());
+    assert_eq!(tx.receiver_count(), 2);
+}
+
+#[test]
+fn watch_tells_nobody_of_a_change_that_panicked() {
+    let (tx, mut rx) = watch::channel(0);
+    let count = Arc::new(Count::default());
+    let mut changed = pin!(rx.changed());
+    assert!(poll_with(changed.as_mut(), &count).is_pending());
+    assert!(panics(|| tx.send_modify(|_| panic!("half-way"))));
+    assert_eq!(count.get(), 0);
+    assert!(poll_with(changed.as_mut(), &count).is_pending());
+    tx.send_modify(|value| *value += 1);
+    assert_eq!((count.get(), poll(changed)), (1, Poll::Ready(Ok(()))));
+}

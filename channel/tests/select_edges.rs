@@ -505,6 +505,25 @@ fn a_dropped_dynamic_wait_keeps_its_cases_and_values() {
 }
 
 #[test]
+fn a_send_taken_in_the_last_moment_of_a_dropped_dynamic_wait_has_happened_and_is_out() {
+    let (tx, rx) = bounded(0);
+    let (tx2, rx2) = bounded(1);
+    let mut list = Select::new();
+    list.send(&tx, 5);
+    list.recv(&rx2);
+    {
+        let mut ready = Box::pin(list.ready());
+        assert!(poll(ready.as_mut()).is_pending());
+        assert_eq!(rx.try_recv(), Ok(5));
+    }
+    let mut recv = pin!(rx.recv());
+    assert!(poll(recv.as_mut()).is_pending());
+    assert_eq!(list.try_ready(), None, "it happens once");
+    tx2.try_send(6).unwrap();
+    assert_eq!(list.try_ready(), Some(Selected::Recv(1, Ok(6))));
+}
+
+#[test]
 fn close_wakes_a_select_on_either_side() {
     let (tx, rx) = bounded::<u8>(0);
     let (tx2, _rx2) = bounded::<u8>(0);
@@ -614,6 +633,15 @@ fn a_select_polled_again_after_a_waker_panicked_has_missed_nothing() {
     assert!(tx.offer(1));
     fail(ready.as_mut());
     assert_eq!(poll(ready), Poll::Ready(Selected::Recv(0, Ok(1))));
+}
+
+#[test]
+fn a_pull_sender_offers_only_what_is_wanted_at_that_moment() {
+    let (tx, rx) = pull_channel();
+    assert!(!tx.offer_if(1, || false));
+    assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+    assert!(tx.offer_if(2, || true) && !tx.offer(3), "one lies there already");
+    assert_eq!(rx.try_recv(), Ok(2));
 }
 
 #[test]

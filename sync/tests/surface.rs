@@ -183,3 +183,51 @@ fn what_holds_no_value_of_the_users_goes_across_panics() {
     assert!(panicked.is_err());
     group.wait_blocking();
 }
+
+#[test]
+fn errors_say_what_happened_and_what_to_do() {
+    let closed = Semaphore::new(0);
+    closed.close();
+    let set = OnceCell::from(1);
+    let cases = [
+        (
+            closed.acquire_blocking().unwrap_err().to_string(),
+            "the semaphore is closed: stop the work that it guards",
+        ),
+        (
+            closed.try_acquire().unwrap_err().to_string(),
+            "the semaphore is closed: stop the work that it guards",
+        ),
+        (
+            TryAcquireError::NoPermits.to_string(),
+            "too few permits are free: try again later, or wait with `acquire`",
+        ),
+        (set.set(2).unwrap_err().to_string(), "the cell has a value already: read it with `get`"),
+        (
+            SetError::Initializing(1).to_string(),
+            "the cell is being initialised: wait for its value with `get_or_init`",
+        ),
+    ];
+    for (said, expected) in cases {
+        assert_eq!(said, expected);
+    }
+}
+
+#[test]
+fn guards_show_the_value_and_primitives_their_state() {
+    let (mutex, lock) = (Arc::new(Mutex::new(7)), RwLock::new(8));
+    let guard = mutex.try_lock().unwrap();
+    assert_eq!(format!("{guard:?} {guard}"), "7 7");
+    assert_eq!(format!("{:?}", MutexGuard::map(guard, |value| value)), "7");
+    assert_eq!(format!("{:?}", Arc::clone(&mutex).try_lock_owned().unwrap()), "7");
+    assert_eq!(format!("{:?} {:?}", lock.try_read().unwrap(), lock.try_upgradable_read().unwrap()), "8 8");
+    assert_eq!(format!("{:?}", lock.try_write().unwrap()), "8");
+    let (semaphore, group, once) = (Semaphore::new(2), WaitGroup::new(), Once::new());
+    let permit = semaphore.try_acquire().unwrap();
+    assert_eq!(format!("{semaphore:?}"), "Semaphore { available: 1, closed: false }");
+    assert_eq!(format!("{permit:?}"), "SemaphorePermit { permits: 1, .. }");
+    semaphore.close();
+    assert_eq!(format!("{semaphore:?}"), "Semaphore { available: 1, closed: true }");
+    group.add(3);
+    assert_eq!(format!("{group:?} {once:?}"), "WaitGroup { count: 3 } Once { completed: false }");
+}

@@ -135,3 +135,18 @@ fn threads_and_tasks_alternate_through_one_cond() {
         assert_eq!(*shared.0.lock_blocking(), 2000);
     });
 }
+
+#[test]
+fn a_thread_that_waits_comes_back_once_it_is_told() {
+    within_limit(|| {
+        let (mutex, cond) = (Mutex::new(false), Cond::new());
+        std::thread::scope(|scope| {
+            let guard = mutex.lock_blocking();
+            scope.spawn(|| {
+                *mutex.lock_blocking() = true;
+                cond.notify_one();
+            });
+            assert!(*cond.wait_blocking(guard), "nobody could change it before this waited");
+        });
+    });
+}

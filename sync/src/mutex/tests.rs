@@ -192,6 +192,22 @@ fn cancelling_a_wait_whose_turn_has_come_lets_the_next_ones_proceed() {
 }
 
 #[test]
+fn cancelling_owned_waits_lets_the_next_ones_proceed() {
+    for held in [Duration::ZERO, LONG] {
+        let mutex = Arc::new(Mutex::new(()));
+        let guard = mutex.lock_blocking();
+        let [first, second] = [(); 2].map(|()| Task::waiting(Arc::clone(&mutex).lock_owned()));
+        let mut third = Task::waiting(mutex.lock());
+        std::thread::sleep(held);
+        drop(guard);
+        drop(first);
+        drop(second);
+        assert!(third.wakes() > 0);
+        assert!(third.run().is_some());
+    }
+}
+
+#[test]
 fn a_panic_releases_the_lock() {
     let mutex = Mutex::new(1);
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -206,6 +222,11 @@ fn a_panic_releases_the_lock() {
 fn a_mapped_guard_holds_the_lock() {
     let mutex = Mutex::new((1, 2));
     let part = MutexGuard::map(mutex.lock_blocking(), |pair| &mut pair.1);
+    assert!(mutex.try_lock().is_none());
+    let part = MappedMutexGuard::map(part, |number| number);
+    assert!(mutex.try_lock().is_none());
+    drop(part);
+    let part = MutexGuard::try_map(mutex.try_lock().unwrap(), |pair| Some(&mut pair.0)).unwrap();
     assert!(mutex.try_lock().is_none());
     drop(part);
     assert!(mutex.try_lock().is_some());

@@ -132,3 +132,18 @@ fn no_notice_is_lost_between_threads() {
         });
     });
 }
+
+#[test]
+fn a_thread_that_waits_comes_back_once_it_is_notified() {
+    within_limit(|| {
+        let (notify, told) = (Notify::new(), std::sync::atomic::AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                told.store(true, Relaxed);
+                notify.notify_one();
+            });
+            notify.notified_blocking();
+            assert!(told.load(Relaxed));
+        });
+    });
+}

@@ -209,6 +209,9 @@ fn overflow_panics_and_changes_nothing() {
     assert!(catch_unwind(AssertUnwindSafe(|| semaphore.add_permits(1))).is_err(), "they will come back");
     in_use.forget();
     semaphore.add_permits(1);
+    let owned = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+    Arc::clone(&owned).try_acquire_many_owned(2).unwrap().forget();
+    owned.add_permits(2);
     assert_eq!(semaphore.forget(1), 1);
     semaphore.add_permits(2);
     assert_eq!(semaphore.available_permits(), Semaphore::MAX_PERMITS);
@@ -250,4 +253,34 @@ fn a_wait_says_what_it_waits_on_and_where() {
     let wait = crate::host::take_wait().unwrap();
     assert_eq!(wait.kind, WaitKind::Semaphore);
     assert!(wait.at.file().ends_with("semaphore/tests.rs"));
+}
+
+#[test]
+fn permits_split_merge_and_go_back() {
+    let (semaphore, stranger) = (Semaphore::new(4), Semaphore::new(1));
+    let mut three = semaphore.acquire_many_blocking(3).unwrap();
+    assert_eq!((three.permits(), semaphore.available_permits()), (3, 1));
+    assert!(three.split(4).is_none());
+    let one = three.split(1).unwrap();
+    three.merge(one);
+    assert_eq!((three.permits(), semaphore.available_permits()), (3, 1));
+    let other = stranger.try_acquire().unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| three.merge(other))).is_err());
+    assert_eq!((three.permits(), stranger.available_permits()), (3, 1));
+    drop(three);
+    assert_eq!(semaphore.available_permits(), 4);
+}
+
+#[test]
+fn owned_permits_are_as_many_as_were_asked_for_and_of_their_semaphore() {
+    let semaphore = Arc::new(Semaphore::new(3));
+    let two = Arc::clone(&semaphore).try_acquire_many_owned(2).unwrap();
+    assert_eq!((two.permits(), semaphore.available_permits()), (2, 1));
+    assert!(Arc::ptr_eq(two.semaphore(), &semaphore));
+    let mut task = Task::waiting(Arc::clone(&semaphore).acquire_many_owned(2));
+    semaphore.close();
+    assert!(task.poll().unwrap().is_err(), "it was closed while it waited");
+    assert!(Arc::clone(&semaphore).try_acquire_owned().is_err());
+    drop(two);
+    assert_eq!(semaphore.available_permits(), 3);
 }

@@ -144,3 +144,17 @@ fn a_count_that_is_too_large_panics() {
     assert!(catch_unwind(AssertUnwindSafe(|| group.add(1))).is_err());
     assert!(catch_unwind(AssertUnwindSafe(|| WaitGroup::new().add(usize::MAX))).is_err());
 }
+
+#[test]
+fn a_guard_whose_thing_was_done_before_panics_unless_a_panic_is_under_way() {
+    let group = WaitGroup::new();
+    let [first, second] = [(); 2].map(|()| group.guard());
+    group.done();
+    group.done();
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(first))).is_err());
+    let own = catch_unwind(AssertUnwindSafe(|| {
+        let _guard = second;
+        panic!("the task's own");
+    }));
+    assert_eq!(own.unwrap_err().downcast_ref(), Some(&"the task's own"));
+}
