@@ -116,7 +116,7 @@ impl File {
     }
 
     /// A file whose reads and writes the dump shows at `at`, where it was opened: their polls have no caller to tell of.
-    pub(super) fn opened_at(at: &'static Location<'static>, file: std::fs::File) -> Self {
+    pub(crate) fn opened_at(at: &'static Location<'static>, file: std::fs::File) -> Self {
         Self { std: Arc::new(file), state: State::Idle, unread: Vec::new(), taken: 0, at }
     }
 

@@ -63,13 +63,13 @@ enum Source {
 }
 
 impl Source {
-    fn open(stdin: &io::Stdin) -> io::Result<Self> {
+    fn open(stdin: &io::Stdin, at: &'static Location<'static>) -> io::Result<Self> {
         // A number of its own: one epoll takes each number once, and there may be several handles.
         let file = || stdin.as_fd().try_clone_to_owned().map(std::fs::File::from);
         match AsyncFd::register(file()?) {
             Ok(fd) => Ok(Self::Watched(fd)),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                Ok(Self::File(Box::new(fs::File::from_std(file()?))))
+                Ok(Self::File(Box::new(fs::File::opened_at(at, file()?))))
             }
             Err(error) => Err(error),
         }
@@ -93,7 +93,7 @@ impl AsyncRead for Stdin {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let at = self.at;
         if let Source::Unopened = self.source {
-            self.source = Source::open(&self.std)?;
+            self.source = Source::open(&self.std, at)?;
         }
         match &mut self.source {
             Source::Unopened => unreachable!("opened above"),
