@@ -117,3 +117,21 @@ fn a_main_without_a_runtime_ends_the_process_with_one_line() {
     assert!(said.starts_with("pirn: ") && said.contains("\"many\""), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
 }
+
+#[pirn::test(timeout = "50ms")]
+#[ignore = "a child of the test below: it never ends"]
+async fn child_that_is_late() {
+    let _task = pirn::task::Builder::new().name("waits for ever").spawn(std::future::pending::<()>());
+    std::future::pending::<()>().await;
+}
+
+#[test]
+fn a_test_that_is_late_prints_what_its_tasks_wait_for_and_fails() {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "child_that_is_late", "--ignored", "--nocapture"]);
+    let ended = child.output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(!ended.status.success());
+    assert!(said.contains("child_that_is_late has not ended after 50ms; these tasks live:"), "{said}");
+    assert!(said.contains("1 live tasks") && said.contains("(waits for ever), spawned at "), "{said}");
+}

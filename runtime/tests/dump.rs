@@ -62,7 +62,7 @@ fn a_dump_shows_kinds_places_and_names() {
             assert_eq!(info.name.as_deref(), name);
             // Coarse: to about the time between two looks at the clock.
             assert!(wait.since + Duration::from_millis(50) >= start && wait.since <= Instant::now());
-            assert!(text.contains(&format!("on {kind} at {}:{at}:", file!())), "{kind}: {text}");
+            assert!(text.contains(&format!(": waiting on {kind} at {}:{at}:", file!())), "{kind}: {text}");
         }
         drop((locked, tx));
     });
@@ -145,6 +145,12 @@ fn a_task_inside_a_poll_is_shown_as_running_and_one_that_queues_as_scheduled() {
         let dump = runtime.handle().dump();
         let state = |id| dump.iter().find(|task| task.id == id).unwrap().state;
         assert_eq!((state(running.id()), state(queued.id())), (TaskState::Running, TaskState::Scheduled));
+        let text = dump.to_string();
+        assert!(text.starts_with("2 live tasks\n"), "{text}");
+        for (task, does) in [(&running, "running"), (&queued, "scheduled")] {
+            let at = dump.iter().find(|info| info.id == task.id()).unwrap().spawned_at;
+            assert!(text.contains(&format!("task {}, spawned at {at}: {does}\n", task.id())), "{text}");
+        }
         leave.send(()).unwrap();
         runtime.block_on(running).unwrap();
         runtime.block_on(queued).unwrap();

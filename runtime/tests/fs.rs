@@ -235,3 +235,38 @@ fn lines_of_a_large_file_arrive_in_order() {
         Ok(())
     });
 }
+
+#[test]
+fn what_comes_after_a_cancelled_read_begins_where_its_user_is() {
+    run(async {
+        let scratch = Scratch::new("behind");
+        let path = scratch.join("file");
+        std::fs::write(&path, "abcdef")?;
+        let mut file = fs::OpenOptions::new().read(true).write(true).open(&path).await?;
+        // Whether the job is done at the first poll or not.
+        let taken = poll_once(file.read(&mut [0; 2])).transpose()?.unwrap_or(0);
+        file.write_all(b"XY").await?;
+        let mut rest = String::new();
+        file.read_to_string(&mut rest).await?;
+        assert_eq!(rest, "abcdef"[taken + 2..]);
+        file.seek(SeekFrom::Start(0)).await?;
+        let taken = poll_once(file.read(&mut [0; 2])).transpose()?.unwrap_or(0);
+        assert_eq!(file.seek(SeekFrom::Current(1)).await?, taken as u64 + 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn permissions_are_set_through_an_open_file() {
+    run(async {
+        let scratch = Scratch::new("mode");
+        let path = scratch.join("file");
+        let mut file = fs::File::create(&path).await?;
+        let mut permissions = file.metadata().await?.permissions();
+        permissions.set_readonly(true);
+        file.set_permissions(permissions).await?;
+        assert!(std::fs::metadata(&path)?.permissions().readonly());
+        file.sync_all().await?;
+        file.sync_data().await
+    });
+}

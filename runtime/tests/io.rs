@@ -335,3 +335,73 @@ fn stdin_reads_pipes_and_files_to_their_end() {
         std::fs::remove_file(&path).unwrap();
     });
 }
+
+#[test]
+#[should_panic(expected = "needs room for at least one byte")]
+fn a_duplex_pipe_without_capacity_panics() {
+    let _ = duplex(0);
+}
+
+#[test]
+fn empty_reads_and_writes_of_a_duplex_pipe_wait_for_nothing() {
+    let (mut a, mut b) = duplex(1);
+    assert_eq!(poll_once(b.read(&mut [])).expect("nothing to wait for").unwrap(), 0);
+    assert_eq!(poll_once(a.write(b"x")).expect("there is room").unwrap(), 1);
+    assert_eq!(poll_once(a.write(b"")).expect("nothing to wait for").unwrap(), 0);
+}
+
+#[test]
+fn a_duplex_pipe_gives_way_when_it_is_asked_to() {
+    use pirn::sync::host::install;
+    static ASKS: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(true);
+    let (mut a, mut b) = duplex(1);
+    install(Some(&ASKS));
+    let wrote = poll_once(a.write(b"x"));
+    install(None);
+    assert!(wrote.is_none() && poll_once(b.read(&mut [0; 1])).is_none(), "it has written nothing");
+    assert!(poll_once(a.write(b"x")).is_some());
+    install(Some(&ASKS));
+    let read = poll_once(b.read(&mut [0; 1]));
+    install(None);
+    assert!(read.is_none() && poll_once(b.read(&mut [0; 1])).is_some(), "it has read nothing");
+}
+
+/// Has nothing to say, and takes what is written to it as `takes` says; counts flushes.
+struct Sink {
+    takes: usize,
+    flushes: usize,
+}
+
+impl AsyncRead for Sink {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Sink {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len().min(self.takes)))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.flushes += 1;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn a_copy_flushes_while_its_reader_has_nothing_and_fails_where_nothing_can_be_written() {
+    let (mut near, mut far) = duplex(8);
+    assert_eq!(poll_once(far.write(b"some")).expect("there is room").unwrap(), 4);
+    let mut sink = Sink { takes: 3, flushes: 0 };
+    assert!(poll_once(copy_bidirectional(&mut near, &mut sink)).is_none());
+    assert_eq!(sink.flushes, 1, "the reader may have nothing for long");
+    assert_eq!(poll_once(far.write(b"more")).expect("there is room").unwrap(), 4);
+    sink.takes = 0;
+    let error = poll_once(copy_bidirectional(&mut near, &mut sink)).expect("it has failed").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WriteZero);
+}

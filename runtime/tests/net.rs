@@ -444,3 +444,72 @@ fn two_tasks_may_read_one_stream() {
         Ok(())
     });
 }
+
+#[test]
+fn options_of_a_stream_are_those_of_its_socket() {
+    run(async {
+        let (client, _server) = pair().await?;
+        let socket = socket2::SockRef::from(&client);
+        assert!(!client.nodelay()?, "off unless set");
+        client.set_nodelay(true)?;
+        assert!(client.nodelay()? && socket.tcp_nodelay()?);
+        client.set_ttl(42)?;
+        assert_eq!((client.ttl()?, socket.ttl_v4()?), (42, 42));
+        client.set_keepalive(Some(Duration::from_secs(77)))?;
+        assert!(socket.keepalive()?);
+        assert_eq!(socket.tcp_keepalive_time()?, Duration::from_secs(77));
+        client.set_keepalive(None)?;
+        assert!(!socket.keepalive()?);
+        client.set_linger(Some(Duration::ZERO))?;
+        assert_eq!(socket.linger()?, Some(Duration::ZERO));
+        client.set_linger(None)?;
+        assert_eq!(socket.linger()?, None);
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        assert!(socket2::SockRef::from(&listener).reuse_address()?, "as std does");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_deadline_ends_an_accept() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        listener.set_deadline(Instant::now());
+        let error = listener.accept().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert!(error.to_string().contains("deadline has passed"), "{error}");
+        listener.set_deadline(None);
+        assert_pending(listener.accept());
+        Ok(())
+    });
+}
+
+#[test]
+fn bind_goes_on_to_the_address_that_works() {
+    run(async {
+        let taken = TcpListener::bind("127.0.0.1:0").await?.into_std();
+        let free = "127.0.0.1:0".parse().unwrap();
+        let bound = TcpListener::bind(&[taken.local_addr()?, free][..]).await?;
+        assert_ne!(bound.local_addr()?, taken.local_addr()?);
+        Ok(())
+    });
+}
+
+#[test]
+fn addresses_that_say_nothing_are_told_what_is_missing() {
+    run(async {
+        for (nonsense, said) in [
+            ("no port", "no port in `no port`: write HOST:PORT"),
+            ("host:70000", "no valid port in `host:70000`: write HOST:PORT"),
+        ] {
+            assert_eq!(TcpListener::bind(nonsense).await.unwrap_err().to_string(), said);
+        }
+        let error = TcpStream::connect(&[][..]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(error.to_string(), "the name stands for no address");
+        let (a, b) = (pair().await?.0.into_split(), pair().await?.0.into_split());
+        let error = a.0.reunite(b.1).unwrap_err();
+        assert!(error.to_string().starts_with("the two halves are of different streams"), "{error}");
+        Ok(())
+    });
+}

@@ -273,3 +273,27 @@ fn unix_datagrams_arrive_whole_and_in_order() {
         send.await.unwrap()
     });
 }
+
+#[test]
+fn options_and_deadlines_of_datagrams_and_listeners() {
+    run(async {
+        let socket = UdpSocket::bind("127.0.0.1:0").await?;
+        socket.set_ttl(42)?;
+        socket.set_broadcast(true)?;
+        let options = socket2::SockRef::from(&socket);
+        assert_eq!((options.ttl_v4()?, options.broadcast()?), (42, true));
+        socket.set_write_deadline(Instant::now());
+        let sent = socket.send_to(b"x", socket.local_addr()?).await;
+        assert_eq!(sent.unwrap_err().kind(), ErrorKind::TimedOut);
+        socket.set_write_deadline(None);
+        assert_eq!(socket.send_to(b"x", socket.local_addr()?).await?, 1);
+
+        let path = path("deadline");
+        let listener = UnixListener::bind(&path)?;
+        listener.set_deadline(Instant::now());
+        assert_eq!(listener.accept().await.unwrap_err().kind(), ErrorKind::TimedOut);
+        listener.set_deadline(None);
+        assert_pending(listener.accept());
+        std::fs::remove_file(&path)
+    });
+}

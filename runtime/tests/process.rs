@@ -122,11 +122,15 @@ fn kill_on_drop_kills_and_leaves_no_zombie() {
 fn a_dropped_child_lives_on_and_leaves_no_zombie() {
     run(async {
         for _ in 0..3 {
-            let mut child = shell("read line").stdin(Stdio::piped()).spawn()?;
-            let (pid, input) = (child.id().unwrap(), child.stdin.take());
+            let mut child =
+                shell("read line; echo $line").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+            let (pid, mut input, mut output) =
+                (child.id().unwrap(), child.stdin.take().unwrap(), child.stdout.take().unwrap());
             drop(child);
-            assert!(state(pid).is_some_and(|state| state != 'Z'), "it was not killed");
-            drop(input);
+            input.write_all(b"alive\n").await?;
+            let mut said = String::new();
+            output.read_to_string(&mut said).await?;
+            assert_eq!(said, "alive\n", "it was not killed");
             until_gone(pid).await;
         }
         Ok(())
@@ -158,6 +162,68 @@ fn a_program_that_is_not_there_is_an_error() {
         let error = Command::new("/no/such/program").status().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert_eq!(Command::new("/no/such/program").spawn().unwrap_err().kind(), ErrorKind::NotFound);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_environment_and_the_directory_are_as_they_were_set() {
+    run(async {
+        let mut command = shell("echo $ONE $TWO $THREE $HOME; pwd; cut -d' ' -f5 /proc/$$/stat");
+        command.env("ONE", "1").envs([("TWO", "2"), ("THREE", "3")]).env_remove("HOME");
+        let mut child = command.current_dir("/").process_group(0).stdout(Stdio::piped()).spawn()?;
+        let (pid, mut said) = (child.id().unwrap(), String::new());
+        child.stdout.take().unwrap().read_to_string(&mut said).await?;
+        assert!(child.wait().await?.success());
+        let words: Vec<_> = said.split_whitespace().collect();
+        assert_eq!(words, ["1", "2", "3", "/", &pid.to_string()], "a directory and a group of its own");
+
+        let mut bare = Command::new("/usr/bin/env");
+        bare.env("GONE", "1").env_clear().env("LEFT", "2");
+        assert_eq!(bare.output().await?.stdout, b"LEFT=2\n");
+        Ok(())
+    });
+}
+
+#[test]
+fn output_leaves_the_streams_that_were_set_and_replaces_the_others_for_once() {
+    run(async {
+        let mut cat = Command::new("cat");
+        assert_eq!(cat.output().await?.stdout, b"", "its input is empty");
+        let (ours, theirs) = std::io::pipe()?;
+        let mut chosen = shell("cat; echo out; echo err >&2");
+        chosen.stdin(Stdio::from({
+            let (reader, mut writer) = std::io::pipe()?;
+            std::io::Write::write_all(&mut writer, b"in\n")?;
+            reader
+        }));
+        chosen.stdout(theirs.try_clone()?).stderr(theirs);
+        let output = chosen.output().await?;
+        drop(chosen);
+        assert_eq!((output.stdout.len(), output.stderr.len()), (0, 0), "they went where they were sent");
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut { ours }, &mut said)?;
+        assert_eq!(said, "in\nout\nerr\n");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_status_closes_an_input_that_nobody_can_write_to() {
+    run(async {
+        assert!(Command::new("cat").stdin(Stdio::piped()).status().await?.success());
+        Ok(())
+    });
+}
+
+#[test]
+fn streams_that_output_replaced_are_inherited_afterwards() {
+    run(async {
+        let mut command = shell("true");
+        assert!(command.output().await?.status.success());
+        let mut child = command.spawn()?;
+        assert!(child.stdin.is_none() && child.stdout.is_none() && child.stderr.is_none());
+        assert!(child.wait().await?.success());
         Ok(())
     });
 }

@@ -253,3 +253,23 @@ fn a_runtime_does_not_dump_any_more_when_sigquit_was_taken_away() {
         }
     });
 }
+
+#[test]
+fn ctrl_c_is_an_error_once_its_signal_was_taken_away() {
+    // In a process of its own: another test listens to the same signal.
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "child_that_resets_ctrl_c", "--ignored"]);
+    assert!(child.output().unwrap().status.success());
+}
+
+#[test]
+#[ignore = "a child process of the test above"]
+fn child_that_resets_ctrl_c() {
+    run(async {
+        let pressed = signal::ctrl_c();
+        signal::reset(&[Signal::INT]);
+        let error = pressed.await.unwrap_err();
+        assert!(error.to_string().starts_with("SIGINT was ignored or reset elsewhere"), "{error}");
+        Ok(())
+    });
+}

@@ -241,3 +241,28 @@ fn ids_are_unique_and_known_inside() {
         assert!(pirn::task::try_id().is_none());
     });
 }
+
+#[test]
+fn an_error_of_a_task_names_it_and_says_how_it_ended() {
+    within(60, || {
+        let runtime = Builder::new().procs(1).build().unwrap();
+        let named = || pirn::task::Builder::new().name("brews");
+        let (cancelled, panicked) = runtime.block_on(async {
+            let cancelled = named().spawn(std::future::pending::<()>());
+            cancelled.abort();
+            let panicked = named().spawn(async { std::panic::panic_any(7_u8) });
+            (cancelled.await.unwrap_err(), panicked.await.unwrap_err())
+        });
+        let id = cancelled.id();
+        assert_eq!(cancelled.to_string(), format!("task {id} (brews) was cancelled"));
+        assert_eq!(format!("{cancelled:?}"), format!("JoinError({cancelled})"));
+        assert_eq!(cancelled.name(), Some("brews"));
+        let cancelled = cancelled.try_into_panic().unwrap_err();
+        assert_eq!((cancelled.id(), cancelled.name(), cancelled.is_cancelled()), (id, Some("brews"), true));
+        assert!(
+            panicked.to_string().ends_with("(brews) panicked: (a payload that is no string)"),
+            "{panicked}"
+        );
+        assert_eq!(panicked.into_panic().downcast_ref(), Some(&7_u8));
+    });
+}

@@ -153,3 +153,21 @@ fn a_function_of_the_background_never_runs_and_stop_says_so() {
     assert!(func.stop());
     assert!(!ran(&receiver));
 }
+
+#[test]
+fn after_func_runs_on_the_runtime_in_which_it_was_registered() {
+    in_time(|| {
+        let own = pirn::Builder::new().procs(1).thread_name("own").build().expect("a runtime");
+        let other = pirn::Builder::new().procs(1).thread_name("other").build().expect("a runtime");
+        let (ctx, cancel) = Context::background().with_cancel();
+        let (sender, receiver) = channel();
+        own.block_on(async {
+            drop(ctx.after_func(move || {
+                sender.send(std::thread::current().name().map(str::to_owned)).expect("the test waits");
+            }));
+        });
+        other.block_on(async { cancel.cancel() });
+        let name = receiver.recv().expect("it runs").expect("a name");
+        assert!(name.starts_with("own"), "{name}");
+    });
+}

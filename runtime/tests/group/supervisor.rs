@@ -612,3 +612,20 @@ fn a_childs_context_has_the_values_of_the_supervisors() {
         assert_eq!(quick("app").run_children(ctx, [child]).await, Ok(()));
     });
 }
+
+#[test]
+fn unless_told_otherwise_five_restarts_are_allowed() {
+    on_runtime(|| async {
+        let runs = Cell::new(0);
+        let factory = || {
+            runs.set(runs.get() + 1);
+            async { Err::<(), _>("boom") }
+        };
+        let supervisor = Supervisor::new("plain").backoff(Duration::ZERO, Duration::ZERO);
+        let error = supervisor.run(Context::background(), factory).await.expect_err("it gives up");
+        assert_eq!(runs.get(), 6);
+        let text = error.to_string();
+        assert_eq!(text.matches(": boom; plain after ").count(), 5, "{text}");
+        assert_eq!(SupervisorError::Canceled.to_string(), "supervisor canceled");
+    });
+}

@@ -66,10 +66,28 @@ fn every_wait_is_recorded_with_the_place_that_began_it() {
         let (supervise, line) = (Supervisor::new("app").run_children(&ctx, [child]), here());
         shows(supervise, WaitKind::Join, line).await;
 
+        let (supervise, line) = (Supervisor::new("one").run(&ctx, pending::<Result<(), &str>>), here());
+        shows(supervise, WaitKind::Join, line).await;
+
         let line = here() + 1;
         let scope = scope(|scope| async move {
             scope.spawn(pending::<()>());
         });
         shows(scope, WaitKind::Join, line).await;
+    });
+}
+
+#[test]
+fn the_tasks_of_a_group_are_shown_as_spawned_where_they_were_asked_for() {
+    on_runtime(|| async {
+        let group = ErrGroup::<()>::new();
+        let lines = [here() + 1, here() + 2];
+        group.go(pending()).await;
+        assert!(group.try_go(pending()).is_ok());
+        let dump = pirn::Handle::current().dump();
+        let mut shown: Vec<_> =
+            dump.iter().map(|task| (task.spawned_at.file(), task.spawned_at.line())).collect();
+        shown.sort_unstable();
+        assert_eq!(shown, lines.map(|line| (file!(), line)));
     });
 }

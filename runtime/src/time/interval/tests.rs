@@ -31,6 +31,9 @@ fn a_tick_that_is_a_little_late_keeps_the_grid() {
 fn on_the_line_the_next_line_counts() {
     let start = clock::now();
     assert_eq!(MissedTick::Skip.next(start, start + ms(30), ms(10)), Some(start + ms(40)));
+    for missed in [MissedTick::Delay, MissedTick::Skip] {
+        assert_eq!(missed.next(start, start + ms(10), ms(10)), Some(start + ms(20)), "{missed:?}");
+    }
     assert_eq!(until_next(Duration::ZERO, ms(10)), ms(10));
     let (late, period) = (Duration::from_secs(3 << 40), Duration::from_nanos(7));
     assert_eq!((late + until_next(late, period)).as_nanos() % 7, 0);
@@ -98,4 +101,21 @@ fn an_interval_is_a_stream() {
 #[should_panic(expected = "greater than zero")]
 fn a_zero_period_panics() {
     let _ = interval(Duration::ZERO);
+}
+
+#[test]
+fn what_was_set_is_what_counts() {
+    let mut interval = interval(ms(60_000));
+    assert_eq!(interval.period(), ms(60_000));
+    block_on(interval.tick());
+    let before = clock::now();
+    // As if the last tick had been long ago: due now, were the grid not begun anew.
+    interval.next.reset(before - ms(60_000));
+    interval.reset();
+    assert!(block_on(poll_once(interval.tick())).is_none());
+    assert!(interval.next.deadline().unwrap() >= before + ms(60_000));
+    interval.set_missed_tick(MissedTick::Burst);
+    interval.next.reset(before - ms(150_000));
+    let ready = (0..9).take_while(|_| block_on(poll_once(interval.tick())).is_some()).count();
+    assert_eq!(ready, 3, "those of 150, 90 and 30 seconds ago");
 }
