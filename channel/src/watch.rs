@@ -318,10 +318,12 @@ impl<'a, T, F: FnMut(&T) -> bool> Future for WaitFor<'a, T, F> {
             ready!(host::poll_yield(cx));
             if !this.looked {
                 let shared = this.changed.shared;
-                // The version first, as in `borrow_and_update`.
-                *this.changed.seen = shared.monitor.with(|state| state.version);
+                // The version first, as in `borrow_and_update`. It counts as seen once `wanted` has returned.
+                let version = shared.monitor.with(|state| state.version);
                 let guard = shared.value.read();
-                if (this.wanted)(&guard) {
+                let accepted = (this.wanted)(&guard);
+                *this.changed.seen = version;
+                if accepted {
                     return Poll::Ready(Ok(Ref { guard }));
                 }
                 this.looked = true;

@@ -250,6 +250,16 @@ fn watch_waits_for_a_value_that_is_wanted_whether_or_not_it_was_seen() {
 }
 
 #[test]
+fn watch_has_not_seen_a_value_over_which_the_question_panicked() {
+    let (tx, mut rx) = watch::channel(1);
+    tx.send(2).unwrap();
+    assert!(panics(|| poll(pin!(rx.wait_for(|_| panic!("asked"))))));
+    assert!(rx.has_changed(), "nothing else has happened");
+    tx.send(3).unwrap();
+    assert_eq!(poll(pin!(rx.wait_for(|n| *n == 3))).map(|found| *found.unwrap()), Poll::Ready(3));
+}
+
+#[test]
 fn watch_tells_of_a_change_only_if_there_was_one() {
     let (tx, rx) = watch::channel(1);
     assert!(!tx.send_if_modified(|n| *n > 1));
