@@ -270,6 +270,9 @@ impl<F: Future, S: Schedule> Cell<F, S> {
 
     unsafe fn free(task: RawTask) {
         let cell = task.0.cast::<Self>();
+        // For the models: all use happens before. A destructor is no access that loom knows of.
+        // SAFETY: the last reference is gone, so nobody else has the pointer.
+        unsafe { (*cell.as_ptr()).join_waker.with_mut(|_| ()) };
         // What may be left to drop of the user's is a join waker: one whose successor panicked as it was cloned.
         // SAFETY: the last reference is gone, so nobody else has the pointer; the stage is empty by now (T4,
         // output taken or dropped), and a union drops nothing.

@@ -650,6 +650,26 @@ fn a_registry_is_not_empty_while_a_task_leaves_another_behind() {
     });
 }
 
+/// O5: where they end they may count with a load and a store, or may not.
+#[test]
+fn every_end_is_counted() {
+    // The registry has one processor. Another came later, and has no shard of its own.
+    for places in [[Some(0), Some(1)], [None, Some(1)], [None, None]] {
+        model(move || {
+            let owned = Arc::new(Owned::new(1));
+            let ending = places.map(|near| {
+                let owned = owned.clone();
+                let task = Registered::new(&owned, near);
+                thread::spawn(move || task.end(&owned))
+            });
+            for ending in ending {
+                ending.join().unwrap();
+            }
+            assert!(owned.is_empty());
+        });
+    }
+}
+
 #[test]
 fn the_end_of_the_last_task_is_seen() {
     model(|| {

@@ -16,6 +16,7 @@
 //!   they are found equal only if at some moment in between no future lived. Model:
 //!   `loom::a_registry_is_not_empty_while_a_task_leaves_another_behind`.
 //! - O5. A shard's `ended` is written by whoever holds its processor, and nobody else; the last shard's by anybody.
+//!   Model: `loom::every_end_is_counted`.
 //!
 //! # Why the end of the last task is announced
 //! The shutdown raises a flag, closes, and waits until the registry [is empty](Owned::is_empty), sleeping on a condition

@@ -41,7 +41,7 @@
 //! | [`complete`](State::complete) | AcqRel | `snapshot`, `set_join_waker` | the handle sees the output; the completer sees the join waker, and all use if the reference is the last | `loom::join_sees_the_output`, `loom::the_join_waker_is_swapped_while_the_task_ends` |
 //! | [`set_join_waker`](State::set_join_waker) | Release | `complete` | the completer sees the join waker | `loom::join_sees_the_output` |
 //! | [`unset_join_waker`](State::unset_join_waker) | Release, as its twin | – | argued: the handle takes back what only it has touched so far (S4); Relaxed would do | – |
-//! | [`snapshot`](State::snapshot), failed exchanges of the join side | Acquire | `complete` | the handle sees the output | `loom::join_sees_the_output` |
+//! | [`snapshot`](State::snapshot), failed exchanges of the join side | Acquire | `complete`, `drop_ref` | the handle sees the output, and all use if its reference is the last | `loom::join_sees_the_output`, `loom::the_join_waker_of_a_task_that_is_over_is_dropped_once` |
 //! | [`drop_join_handle`](State::drop_join_handle) | AcqRel | `complete`, `drop_ref` | Acquire: the handle drops the output that it sees. Release: its reference may be given up here | Acquire: `loom::a_handle_dropped_while_the_task_ends_drops_the_output_once`. Release, argued: as `drop_ref` |
 //! | [`add_ref`](State::add_ref) | Relaxed | – | whoever adds holds one already | – |
 //! | [`drop_ref`](State::drop_ref) and every other release of a reference | AcqRel | each other | all use happens before the free | Acquire: `loom::whoever_gives_back_the_last_reference_has_seen_all_use`. Release: `loom::a_handle_dropped_after_a_poll_leaves_no_waker`: without it the last use may sink below the decrement, and meet the free |
