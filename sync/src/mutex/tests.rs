@@ -174,36 +174,25 @@ fn cancelling_a_queued_wait_lets_the_next_one_proceed() {
     assert!(second.run().is_some());
 }
 
-#[test]
-fn cancelling_a_wait_whose_turn_has_come_lets_the_next_ones_proceed() {
-    for held in [Duration::ZERO, LONG] {
-        let mutex = Mutex::new(());
-        let guard = mutex.lock_blocking();
-        let first = Task::waiting(mutex.lock());
-        let second = Task::waiting(mutex.lock());
-        let mut third = Task::waiting(mutex.lock());
-        std::thread::sleep(held);
-        drop(guard);
-        drop(first);
-        drop(second);
-        assert!(third.wakes() > 0);
-        assert!(third.run().is_some());
-    }
+/// Two that wait as `wait` does are cancelled when their turn has come, after the lock was held for so long.
+fn cancel_two<F: Future + Unpin>(mutex: &Mutex<()>, held: Duration, wait: impl Fn() -> F) {
+    let guard = mutex.lock_blocking();
+    let (first, second) = (Task::waiting(wait()), Task::waiting(wait()));
+    let mut third = Task::waiting(mutex.lock());
+    std::thread::sleep(held);
+    drop(guard);
+    drop(first);
+    drop(second);
+    assert!(third.wakes() > 0);
+    assert!(third.run().is_some());
 }
 
 #[test]
-fn cancelling_owned_waits_lets_the_next_ones_proceed() {
+fn cancelling_a_wait_whose_turn_has_come_lets_the_next_ones_proceed() {
+    let mutex = Arc::new(Mutex::new(()));
     for held in [Duration::ZERO, LONG] {
-        let mutex = Arc::new(Mutex::new(()));
-        let guard = mutex.lock_blocking();
-        let [first, second] = [(); 2].map(|()| Task::waiting(Arc::clone(&mutex).lock_owned()));
-        let mut third = Task::waiting(mutex.lock());
-        std::thread::sleep(held);
-        drop(guard);
-        drop(first);
-        drop(second);
-        assert!(third.wakes() > 0);
-        assert!(third.run().is_some());
+        cancel_two(&mutex, held, || mutex.lock());
+        cancel_two(&mutex, held, || Arc::clone(&mutex).lock_owned());
     }
 }
 
