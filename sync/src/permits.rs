@@ -86,6 +86,7 @@ mod ticket;
 mod word;
 
 use std::panic::RefUnwindSafe;
+use std::sync::atomic::AtomicBool; // not loom's: the hint decides nothing
 use std::task::{Context, Poll};
 
 use queue::{Ahead, Now, Queue};
@@ -122,6 +123,9 @@ pub(crate) struct Permits<const BARGING: bool> {
     luck: Luck,
     /// How many releases have left it to a call: written without care, it only has to grow.
     trusted: AtomicU8,
+    /// Whether somebody queues: a hint for those who would otherwise guess, written under the queue's lock and read without
+    /// order. It has a byte of its own, since a load of the word holds up the exchange that follows.
+    queues: AtomicBool,
     word: Word,
 }
 
@@ -153,6 +157,7 @@ impl<const BARGING: bool> Permits<BARGING> {
                 queue: Mutex::new(Queue::new()),
                 luck: Luck::new(),
                 trusted: AtomicU8::new(0),
+                queues: AtomicBool::new(false),
                 word: Word::new(free),
             }
         }
@@ -174,9 +179,21 @@ impl<const BARGING: bool> Permits<BARGING> {
     pub(crate) fn try_take(&self, need: usize) -> bool {
         match BARGING {
             // A mutex is free when it has its one permit and nobody queues: guessing saves the load.
-            true => self.word.try_take_idle(need, Self::keep_out(need)),
+            true if !self.queues.load(Relaxed) => self.word.try_take_idle(need, Self::keep_out(need)),
+            true => self.try_take_beside_queue(need),
             false => self.word.try_take(need, Self::keep_out(need), self.word.look()),
         }
+    }
+
+    /// Says whether somebody queues. Under the queue's lock.
+    fn hint_at_queue(&self, queues: bool) {
+        // Relaxed: who reads it too late guesses wrong, or looks for nothing.
+        self.queues.store(queues, Relaxed);
+    }
+
+    #[cold]
+    fn try_take_beside_queue(&self, need: usize) -> bool {
+        self.word.try_take(need, Self::keep_out(need), self.word.look())
     }
 
     /// The flags that send somebody who comes for so many permits to the queue.
@@ -282,7 +299,9 @@ impl<const BARGING: bool> Permits<BARGING> {
     pub(crate) fn release(&self, count: usize) {
         if BARGING {
             // As in `try_take`: a mutex that is given back has no permit, and mostly nobody queues.
-            if let Err(seen) = self.word.give_back(count, QUEUED, Seen::idle(0)) {
+            if self.queues.load(Relaxed) {
+                self.release_beside_queue(count, self.word.look());
+            } else if let Err(seen) = self.word.give_back(count, QUEUED, Seen::idle(0)) {
                 self.release_beside_queue(count, seen); // P1
             }
         } else if self.word.add(count).has(RESERVED) {
@@ -292,7 +311,8 @@ impl<const BARGING: bool> Permits<BARGING> {
 
     #[cold]
     fn release_beside_queue(&self, count: usize, seen: Seen) {
-        let left_to_call = |seen: Seen| seen.has(CALLED) && !seen.has(RESERVED); // P5
+        // P1, P5
+        let left_to_call = |seen: Seen| !seen.has(QUEUED) || seen.has(CALLED) && !seen.has(RESERVED);
         let trusts = {
             // Relaxed, and no read-modify-write: some may go uncounted.
             let trusted = self.trusted.load(Relaxed).wrapping_add(1);
@@ -365,7 +385,7 @@ impl<const BARGING: bool> Permits<BARGING> {
                 }
             };
             match self.word.set_flags(seen, flags, returned) {
-                Ok(()) => return,
+                Ok(()) => return self.hint_at_queue(flags & QUEUED != 0),
                 Err(other) => seen = other,
             }
         }

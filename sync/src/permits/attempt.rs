@@ -191,6 +191,7 @@ impl<const BARGING: bool> Permits<BARGING> {
             _ => (QUEUED, 0),
         };
         let free = self.word.begin_wait(set, clear).free();
+        self.hint_at_queue(true);
         let watch = match *ahead {
             Ahead::Blocked => false,
             // What is wanted may be any number: a sum could overflow.
