@@ -311,15 +311,15 @@ impl<const BARGING: bool> Permits<BARGING> {
 
     #[cold]
     fn release_beside_queue(&self, count: usize, seen: Seen) {
-        // P1, P5
-        let left_to_call = |seen: Seen| !seen.has(QUEUED) || seen.has(CALLED) && !seen.has(RESERVED);
+        // P1: nobody queues. P5: it is left to a call.
+        let needs_no_look = |seen: Seen| !seen.has(QUEUED) || seen.has(CALLED) && !seen.has(RESERVED);
         let trusts = {
             // Relaxed, and no read-modify-write: some may go uncounted.
             let trusted = self.trusted.load(Relaxed).wrapping_add(1);
             self.trusted.store(trusted, Relaxed);
             !trusted.is_multiple_of(TRUST)
         };
-        if !trusts || self.word.give_back_while(count, seen, left_to_call).is_err() {
+        if !trusts || self.word.give_back_while(count, seen, needs_no_look).is_err() {
             self.release_queued(count);
         }
     }

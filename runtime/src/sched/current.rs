@@ -183,7 +183,8 @@ pub(super) fn processor_of(shared: &Arc<Shared>) -> Option<usize> {
     })
 }
 
-/// The number for the network of the processor that this thread holds, which is another one after the processor has stood in for one that was stuck.
+/// The number by which the network knows the processor that this thread holds: another one, after the processor has
+/// stood in for one that was stuck.
 #[inline]
 pub(crate) fn home() -> Option<usize> {
     with(|context| context?.with_processor(|processor| processor.remote.home()))

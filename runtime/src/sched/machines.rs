@@ -5,11 +5,12 @@
 //! [`machine`](super::machine).
 //!
 //! # Which machines end
-//! One for each processor and one for the netpoller are enough. So many are kept for ever, and when idle they
-//! sleep without a timeout. While there are more, each machine that parks sleeps for `keep_alive` at most, ten
-//! seconds unless the builder was told otherwise, and then ends if there are still more than enough. No surplus machine sleeps without a timeout: a machine is started only
-//! while none is parked, so every machine that parks afterwards sees how many there are; and when fewer become
-//! enough ([`set_procs`](crate::set_procs)), those that sleep are woken to look again.
+//! One for each processor and one for the netpoller are enough. So many are kept for ever, and when idle they sleep
+//! without a timeout. While there are more, each machine that parks sleeps for `keep_alive` at most, ten seconds
+//! unless the builder was told otherwise, and then ends if there are still more than enough. No surplus machine
+//! sleeps without a timeout: a machine is started only while none is parked, so every machine that parks afterwards
+//! sees how many there are; and when fewer become enough ([`set_procs`](crate::set_procs)), those that sleep are
+//! woken to look again.
 //!
 //! # When no thread is to be had
 //! At the limit, or when the system refuses, an assignment fails. What it was for stays where it was (a task

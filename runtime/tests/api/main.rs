@@ -1,9 +1,9 @@
 //! The public surface, used as a program outside this repository uses it: only paths that begin with `pirn::`,
 //! with the types written out, each small promise asserted once.
 //!
-//! One file for each section of the surface, and one for the traits that are conventional everywhere. These tests pin *names and promises*, not algorithms: what holds
-//! under load, in races and at the edges is tested beside the code. A test here that does not compile any more
-//! means that somebody else's program does not either.
+//! One file for each section of the surface, and one for the traits that are conventional everywhere. These tests pin
+//! *names and promises*, not algorithms: what holds under load, in races and at the edges is tested beside the code. A
+//! test here that does not compile any more means that somebody else's program does not either.
 //!
 //! Every asynchronous test is a `#[pirn::test]` with a time limit, so none hangs, and none sleeps to
 //! synchronise.
