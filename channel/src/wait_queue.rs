@@ -151,13 +151,13 @@ impl<T> WaitQueues<T> {
         // SAFETY: it is idle, so it is still its owner's, who calls (W1).
         unsafe {
             waiter.node(|node| {
-                node.place = MaybeUninit::new(Place { prev: tail, next: None, party, case });
+                node.place = MaybeUninit::new(Place { prev: tail, next: None, party });
                 if side == Side::Senders {
                     self.may_offer |= !matches!(node.cargo, Cargo::Slot);
                 }
             });
         }
-        waiter.link();
+        waiter.link(case);
     }
 
     /// Takes a linked waiter out of its queue, wherever it stands. Its stage stays LINKED, so that it is touched under the lock
@@ -223,7 +223,7 @@ impl<T> WaitQueues<T> {
                 let attempt = match &place.party {
                     _ if only_offers && !matches!(cargo, Cargo::Offer(_)) => Attempt::Busy,
                     // SAFETY: the claim lives as long as a waiter of its select is linked (F3).
-                    Party::Select(Some(claim)) => unsafe { claim.as_ref() }.try_claim(place.case),
+                    Party::Select(Some(claim)) => unsafe { claim.as_ref() }.try_claim(waiter.case()),
                     _ => Attempt::Won,
                 };
                 (place.next, attempt)

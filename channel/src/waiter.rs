@@ -33,14 +33,14 @@
 //! |---|---|---|---|---|---|
 //! | 1 | [`release`][Waiter::release]: store | `Release` | 2 | what the partner did to the node is done, and a close has told the hint | `hand_over_against_a_poll_that_nobody_woke` |
 //! | 2 | [`is_mine`][Waiter::is_mine]: load | `Acquire` | 1 | the owner goes on without the lock | as 1 |
-//! | 3 | the owner's own stores and looks | `Relaxed` | – | made by the owner, or under the lock | – |
+//! | 3 | the owner's own stores and looks; the case | `Relaxed` | – | made by the owner, or under the lock | – |
 
 use std::marker::PhantomPinned;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::task::Waker;
 
-use pirn_sync::primitive::atomic::{AtomicU8, Ordering};
+use pirn_sync::primitive::atomic::{AtomicU32, AtomicU8, Ordering};
 use pirn_sync::primitive::UnsafeCell;
 
 use crate::claim::Claim;
@@ -55,6 +55,8 @@ const OUT: u8 = 3;
 #[repr(C)]
 pub(crate) struct Waiter<T> {
     stage: AtomicU8,
+    /// Which case of its select it is. Here it fills what alignment would leave empty.
+    case: AtomicU32,
     node: UnsafeCell<Node<T>>,
     _pinned: PhantomPinned,
 }
@@ -73,8 +75,6 @@ pub(crate) struct Place<T> {
     pub(crate) prev: Link<T>,
     pub(crate) next: Link<T>,
     pub(crate) party: Party,
-    /// Which case of its select it is.
-    pub(crate) case: u32,
 }
 
 /// The next waiter in a queue.
@@ -128,7 +128,7 @@ impl<T> Waiter<T> {
     #[inline]
     pub(crate) fn new(cargo: Cargo<T>) -> Self {
         let node = UnsafeCell::new(Node { cargo, place: MaybeUninit::uninit() });
-        Self { stage: AtomicU8::new(IDLE), node, _pinned: PhantomPinned }
+        Self { stage: AtomicU8::new(IDLE), case: AtomicU32::new(0), node, _pinned: PhantomPinned }
     }
 
     /// Whether it has begun to wait and has not been settled. For the owner.
@@ -150,10 +150,18 @@ impl<T> Waiter<T> {
         self.stage.load(Ordering::Relaxed) == LINKED
     }
 
-    /// The owner, under the lock: it stands in a queue from now on.
-    pub(crate) fn link(&self) {
-        // Relaxed: partners come under the lock, and the owner knows it.
+    /// The owner, under the lock: it stands in a queue from now on, as this case of its select.
+    pub(crate) fn link(&self, case: u32) {
+        // Relaxed, both: partners come under the lock, and the owner knows it.
+        self.case.store(case, Ordering::Relaxed);
         self.stage.store(LINKED, Ordering::Relaxed);
+    }
+
+    /// Which case of its select it is. Under the lock, while it is linked.
+    #[inline]
+    pub(crate) fn case(&self) -> u32 {
+        // Relaxed: it was written under the lock.
+        self.case.load(Ordering::Relaxed)
     }
 
     /// A partner, as the very last thing that it does to this waiter: it is the owner's again.
