@@ -2,7 +2,7 @@
 //! are cancelled there.
 
 use super::local::Local;
-use crate::task::{OwnedKey, Runnable, Schedule, TaskId, UnhandledTaskPanic, new_task};
+use crate::task::{Owned, Runnable, Schedule, TaskId, UnhandledTaskPanic, new_task};
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -18,9 +18,15 @@ impl Schedule for Nowhere {
         0
     }
 
-    unsafe fn release(&self, _: OwnedKey) -> Option<Arc<str>> {
+    fn registry(&self) -> *const Owned {
+        std::ptr::null()
+    }
+
+    fn end(&self, _: Option<TaskId>) -> Option<Arc<str>> {
         None
     }
+
+    fn ended(&self) {}
 
     fn unhandled_panic(&self, _: UnhandledTaskPanic) {}
 }

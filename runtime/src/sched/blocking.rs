@@ -36,9 +36,7 @@
 use super::machine::Assignment;
 use super::machines::Refused;
 use super::shared::Shared;
-use crate::task::{
-    JoinHandle, Outcome, Owned, OwnedKey, Runnable, Schedule, TaskId, UnhandledTaskPanic, new_task,
-};
+use crate::task::{JoinHandle, Outcome, Owned, Runnable, Schedule, TaskId, UnhandledTaskPanic, new_task};
 use pirn_sync::primitive::Mutex;
 use std::collections::VecDeque;
 use std::panic::Location;
@@ -206,11 +204,16 @@ impl Schedule for BlockingScheduler {
         shared.start_job(job);
     }
 
-    unsafe fn release(&self, key: OwnedKey) -> Option<Arc<str>> {
-        // SAFETY: the caller's promise, passed on.
-        let name = unsafe { self.0.blocking.owned.remove(key, None) };
+    fn registry(&self) -> *const Owned {
+        &raw const self.0.blocking.owned
+    }
+
+    fn end(&self, named: Option<TaskId>) -> Option<Arc<str>> {
+        self.0.blocking.owned.remove(named, None)
+    }
+
+    fn ended(&self) {
         self.0.machines.task_ended(&self.0.blocking.owned);
-        name
     }
 
     fn unhandled_panic(&self, panic: UnhandledTaskPanic) {

@@ -33,7 +33,7 @@
 //! # Orderings
 //! | access | order | with | why |
 //! |---|---|---|---|
-//! | [`announce_last_task`](Machines::announce_last_task): store of `closing` | Release | `task_ended` | whoever sees the flag sees what the shutdown did before. Nothing relies on that: why the end of the last task does not miss the flag is proved in [`Owned`], by its slots and a fence |
+//! | [`announce_last_task`](Machines::announce_last_task): store of `closing` | Release | `task_ended` | whoever sees the flag sees what the shutdown did before. Nothing relies on that: why the end of the last task does not miss the flag is proved in [`Owned`], by the task's state and a fence |
 //! | [`task_ended`](Machines::task_ended), [`is_closing`](Machines::is_closing): load of `closing` | Acquire | `announce_last_task` | as above |
 //! | [`begin_finish`](Machines::begin_finish): exchange of `finishing` | AcqRel | itself | the exchange decides who is first; nothing else is relied on |
 

@@ -17,9 +17,7 @@ use super::unhandled::UnhandledPanic;
 use crate::netpoll::Netpoll;
 use crate::queue::injector::Injector;
 use crate::signal::Listening;
-use crate::task::{
-    JoinHandle, Owned, OwnedKey, Runnable, Schedule, TaskId, TaskView, UnhandledTaskPanic, new_task,
-};
+use crate::task::{JoinHandle, Owned, Runnable, Schedule, TaskId, TaskView, UnhandledTaskPanic, new_task};
 use crate::timer::Epoch;
 use parking_lot::Mutex;
 use pirn_sync::clock;
@@ -307,11 +305,16 @@ impl Schedule for Scheduler {
         });
     }
 
-    unsafe fn release(&self, key: OwnedKey) -> Option<Arc<str>> {
-        // SAFETY: the caller's promise, passed on.
-        let name = unsafe { self.0.owned.remove(key, current::processor_of(&self.0)) };
+    fn registry(&self) -> *const Owned {
+        &raw const self.0.owned
+    }
+
+    fn end(&self, named: Option<TaskId>) -> Option<Arc<str>> {
+        self.0.owned.remove(named, current::processor_of(&self.0))
+    }
+
+    fn ended(&self) {
         self.0.machines.task_ended(&self.0.owned);
-        name
     }
 
     fn unhandled_panic(&self, panic: UnhandledTaskPanic) {

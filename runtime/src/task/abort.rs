@@ -1,9 +1,11 @@
 //! The right to cancel a task, apart from the right to its output.
 
-use super::owned::TaskView;
+use super::owned::{Owned, TaskView};
 use super::raw::RawTask;
+use super::state::{Mark, State};
 use super::{JoinHandle, TaskId};
 use std::fmt;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// Cancels a task from anywhere; made by [`JoinHandle::abort_handle`].
@@ -21,6 +23,22 @@ impl AbortHandle {
     /// Takes over a reference.
     pub(super) fn from_ref(task: RawTask) -> Self {
         Self(task)
+    }
+
+    /// A reference of its own to the task that the word belongs to, if one lives there.
+    ///
+    /// # Safety
+    /// It is the first word of a block, and the block stays meanwhile.
+    pub(super) unsafe fn to_live(word: NonNull<State>) -> Option<Self> {
+        // SAFETY: the caller's promise.
+        let lives = unsafe { word.as_ref() }.try_add_ref();
+        lives.then(|| Self(RawTask(word.cast())))
+    }
+
+    /// The registry that the task belongs to.
+    pub(super) fn registry(&self) -> *const Owned {
+        // SAFETY: the handle holds a reference.
+        unsafe { (self.0.header().vtable.registry)(self.0) }
     }
 
     /// Asks for the task's future to be dropped.
@@ -45,7 +63,7 @@ impl AbortHandle {
         let now = header.state.snapshot();
         (!now.is_complete()).then(|| TaskView {
             id: header.id,
-            name: name(header.id),
+            name: if now.has(Mark::Named) { name(header.id) } else { None },
             spawned_at: header.spawned_at,
             running: now.is_running(),
             scheduled: now.is_scheduled(),

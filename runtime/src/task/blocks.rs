@@ -1,41 +1,43 @@
-//! Where tasks lie: blocks of memory from the system's allocator, kept when they are freed for the tasks that come next.
+//! The blocks that tasks lie in, kept when they are freed for the tasks that come next.
 //!
-//! A task is born and dies with one block. To ask the allocator for it and to give it back was a quarter of all that is
-//! done for a task which does nothing; and a block that was given back a moment ago is still in this core's cache, while
-//! the allocator has many to choose from. So a thread that frees a small block keeps it, and the next task of about that
-//! size that it starts lies there. And since tasks often end on another thread than the one that started them, what a
-//! thread has too much of another one gets, a bundle at a time: the magazines and the depot of Bonwick and Adams
-//! ("Magazines and Vmem", 2001).
+//! A task is born and dies with one block. A block that was given back a moment ago is still in this core's cache. So a thread
+//! that frees a block keeps it, and the next task of about that size that it starts lies there. And since tasks often end
+//! on another thread than the one that started them, what a thread has too much of another one gets, a bundle at a time:
+//! the magazines and the depot of Bonwick and Adams ("Magazines and Vmem", 2001). What neither keeps is in the
+//! [spans](super::spans), where all blocks come from.
 //!
 //! ```text
-//!   class     8      24     …     104     …     504 bytes        rounded up; what is larger is not kept
-//!   thread    –      open         open          –                some blocks, linked through their first word
-//!                                 full                           a bundle of BUNDLE blocks
+//!   class     8      16    …      192     …     8192 bytes       rounded up; what is larger is not kept
+//!   thread    –      open         open          –                some blocks, linked
+//!                                 full                           a full bundle
 //!                                 │  ▲
 //!                 open and full? ─┘  └─ neither?
 //!                                 ▼  │
-//!   depot     –      –            bundle ─► bundle ─► …          of all threads, linked through their second word
+//!   depot     –      –            bundle ─► bundle ─► …          of all threads, linked at their first blocks
+//!                                 ▲  │ more than MOST bytes?
+//!                          none? ─┘  ▼
+//!   spans     –      ….           ………           ….               of the process
 //! ```
-//! The sizes are those that the C library rounds up to anyway, which puts eight bytes before each block.
 //!
 //! # Invariants
-//! - B1. A block on a list is nobody else's: it comes by [`give_back`], and goes by [`take`] or to the allocator.
-//! - B2. All blocks of a class have the size of the class and the alignment [`ALIGNMENT`], and are asked for and
-//!   returned as such.
-//! - B3. A thread keeps two bundles of a class at most, about as much as a core's own cache if it has all of them; the
-//!   depot no more than [`MOST`] bytes.
-//! - B4. The allocator is called only while all lists are as B1 to B3 say, and the depot's lock is free: it may be the
-//!   program's own.
+//! - B1. A block on a list is nobody else's: it comes by [`give_back`], and goes by [`take`] or to its span.
+//! - B2. All blocks on a list are of its class, and came from the spans as such.
+//! - B3. A thread keeps two bundles of a class at most, about as much as a core's own cache if it has all of them of some
+//!   classes; the depot no more than [`MOST`] bytes.
+//! - B4. The spans, which may call the allocator, are called only while all lists are as B1 to B3 say, and the depot's lock is
+//!   free: it may be the program's own, and spawn.
 //!
 //! # When the depot is full
 //! Then each bundle that comes drives others out, class by class. So what a program needed once makes way for what it
 //! needs now. A thread that ends gives all back, and so does the depot when a runtime ends.
 //!
 //! # Orderings
-//! Blocks change threads under the depot's lock. `bundles` is `Relaxed`: who reads an old number asks the allocator, or the
+//! Blocks change threads under the depot's lock. `bundles` is `Relaxed`: who reads an old number asks the spans, or the
 //! depot in vain.
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use super::size_class::{CLASSES, class_of, size_of_class};
+use super::spans::{Bundle, Free, Link, bundle_of, spans};
+use std::alloc::Layout;
 use std::cell::Cell;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -44,31 +46,15 @@ use parking_lot::Mutex;
 
 /// The depot keeps no more than so many bytes.
 const MOST: usize = 4 << 20;
-/// So many blocks change threads at once.
-const BUNDLE: usize = 64;
-/// The distance between two classes, and the alignment of all.
-const ALIGNMENT: usize = 16;
-/// The size of the first class.
-const LEAST: usize = 8;
-const CLASSES: usize = 32;
 /// Where a sanitizer watches for the end of each block, only the tests of this crate keep any.
 const KEEPS: bool = !cfg!(any(loom, all(any(miri, sanitized), not(test))));
-
-type Link = Option<NonNull<Free>>;
-
-/// A block that nobody uses.
-struct Free {
-    next: Link,
-    /// Of the first block of a bundle in the depot: the next bundle.
-    next_bundle: Link,
-}
 
 /// What a thread keeps of one class.
 struct Kept {
     open: Cell<Link>,
-    /// How many blocks `open` has: no more than a bundle.
+    /// How many blocks `open` has: no more than a full bundle.
     count: Cell<usize>,
-    /// A bundle, or none.
+    /// A full bundle, or none.
     full: Cell<Link>,
 }
 
@@ -96,64 +82,53 @@ thread_local!(static STOCK: Stock = const { Stock([const { Kept::new() }; CLASSE
 
 static DEPOT: Depot = Depot::new();
 
-/// The class of a layout, if blocks of it are kept. Both are known when the program is compiled.
-#[inline]
-const fn class_of(layout: Layout) -> Option<usize> {
-    let keeps = KEEPS && layout.align() <= ALIGNMENT;
-    let class = layout.size().saturating_sub(LEAST).div_ceil(ALIGNMENT);
-    if keeps && class < CLASSES { Some(class) } else { None }
+/// The class of a type, if blocks of it are kept.
+const fn kept_class_of<T>() -> Option<usize> {
+    if KEEPS { class_of(Layout::new::<T>()) } else { None }
 }
 
-/// How much a block of the class holds.
-const fn size_of_class(class: usize) -> usize {
-    LEAST + class * ALIGNMENT
-}
-
-fn layout_of_class(class: usize) -> Layout {
-    Layout::from_size_align(size_of_class(class), ALIGNMENT)
-        .expect("it is small, and the alignment a power of two")
-}
-
-/// Memory for a `T`, to be given back by [`give_back`] for the same type.
+/// Memory for a `T`, whose first word is a state word and is there already; to be given back by [`give_back`] for the same
+/// type.
 #[inline]
 pub(super) fn take<T>() -> NonNull<T> {
-    const { assert!(size_of::<T>() >= size_of::<Free>(), "a link has room in it, and it is not of size zero") };
-    let Some(class) = class_of(Layout::new::<T>()) else {
-        return ask_for(Layout::new::<T>()).cast();
+    const { assert!(size_of::<T>() >= size_of::<Free>(), "the links of a free block have room in it") };
+    let Some(class) = (const { kept_class_of::<T>() }) else {
+        return spans().take_one(Layout::new::<T>()).cast();
     };
     // In the thread's last moments there is no stock any more.
-    match STOCK.try_with(|stock| stock.0[class].pop(class)) {
-        Ok(Some(block)) => block.cast(),
-        _ => ask_for(layout_of_class(class)).cast(),
-    }
+    STOCK.try_with(|stock| stock.0[class].pop(class)).unwrap_or_else(|_| take_without_stock(class)).cast()
 }
 
-/// Gives memory back.
+/// Gives memory back. Its first word is left alone.
 ///
 /// # Safety
 /// It came from [`take`] for the same type, and nobody uses it any more.
 #[inline]
 pub(super) unsafe fn give_back<T>(block: NonNull<T>) {
-    let Some(class) = class_of(Layout::new::<T>()) else {
-        // SAFETY: the caller's promise; it was asked for with this layout.
-        return unsafe { dealloc(block.as_ptr().cast(), Layout::new::<T>()) };
-    };
     let block = block.cast();
+    let Some(class) = (const { kept_class_of::<T>() }) else {
+        // SAFETY: the caller's promise.
+        return unsafe { spans().give_one_back(block, Layout::new::<T>()) };
+    };
     // SAFETY: the caller's promise, and B2.
     if STOCK.try_with(|stock| unsafe { stock.0[class].keep(block, class) }).is_err() {
-        // SAFETY: as above, and no stock has it.
-        unsafe { dealloc(block.as_ptr().cast(), layout_of_class(class)) };
+        // SAFETY: the caller's promise, and no stock has it.
+        unsafe {
+            block.as_ref().next.set(None);
+            release(Some(block), class);
+        }
     }
 }
 
 #[cold]
-fn ask_for(layout: Layout) -> NonNull<u8> {
-    // SAFETY: it is not of size zero: see `take`.
-    let block = unsafe { alloc(layout) };
-    NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
+fn take_without_stock(class: usize) -> NonNull<Free> {
+    let Bundle { first, .. } = spans().take(class);
+    // SAFETY: B1: nobody has the others, and they came as such.
+    unsafe { release(first.as_ref().next.take(), class) };
+    first
 }
 
-/// Returns what no thread keeps to the allocator: a runtime has ended, and its tasks may have been the last of their kind.
+/// Returns what no thread keeps to the spans: a runtime has ended, and its tasks may have been the last of their kind.
 pub(crate) fn release_depot() {
     for class in 0..CLASSES {
         loop {
@@ -168,18 +143,15 @@ pub(crate) fn release_depot() {
     }
 }
 
-/// Returns a list of blocks to the allocator.
+/// Returns a list of blocks to their spans.
 ///
 /// # Safety
 /// They are of this class (B2), and nobody uses them any more.
 #[cold]
-unsafe fn release(mut list: Link, class: usize) {
-    while let Some(block) = list {
-        // SAFETY: B1: it is on a list, so its first word is a link; and the caller's promise.
-        unsafe {
-            list = block.as_ref().next;
-            dealloc(block.as_ptr().cast(), layout_of_class(class));
-        }
+unsafe fn release(list: Link, class: usize) {
+    if list.is_some() {
+        // SAFETY: the caller's promise.
+        unsafe { spans().give_back(list, class) };
     }
 }
 
@@ -189,21 +161,25 @@ impl Kept {
     }
 
     #[inline]
-    fn pop(&self, class: usize) -> Link {
-        let first = self.open.get().or_else(|| self.open_another(class))?;
-        // SAFETY: B1: it is on the list, so its first word is a link.
-        self.open.set(unsafe { first.as_ref() }.next);
+    fn pop(&self, class: usize) -> NonNull<Free> {
+        let first = self.open.get().unwrap_or_else(|| self.open_another(class));
+        // SAFETY: B1: it is on the list, so it is a free block.
+        self.open.set(unsafe { first.as_ref() }.next.get());
         self.count.set(self.count.get() - 1);
-        Some(first)
+        first
     }
 
-    /// The next bundle, now the open list.
+    /// The next bundle, now the open list: its first block.
     #[cold]
-    fn open_another(&self, class: usize) -> Link {
-        let bundle = self.full.take().or_else(|| DEPOT.take(class))?;
-        self.count.set(BUNDLE);
-        self.open.set(Some(bundle));
-        Some(bundle)
+    fn open_another(&self, class: usize) -> NonNull<Free> {
+        let full = |first| Bundle { first, count: bundle_of(class) };
+        let kept = self.full.take().or_else(|| DEPOT.take(class)).map(full);
+        let Bundle { first, count } = kept.unwrap_or_else(|| spans().take(class));
+        // Something is on the list again if the allocator has spawned (B4).
+        // SAFETY: B1, B2.
+        unsafe { release(self.open.replace(Some(first)), class) };
+        self.count.set(count);
+        first
     }
 
     /// Keeps a block, and makes room for it first (B3).
@@ -213,12 +189,11 @@ impl Kept {
     #[inline]
     unsafe fn keep(&self, block: NonNull<Free>, class: usize) {
         // Again if the allocator that `close` may call has given back as much meanwhile (B4).
-        while self.count.get() == BUNDLE {
+        while self.count.get() == bundle_of(class) {
             self.close(class);
         }
-        // SAFETY: nobody else's, and large enough: see `take`.
-        unsafe { block.write(Free { next: self.open.get(), next_bundle: None }) };
-        self.open.set(Some(block));
+        // SAFETY: it is a free block from here on.
+        unsafe { block.as_ref() }.next.set(self.open.replace(Some(block)));
         self.count.set(self.count.get() + 1);
     }
 
@@ -240,7 +215,7 @@ impl Depot {
         Self { shelves: Mutex::new(shelves), bundles: [const { AtomicUsize::new(0) }; CLASSES] }
     }
 
-    /// A bundle, if there is one and nobody else is at it: to ask the allocator is better than to wait.
+    /// A bundle, if there is one and nobody else is at it: to ask the spans is better than to wait.
     fn take(&self, class: usize) -> Link {
         if self.bundles[class].load(Relaxed) == 0 {
             return None;
@@ -251,8 +226,8 @@ impl Depot {
     fn pop(&self, shelves: &mut Shelves, class: usize) -> Link {
         let bundle = shelves.lists[class]?;
         // SAFETY: B1: it is the first of a bundle that nobody else has.
-        shelves.lists[class] = unsafe { bundle.as_ref() }.next_bundle;
-        shelves.bytes -= BUNDLE * size_of_class(class);
+        shelves.lists[class] = unsafe { bundle.as_ref() }.next_bundle.get();
+        shelves.bytes -= bundle_of(class) * size_of_class(class);
         self.bundles[class].fetch_sub(1, Relaxed);
         Some(bundle)
     }
@@ -261,13 +236,13 @@ impl Depot {
     ///
     /// # Safety
     /// It is a bundle of this class, and nobody else's (B1).
-    unsafe fn keep(&self, mut bundle: NonNull<Free>, class: usize) {
-        let size = BUNDLE * size_of_class(class);
+    unsafe fn keep(&self, bundle: NonNull<Free>, class: usize) {
+        let size = bundle_of(class) * size_of_class(class);
         loop {
             let mut shelves = self.shelves.lock();
             if shelves.bytes + size <= MOST {
                 // SAFETY: nobody else's.
-                unsafe { bundle.as_mut() }.next_bundle = shelves.lists[class].replace(bundle);
+                unsafe { bundle.as_ref() }.next_bundle.set(shelves.lists[class].replace(bundle));
                 shelves.bytes += size;
                 self.bundles[class].fetch_add(1, Relaxed);
                 return;
@@ -278,7 +253,7 @@ impl Depot {
                 shelves.hand = (class + 1) % CLASSES;
             }
             drop(shelves);
-            // SAFETY: B1: it has just left its list. B4: the lock is free.
+            // SAFETY: B1: it has just left its list. The lock is free (B4).
             unsafe { release(driven_out, class) };
         }
     }

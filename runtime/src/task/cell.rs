@@ -1,9 +1,9 @@
-//! The allocation of one task: header, scheduler, join waker, and the future whose place the output takes.
+//! The allocation of one task: header, scheduler, and the future whose place the output takes.
 //!
 //! ```text
-//!   ┌────────────────┬───────────┬────────────┬──────────────────────────────┐
-//!   │ Header         │ scheduler │ join waker │ future   …later…   output    │   one block, never moved
-//!   └────────────────┴───────────┴────────────┴──────────────────────────────┘
+//!   ┌────────────────┬───────────┬──────────────────────────────┐
+//!   │ Header         │ scheduler │ future   …later…   output    │   one block, never moved
+//!   └────────────────┴───────────┴──────────────────────────────┘
 //! ```
 //!
 //! # Invariants
@@ -12,8 +12,8 @@
 //! - C2. Only the owner of the `Runnable` touches the stage in T2–T3; in T4 only the owner of the output
 //!   (S3 of the state word).
 //! - C3. The future is never moved: it is dropped in place before its block is given back.
-//! - C4. A task leaves [`Owned`](super::Owned) after its future is dropped and before it is seen complete: an
-//!   empty registry means that no future lives, and a task that was joined is no longer counted. Model:
+//! - C4. A task's end is counted in [`Owned`](super::Owned) after its future is dropped and before it is seen complete:
+//!   an empty registry means that no future lives, and a task that was joined is no longer counted. Model:
 //!   `loom::a_task_that_was_joined_is_no_longer_registered`.
 //!
 //! User code runs here in five places: `poll`, the future's drop, the output's drop, the joiner's waker, that
@@ -22,10 +22,11 @@
 
 use super::error::JoinError;
 use super::id::TaskId;
+use super::join_waker::JoinWaker;
 use super::raw::{Header, RawTask, Vtable};
 use super::schedule::{Schedule, UnhandledTaskPanic};
-use super::state::EndPoll;
-use super::{JoinHandle, Outcome, Runnable, blocks, current, waker};
+use super::state::{EndPoll, Mark};
+use super::{JoinHandle, Outcome, Owned, Runnable, blocks, current, waker};
 use pirn_sync::host;
 use pirn_sync::primitive::UnsafeCell;
 use pirn_sync::unwind::{caught, drop_caught};
@@ -34,10 +35,7 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll, Waker};
-
-/// The slot of the waker that waits for the task's end.
-pub(super) type JoinWaker = UnsafeCell<Option<Waker>>;
+use std::task::{Context, Poll};
 
 type Output<F> = Result<<F as Future>::Output, JoinError>;
 
@@ -46,7 +44,6 @@ type Output<F> = Result<<F as Future>::Output, JoinError>;
 struct Cell<F: Future, S> {
     header: Header,
     scheduler: S,
-    join_waker: JoinWaker,
     stage: UnsafeCell<Stage<F>>,
 }
 
@@ -67,15 +64,15 @@ where
     F: Future,
     S: Schedule,
 {
-    let cell = blocks::take();
-    // SAFETY: the block is new, and has room for it.
+    let cell = blocks::take::<Cell<F, S>>();
+    let now = scheduler.coarse_now();
+    let it = cell.as_ptr();
+    // SAFETY: nobody's task lives in the block, and it has room for this one. Its state word is there.
     unsafe {
-        cell.write(Cell {
-            header: Header::new(&Cell::<F, S>::VTABLE, id, spawned_at, scheduler.coarse_now()),
-            scheduler,
-            join_waker: UnsafeCell::new(None),
-            stage: UnsafeCell::new(Stage { future: ManuallyDrop::new(future) }),
-        });
+        Header::init(&raw mut (*it).header, &Cell::<F, S>::VTABLE, id, spawned_at, now);
+        (&raw mut (*it).scheduler).write(scheduler);
+        (&raw mut (*it).stage).write(UnsafeCell::new(Stage { future: ManuallyDrop::new(future) }));
+        (*it).header.state.begin();
     }
     let raw = RawTask(cell.cast());
     (raw.into_runnable(), JoinHandle::from_raw(raw))
@@ -89,7 +86,7 @@ impl<F: Future, S: Schedule> Cell<F, S> {
         take_output: Self::take_output,
         drop_output: Self::drop_output,
         free: Self::free,
-        join_waker: Self::join_waker,
+        registry: Self::registry,
     };
 
     /// # Safety
@@ -194,7 +191,7 @@ impl<F: Future, S: Schedule> Cell<F, S> {
         }
     }
 
-    /// T3 → T4: leaves the registry (C4), publishes the output, wakes the joiner, lets the task's life go.
+    /// T3 → T4: counts the end (C4), publishes the output, wakes the joiner, lets the task's life go.
     ///
     /// It takes the pointer, not a reference, which would have to outlive the call that frees the cell.
     ///
@@ -203,8 +200,10 @@ impl<F: Future, S: Schedule> Cell<F, S> {
     unsafe fn complete(task: RawTask, mut output: Output<F>) {
         // SAFETY: T3: the task lives (S1).
         let cell = unsafe { Self::of(task) };
-        // SAFETY: the key came from the scheduler's registry, and this is the task's one end.
-        let name = cell.header.owned_key().and_then(|key| unsafe { cell.scheduler.release(key) });
+        let now = cell.header.state.snapshot();
+        let counts = !now.has(Mark::Refused);
+        let name =
+            if counts { cell.scheduler.end(now.has(Mark::Named).then_some(cell.header.id)) } else { None };
         if let Err(error) = &mut output {
             error.set_name(name);
         }
@@ -213,20 +212,23 @@ impl<F: Future, S: Schedule> Cell<F, S> {
             unsafe { (*stage).output = ManuallyDrop::new(output) }
         });
         let before = cell.header.state.complete();
+        if counts {
+            cell.scheduler.ended();
+        }
         if !before.has_join_handle() {
             // SAFETY: T4, and S3 gives the output to the completer.
             unsafe { Self::drop_output(task) };
         } else if before.has_join_waker() {
-            cell.join_waker.with(|slot| {
+            cell.header.join_waker.with(|slot| {
                 // SAFETY: S4: the bit is set, so the slot was written before and is only read until it is cleared.
                 let waker = unsafe { &*slot }.as_ref();
-                caught(|| waker.into_iter().for_each(Waker::wake_by_ref));
+                caught(|| waker.into_iter().for_each(JoinWaker::wake_by_ref));
             });
             if cell.header.state.leave_join_waker() {
                 return;
             }
             // SAFETY: S4: the handle has gone, so nobody else looks at the slot.
-            drop_caught(cell.join_waker.with_mut(|slot| unsafe { &mut *slot }.take()));
+            drop_caught(cell.header.join_waker.with_mut(|slot| unsafe { &mut *slot }.take()));
         }
         // SAFETY: the life's reference (S1), which only the completer gives up.
         unsafe { if before.is_only_ref() { task.free() } else { task.drop_ref() } };
@@ -272,7 +274,7 @@ impl<F: Future, S: Schedule> Cell<F, S> {
         let cell = task.0.cast::<Self>();
         // For the models: all use happens before. A destructor is no access that loom knows of.
         // SAFETY: the last reference is gone, so nobody else has the pointer.
-        unsafe { (*cell.as_ptr()).join_waker.with_mut(|_| ()) };
+        unsafe { (*cell.as_ptr()).header.join_waker.with_mut(|_| ()) };
         // What may be left to drop of the user's is a join waker: one whose successor panicked as it was cloned.
         // SAFETY: the last reference is gone, so nobody else has the pointer; the stage is empty by now (T4,
         // output taken or dropped), and a union drops nothing.
@@ -281,8 +283,8 @@ impl<F: Future, S: Schedule> Cell<F, S> {
         unsafe { blocks::give_back(cell) };
     }
 
-    unsafe fn join_waker(task: RawTask) -> NonNull<JoinWaker> {
+    unsafe fn registry(task: RawTask) -> *const Owned {
         // SAFETY: the caller holds a reference.
-        NonNull::from(&unsafe { Self::of(task) }.join_waker)
+        unsafe { Self::of(task) }.scheduler.registry()
     }
 }

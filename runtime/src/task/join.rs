@@ -6,6 +6,7 @@
 //! output and the slot at each moment.
 
 use super::error::JoinError;
+use super::join_waker::JoinWaker;
 use super::raw::{Header, RawTask};
 use super::state::{Detach, Snapshot};
 use super::{AbortHandle, TaskId};
@@ -93,8 +94,7 @@ impl<T> JoinHandle<T> {
     /// Puts `waker` where the completer finds it. False if the task is complete.
     pub(crate) fn register(&self, waker: &Waker) -> bool {
         let header = self.header();
-        // SAFETY: the handle holds a reference.
-        let slot = unsafe { (header.vtable.join_waker)(self.task).as_ref() };
+        let slot = &header.join_waker;
         let now = header.state.snapshot();
         if now.is_complete() {
             return false;
@@ -109,7 +109,7 @@ impl<T> JoinHandle<T> {
                 return false;
             }
         }
-        let waker = waker.clone();
+        let waker = JoinWaker::of(waker);
         // SAFETY: S4: the bit is clear and only this handle, exclusively borrowed by its poll, sets it.
         let old = slot.with_mut(|slot| unsafe { &mut *slot }.replace(waker));
         let registered = header.state.set_join_waker();
@@ -167,8 +167,8 @@ impl<T> Drop for JoinHandle<T> {
         let _waker = if detach == Detach::DropOutput {
             None
         } else {
-            // SAFETY: the handle holds a reference; S4: the bit is clear, and nobody else sets it or looks at the slot.
-            unsafe { (header.vtable.join_waker)(self.task).as_ref().with_mut(|slot| (*slot).take()) }
+            // SAFETY: S4: the bit is clear, and nobody else sets it or looks at the slot.
+            header.join_waker.with_mut(|slot| unsafe { (*slot).take() })
         };
         let is_last = complete.is_some_and(Snapshot::is_only_ref);
         // SAFETY: the handle's own reference.

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::Location;
 use std::pin::pin;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::Arc as StdArc;
 use std::sync::Mutex as StdMutex;
 use std::task::{Context, Poll, Wake, Waker};
@@ -71,11 +71,17 @@ impl Schedule for ToQueue {
         queue.push(task);
     }
 
-    unsafe fn release(&self, key: OwnedKey) -> Option<StdArc<str>> {
+    fn registry(&self) -> *const Owned {
+        self.queue.owned.as_ref().map_or(ptr::null(), ptr::from_ref)
+    }
+
+    fn end(&self, named: Option<TaskId>) -> Option<StdArc<str>> {
         self.alive.with(|_| ());
-        let owned = self.queue.owned.as_ref().expect("only tasks of a registry are released");
-        // SAFETY: the caller's promise, passed on.
-        unsafe { owned.remove(key, None) }
+        self.queue.owned.as_ref()?.remove(named, None)
+    }
+
+    fn ended(&self) {
+        self.alive.with(|_| ());
     }
 
     fn unhandled_panic(&self, _panic: UnhandledTaskPanic) {
@@ -574,16 +580,37 @@ fn a_task_that_was_joined_is_no_longer_registered() {
     });
 }
 
-/// The scheduler of tasks whose registration is the model's own business.
-struct Nobody;
+/// The scheduler of tasks that are cancelled as a worker of the processor `near` ends one.
+struct Cancelled {
+    owned: Arc<Owned>,
+    near: Option<usize>,
+    /// The shutdown's flag, and what those have found who saw it.
+    closing: Arc<AtomicBool>,
+    announced: Arc<AtomicBool>,
+    alive: UnsafeCell<()>,
+}
 
-impl Schedule for Nobody {
+// SAFETY: as for `ToQueue`.
+unsafe impl Sync for Cancelled {}
+
+impl Schedule for Cancelled {
     unsafe fn schedule(_this: NonNull<Self>, _task: Runnable) {
         unreachable!("these tasks are queued all the while");
     }
 
-    unsafe fn release(&self, _key: OwnedKey) -> Option<StdArc<str>> {
-        None
+    fn registry(&self) -> *const Owned {
+        self.alive.with(|_| ());
+        &raw const *self.owned
+    }
+
+    fn end(&self, named: Option<TaskId>) -> Option<StdArc<str>> {
+        self.owned.remove(named, self.near)
+    }
+
+    fn ended(&self) {
+        if self.closing.load(Acquire) && self.owned.is_empty() {
+            self.announced.store(true, Relaxed);
+        }
     }
 
     fn unhandled_panic(&self, _panic: UnhandledTaskPanic) {
@@ -595,58 +622,64 @@ impl Schedule for Nobody {
     }
 }
 
-/// A registered task; it ends as a worker of the processor `near` ends one.
-struct Registered {
-    task: Runnable,
-    near: Option<usize>,
+impl Drop for Cancelled {
+    fn drop(&mut self) {
+        self.alive.with_mut(|_| ());
+    }
 }
 
-impl Registered {
-    fn new(owned: &Owned, near: Option<usize>) -> Self {
-        let (task, _detached) = new_task(async {}, Nobody, TaskId::next(), Location::caller());
-        owned.insert(&task, None, Some(0)).unwrap();
-        Self { task, near }
+/// A registry whose tasks end by being cancelled.
+#[derive(Clone)]
+struct Registry {
+    owned: Arc<Owned>,
+    closing: Arc<AtomicBool>,
+    announced: Arc<AtomicBool>,
+}
+
+impl Registry {
+    fn new() -> Self {
+        let flag = || Arc::new(AtomicBool::new(false));
+        Self { owned: Arc::new(Owned::new(1)), closing: flag(), announced: flag() }
     }
 
-    fn end(self, owned: &Owned) {
-        // SAFETY: the `Runnable` keeps the task alive; it ends here, and nowhere else.
-        unsafe { owned.remove(self.task.raw().header().owned_key().unwrap(), self.near) };
-        self.task.cancel();
+    fn task(&self, near: Option<usize>) -> Runnable {
+        let Self { owned, closing, announced } = self.clone();
+        let scheduler = Cancelled { owned, near, closing, announced, alive: UnsafeCell::new(()) };
+        let (task, _detached) = new_task(async {}, scheduler, TaskId::next(), Location::caller());
+        self.owned.insert(&task, None, Some(0)).unwrap();
+        task
     }
 }
 
 #[test]
 fn a_dump_against_the_end_of_a_task() {
     model(|| {
-        let owned = Arc::new(Owned::new(1));
-        let task = Registered::new(&owned, None);
-        let ending = {
-            let owned = owned.clone();
-            thread::spawn(move || task.end(&owned))
-        };
+        let registry = Registry::new();
+        let task = registry.task(None);
+        let ending = thread::spawn(move || task.cancel());
         // Loom finds the use after the free, if there is one.
-        assert!(owned.view().len() <= 1);
+        assert!(registry.owned.view().len() <= 1);
         ending.join().unwrap();
-        assert!(owned.view().is_empty());
+        assert!(registry.owned.view().is_empty());
     });
 }
 
 #[test]
 fn a_registry_is_not_empty_while_a_task_leaves_another_behind() {
     model(|| {
-        let owned = Arc::new(Owned::new(1));
-        let first = Registered::new(&owned, None);
+        let registry = Registry::new();
+        let first = registry.task(None);
         let ending = {
-            let owned = owned.clone();
+            let registry = registry.clone();
             thread::spawn(move || {
-                let second = Registered::new(&owned, None);
-                first.end(&owned);
+                let second = registry.task(None);
+                first.cancel();
                 second
             })
         };
-        assert!(!owned.is_empty(), "one of them lives at any moment");
-        ending.join().unwrap().end(&owned);
-        assert!(owned.is_empty());
+        assert!(!registry.owned.is_empty(), "one of them lives at any moment");
+        ending.join().unwrap().cancel();
+        assert!(registry.owned.is_empty());
     });
 }
 
@@ -656,16 +689,15 @@ fn every_end_is_counted() {
     // The registry has one processor. Another came later, and has no shard of its own.
     for places in [[Some(0), Some(1)], [None, Some(1)], [None, None]] {
         model(move || {
-            let owned = Arc::new(Owned::new(1));
+            let registry = Registry::new();
             let ending = places.map(|near| {
-                let owned = owned.clone();
-                let task = Registered::new(&owned, near);
-                thread::spawn(move || task.end(&owned))
+                let task = registry.task(near);
+                thread::spawn(move || task.cancel())
             });
             for ending in ending {
                 ending.join().unwrap();
             }
-            assert!(owned.is_empty());
+            assert!(registry.owned.is_empty());
         });
     }
 }
@@ -673,24 +705,17 @@ fn every_end_is_counted() {
 #[test]
 fn the_end_of_the_last_task_is_seen() {
     model(|| {
-        let owned = Arc::new(Owned::new(1));
-        let (closing, announced) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let registry = Registry::new();
         let ending = [Some(0), None].map(|near| {
-            let (owned, closing, announced) = (owned.clone(), closing.clone(), announced.clone());
-            let task = Registered::new(&owned, near);
-            thread::spawn(move || {
-                task.end(&owned);
-                if closing.load(Acquire) && owned.is_empty() {
-                    announced.store(true, Relaxed);
-                }
-            })
+            let task = registry.task(near);
+            thread::spawn(move || task.cancel())
         });
-        closing.store(true, Release);
-        owned.close();
-        let seen = owned.is_empty();
+        registry.closing.store(true, Release);
+        registry.owned.close();
+        let seen = registry.owned.is_empty();
         for ending in ending {
             ending.join().unwrap();
         }
-        assert!(seen || announced.load(Relaxed), "nobody has seen that no task is left");
+        assert!(seen || registry.announced.load(Relaxed), "nobody has seen that no task is left");
     });
 }

@@ -8,7 +8,7 @@
 //!
 //! # Inside
 //! This is floor 1: the life of one task, from spawn to join, knowing nothing of who runs it. Reading order:
-//! `state` (the word that everything turns on) → `cell` (the allocation; `blocks` is where it comes from) →
+//! `state` (the word that everything turns on) → `cell` (the allocation; `blocks` and `spans` are where it comes from) →
 //! `runnable` (the right to poll) → `waker` → `join` (the right to the output) → `owned` (every live task, for the
 //! dump and the shutdown). The one thing a task asks of the floor above is `Schedule`. What upper floors add to the
 //! public module is only re-exported here.
@@ -20,11 +20,13 @@ mod current;
 mod error;
 mod id;
 mod join;
+mod join_waker;
 mod owned;
 mod raw;
 mod runnable;
 mod schedule;
-mod slots;
+mod size_class;
+mod spans;
 mod state;
 mod waker;
 
@@ -48,7 +50,7 @@ pub use join::JoinHandle;
 pub(crate) use blocks::release_depot;
 pub(crate) use cell::new_task;
 pub(crate) use current::outside;
-pub(crate) use owned::{Owned, OwnedKey, TaskView};
+pub(crate) use owned::{Owned, TaskView};
 pub(crate) use runnable::{Outcome, Runnable};
 pub(crate) use schedule::{Schedule, UnhandledTaskPanic};
 pub(crate) use waker::is_over;

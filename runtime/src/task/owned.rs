@@ -1,22 +1,24 @@
 //! Every live task of one runtime: for the dump, which lists them, and for the shutdown, which drops them.
 //!
-//! Each spawn registers its task and each end forgets it, so this is on the way of both, and the two may be on
-//! different processors. Each processor spawns into a shard of its own, whose lock nobody else takes, but for a dump
-//! or the shutdown; threads outside have one in common. A task that ends leaves its [slot](super::slots) without
-//! the lock, and counts in the shard of the processor where it ended. So two processors share nothing but the
-//! slots themselves, eight bytes a task. Those that came after the registry's processors begin tasks in the others' shards,
-//! and count ends with the threads outside.
+//! Here they are only counted. Each spawn and each end is, so this is on the way of both, and the two may be on
+//! different processors. So each processor counts in a shard of its own, those who begin on it and those who end on it;
+//! threads outside have one in common, and processors that came after the registry count with them. Where the tasks
+//! are, the [spans](super::spans) know: who looks for them walks there, past those of other runtimes.
 //!
 //! # Invariants
-//! - O1. A task has its slot from before it is first scheduled until its future is dropped, and its life
-//!   outlasts the slot's (C4 of the cell).
+//! - O1. A task is counted in before it is first scheduled, and out when its future is dropped, before it is seen complete
+//!   (C4 of the cell).
 //! - O2. A closed registry takes nothing more: after [`close`](Owned::close) the count only falls.
 //! - O3. No user code runs under a lock.
-//! - O4. `ended` is counted up before the slot is vacated, `spawned` after it is taken, and `ended` is read first:
-//!   they are found equal only if at some moment in between no future lived. Model:
-//!   `loom::a_registry_is_not_empty_while_a_task_leaves_another_behind`.
+//! - O4. `ended` is read first, and then `begun`: they are found equal only if at some moment in between no future lived.
+//!   Model: `loom::a_registry_is_not_empty_while_a_task_leaves_another_behind`.
 //! - O5. A shard's `ended` is written by whoever holds its processor, and nobody else; the last shard's by anybody.
 //!   Model: `loom::every_end_is_counted`.
+//!
+//! # Why a shutdown finds every task
+//! A spawn makes its task before it counts it in, and close raises `CLOSED` in the same word before it walks. If the spawn
+//! is first, close acquires what it has made, and the walk finds it. Else the spawn is refused.
+//! Model: `loom::a_spawn_against_a_shutdown_is_run_or_refused`.
 //!
 //! # Why the end of the last task is announced
 //! The shutdown raises a flag, closes, and waits until the registry [is empty](Owned::is_empty), sleeping on a condition
@@ -25,26 +27,35 @@
 //! ```text
 //!   shutdown                                 the end of a task
 //!   C1  flag = true                          E1  ended += 1
-//!   C2  close: visit each slot               E2  vacate the slot
+//!   C2  close: ask each state word           E2  the state word says complete
 //!   C3  fence(SeqCst)                        E3  flag ?  no: go on
 //!   C4  all ended ?  no: wait                E4  fence(SeqCst)
 //!                                            E5  all ended ?  yes: announce
 //! ```
 //!
-//! Take one task. If C2 finds its slot vacant, the shutdown sees its E1 (`vacate` releases, the look acquires). If C2
-//! finds it taken, its E2 is later and acquires what C1 wrote: E3 says yes, and the task's end comes to its fence E4. So
-//! each E1 is seen by C3, or followed by a fence E4.
+//! Take one task. If C2 finds it complete, the shutdown sees its E1 (E2 releases, the question acquires). If C2 is given a
+//! reference, its E2 is later and acquires what C1 wrote: E3 says yes, and the task's end comes to its fence E4. If C2
+//! finds another task in the block, or the block is gone, then that was done by somebody who had seen E2. So each E1 is seen
+//! by C3, or followed by a fence E4.
 //!
 //! Of C3 and all those E4 one fence is the last. The look behind it sees every E1: one that is followed by an E4, since that
 //! fence is this one or an earlier one; one that is seen by C3, since C3 is this one or an earlier one. So that look
 //! finds that all have ended. If it is C4, the shutdown does not wait; if it is an E5, it announces.
 //!
 //! # Orderings
-//! `spawned` is behind the locks. `ended` is `Relaxed`: the table of [`slots`](super::slots) and the fences above order it.
+//! | access | order | with | why | weakened, fails in |
+//! |---|---|---|---|---|
+//! | `begun`: exchange of a spawn | Release | `close` | the walk finds the task | `loom::a_spawn_against_a_shutdown_is_run_or_refused` |
+//! | `begun`: `CLOSED` | Acquire | spawns | as above | the same |
+//! | `begun`: load | Relaxed | – | O4, and who sees an end sees its spawn | – |
+//! | `ended`: store, addition | Release | the look | O4: who sees a task's end sees the spawns before it | `loom::a_registry_is_not_empty_while_a_task_leaves_another_behind` |
+//! | `ended`: load | Acquire | the store | as above | the same |
+//!
 //! Leave out the fence and `loom::the_end_of_the_last_task_is_seen` fails. Who holds a processor has got it from its last
 //! holder, and sees what that one counted: a load and a store are enough (O5).
 
-use super::slots::{Slot, Slots};
+use super::spans::spans;
+use super::state::Mark;
 use super::{AbortHandle, Runnable, TaskId};
 use crossbeam_utils::CachePadded;
 use pirn_sync::host::Wait;
@@ -52,13 +63,17 @@ use pirn_sync::primitive::Mutex;
 use pirn_sync::primitive::atomic::{AtomicU64, Ordering, fence};
 use std::collections::HashMap;
 use std::panic::Location;
-use std::ptr::NonNull;
+use std::ptr;
 use std::sync::Arc;
+
+/// In `begun`: it takes no more. Tasks are counted in the bits above.
+const CLOSED: u64 = 1;
+const ONE: u64 = 2;
 
 /// Every live task.
 #[derive(Debug)]
 pub(crate) struct Owned {
-    /// One for each processor, and a last one for all who have none.
+    /// One for each processor, and a last one for all others.
     shards: Box<[Shard]>,
     /// Few tasks have a name, so names do not lie in every task.
     names: Mutex<HashMap<TaskId, Arc<str>>>,
@@ -66,24 +81,10 @@ pub(crate) struct Owned {
 
 #[derive(Debug, Default)]
 struct Shard {
-    /// Who began here.
-    begun: CachePadded<Mutex<Begun>>,
+    /// How many have begun here, and `CLOSED`.
+    begun: CachePadded<AtomicU64>,
     /// How many have ended here (O5).
     ended: CachePadded<AtomicU64>,
-}
-
-#[derive(Debug, Default)]
-struct Begun {
-    closed: bool,
-    spawned: u64,
-    slots: Slots,
-}
-
-/// A task's place in the registry.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OwnedKey {
-    pub(super) slot: NonNull<Slot>,
-    pub(super) id: TaskId,
 }
 
 /// One live task, as a dump shows it.
@@ -117,7 +118,7 @@ impl Owned {
         &self.shards[near.map_or(last, among)]
     }
 
-    /// Registers a task that is about to be scheduled, in the shard of the processor `near`.
+    /// Counts a task in that is about to be scheduled, at the processor `near`, which the caller holds.
     pub(crate) fn insert(
         &self,
         task: &Runnable,
@@ -126,45 +127,44 @@ impl Owned {
     ) -> Result<(), Closed> {
         // SAFETY: the `Runnable` keeps the task alive.
         let header = unsafe { task.raw().header() };
-        let mut begun = self.shard(near).begun.lock();
-        if begun.closed {
-            return Err(Closed);
-        }
-        let slot = begun.slots.put(task.raw(), name.is_some());
-        begun.spawned += 1;
-        drop(begun);
-        header.set_slot(slot);
+        // Before the task may end: its end takes the name out again.
         if let Some(name) = name {
+            header.state.mark(Mark::Named);
             self.names.lock().insert(header.id, name);
         }
-        Ok(())
+        let count = |begun| (begun & CLOSED == 0).then_some(begun + ONE);
+        match self.shard(near).begun.fetch_update(Ordering::Release, Ordering::Relaxed, count) {
+            Ok(_) => Ok(()),
+            Err(_closed) => {
+                self.names.lock().remove(&header.id);
+                header.state.mark(Mark::Refused);
+                Err(Closed)
+            }
+        }
     }
 
-    /// Forgets a task that ends on the processor `near`, which the caller holds; its name, if it had one, comes back.
-    ///
-    /// # Safety
-    /// The key is that of a task which is registered here; its future is dropped, and the caller alone ends it.
-    pub(crate) unsafe fn remove(&self, key: OwnedKey, near: Option<usize>) -> Option<Arc<str>> {
+    /// Counts the end of a task on the processor `near`, which the caller holds. If the task is `named`, its name comes back.
+    pub(crate) fn remove(&self, named: Option<TaskId>, near: Option<usize>) -> Option<Arc<str>> {
         self.count_end(near);
-        // SAFETY: a segment is not freed while a slot in it is taken (L3 of the slots), nor before the registry.
-        let named = unsafe { key.slot.as_ref() }.vacate();
-        if named { self.names.lock().remove(&key.id) } else { None }
+        // Few have one: the others do not come to the lock.
+        let id = named?;
+        self.names.lock().remove(&id)
     }
 
     fn count_end(&self, near: Option<usize>) {
         let (others, own) =
             self.shards.split_last().expect("there is a shard for those who have no processor");
         match near.and_then(|processor| own.get(processor)) {
-            Some(Shard { ended, .. }) => ended.store(ended.load(Ordering::Relaxed) + 1, Ordering::Relaxed),
+            Some(Shard { ended, .. }) => ended.store(ended.load(Ordering::Relaxed) + 1, Ordering::Release),
             None => {
-                others.ended.fetch_add(1, Ordering::Relaxed);
+                others.ended.fetch_add(1, Ordering::Release);
             }
         }
     }
 
     /// How many have ended.
     fn ended(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.ended.load(Ordering::Relaxed)).sum()
+        self.shards.iter().map(|shard| shard.ended.load(Ordering::Acquire)).sum()
     }
 
     /// How many tasks live.
@@ -179,34 +179,35 @@ impl Owned {
         self.len() == 0
     }
 
-    /// How many were ever registered.
+    /// How many were ever counted in.
     pub(crate) fn spawned(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.begun.lock().spawned).sum()
+        self.shards.iter().map(|shard| shard.begun.load(Ordering::Relaxed) / ONE).sum()
     }
 
     /// Refuses all further tasks (O2) and aborts those that live.
     pub(crate) fn close(&self) {
         for shard in &self.shards {
-            let live: Vec<AbortHandle> = {
-                let mut begun = shard.begun.lock();
-                begun.closed = true;
-                begun.slots.all().collect()
-            };
-            // O3: an abort schedules the task, and the last reference may free it.
-            live.iter().for_each(AbortHandle::abort);
+            shard.begun.fetch_or(CLOSED, Ordering::Acquire);
         }
+        self.walk(|task| task.abort());
     }
 
     /// A picture of every live task.
     pub(crate) fn view(&self) -> Vec<TaskView> {
-        let mut live: Vec<AbortHandle> = Vec::new();
-        for shard in &self.shards {
-            live.extend(shard.begun.lock().slots.all());
-        }
-        let names = self.names.lock();
-        let views = live.iter().filter_map(|task| task.view(|id| names.get(&id).cloned())).collect();
-        // O3: `live` goes after the lock, and what it frees with it.
-        drop(names);
+        let mut views = Vec::new();
+        self.walk(|task| views.extend(task.view(|id| self.names.lock().get(&id).cloned())));
         views
+    }
+
+    /// Shows every live task of this registry. No lock is held.
+    fn walk(&self, mut visit: impl FnMut(&AbortHandle)) {
+        spans().walk(|word| {
+            // SAFETY: the words that a walk shows are those of blocks, which stay meanwhile.
+            if let Some(task) = unsafe { AbortHandle::to_live(word) }
+                && ptr::eq(task.registry(), self)
+            {
+                visit(&task);
+            }
+        });
     }
 }

@@ -4,26 +4,24 @@
 //! the task's allocation whatever its future is. Everything that depends on the future's type goes through
 //! the [`Vtable`].
 //!
-//! # The 64 bytes
-//! A million blocked tasks are ordinary, so the header is one cache line: the state word, the vtable, the
-//! scheduler (in the cell, right behind), the identity, and the record of what the task waits on, which a
-//! dump reads without ever polling. A name, which few tasks have, lives beside the task's entry in
-//! [`Owned`](super::Owned).
+//! # The 56 bytes
+//! A million blocked tasks are ordinary, so the header has what every task needs and no more: the state word, the vtable, the
+//! identity, who waits for its end, and the record of what the task waits on, which a dump reads without ever polling.
+//! With the scheduler, right behind, it is one cache line. A name, which few tasks have, lies in [`Owned`](super::Owned).
 //!
 //! # Orderings
 //! All accesses to the wait record (`kind_since`, `wait_at`) are `Relaxed`: the machine that polls writes it,
 //! whoever dumps reads it. A dump may catch the kind of one wait with the place of the next; it is a picture,
-//! nothing is decided on it. All accesses to `slot` are `Relaxed` too: whoever asks for it got the task
-//! through a queue.
+//! nothing is decided on it.
 
-use super::cell::JoinWaker;
 use super::id::TaskId;
-use super::slots::Slot;
+use super::join_waker::JoinWaker;
 use super::state::{State, Wake};
-use super::{Outcome, OwnedKey, Runnable};
+use super::{Outcome, Owned, Runnable};
 use pirn_sync::host::{Wait, WaitKind};
+use pirn_sync::primitive::UnsafeCell;
 use pirn_sync::primitive::atomic::{AtomicPtr, AtomicU64, Ordering};
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe};
 use std::ptr::NonNull;
 
 /// What every task starts with.
@@ -33,14 +31,18 @@ pub(super) struct Header {
     pub(super) vtable: &'static Vtable,
     pub(super) id: TaskId,
     pub(super) spawned_at: &'static Location<'static>,
-    /// The task's place in the registry, null if it has none; written before the task is scheduled.
-    slot: AtomicPtr<Slot>,
+    /// S4 of the state word says who may touch it.
+    pub(super) join_waker: UnsafeCell<Option<JoinWaker>>,
     wait_at: AtomicPtr<Location<'static>>,
     /// The wait's kind in the low 8 bits; in the other 56 the coarse time of its begin, or of the spawn.
     kind_since: AtomicU64,
 }
 
+const _: () = assert!(std::mem::offset_of!(Header, state) == 0, "the word of the block is the task's");
 const _: () = assert!(cfg!(loom) || size_of::<Header>() + size_of::<usize>() <= 64);
+
+// What a panic of foreign code leaves half done, a join waker that was not cloned, is as it was before.
+impl RefUnwindSafe for Header {}
 
 /// The functions that know the future's and the scheduler's types. Each takes a pointer to a live task.
 pub(super) struct Vtable {
@@ -56,8 +58,8 @@ pub(super) struct Vtable {
     pub(super) drop_output: unsafe fn(RawTask),
     /// Frees the allocation. The last reference is gone.
     pub(super) free: unsafe fn(RawTask),
-    /// The slot of the join waker.
-    pub(super) join_waker: unsafe fn(RawTask) -> NonNull<JoinWaker>,
+    /// The registry that the task belongs to, or null.
+    pub(super) registry: unsafe fn(RawTask) -> *const Owned,
 }
 
 /// A pointer to a task. `Copy`: who holds a reference, a `Runnable` or a handle says so in its own type.
@@ -70,31 +72,26 @@ unsafe impl Send for RawTask {}
 unsafe impl Sync for RawTask {}
 
 impl Header {
-    pub(super) fn new(
+    /// Makes the header of a new task, but for its state word, which is there.
+    ///
+    /// # Safety
+    /// There is room for a header, and nobody else's task lives there.
+    pub(super) unsafe fn init(
+        this: *mut Self,
         vtable: &'static Vtable,
         id: TaskId,
         spawned_at: &'static Location<'static>,
         now: u64,
-    ) -> Self {
-        Self {
-            state: State::new(),
-            vtable,
-            id,
-            spawned_at,
-            slot: AtomicPtr::new(std::ptr::null_mut()),
-            wait_at: AtomicPtr::new(std::ptr::null_mut()),
-            kind_since: AtomicU64::new(now << 8),
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            (&raw mut (*this).vtable).write(vtable);
+            (&raw mut (*this).id).write(id);
+            (&raw mut (*this).spawned_at).write(spawned_at);
+            (&raw mut (*this).join_waker).write(UnsafeCell::new(None));
+            (&raw mut (*this).wait_at).write(AtomicPtr::new(std::ptr::null_mut()));
+            (&raw mut (*this).kind_since).write(AtomicU64::new(now << 8));
         }
-    }
-
-    /// The task's place in the registry.
-    pub(super) fn owned_key(&self) -> Option<OwnedKey> {
-        let slot = NonNull::new(self.slot.load(Ordering::Relaxed))?;
-        Some(OwnedKey { slot, id: self.id })
-    }
-
-    pub(super) fn set_slot(&self, slot: NonNull<Slot>) {
-        self.slot.store(slot.as_ptr(), Ordering::Relaxed);
     }
 
     /// Records what the task waits on, since `since` in the caller's coarse unit.

@@ -1,6 +1,6 @@
 //! The one upward seam of a task: what it asks of whoever runs it.
 
-use super::{JoinError, OwnedKey, Runnable};
+use super::{JoinError, Owned, Runnable, TaskId};
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -16,12 +16,15 @@ pub(crate) trait Schedule: Send + Sync + 'static {
     /// `this` lives until `task` is queued.
     unsafe fn schedule(this: NonNull<Self>, task: Runnable);
 
-    /// The task's future is dropped: forget the task, and give back its name if it has one. Not called for
-    /// tasks that were never registered, which have no key.
-    ///
-    /// # Safety
-    /// The key is the task's own, and the caller alone ends the task.
-    unsafe fn release(&self, key: OwnedKey) -> Option<Arc<str>>;
+    /// The registry that finds the task; null for one that is in none.
+    fn registry(&self) -> *const Owned;
+
+    /// The task's future is dropped: count its end, and give back its name, if `named` says that it has one. Not called for
+    /// tasks that the registry has refused.
+    fn end(&self, named: Option<TaskId>) -> Option<Arc<str>>;
+
+    /// The task whose end was counted is complete.
+    fn ended(&self);
 
     /// The task panicked and nobody can join it any more.
     fn unhandled_panic(&self, panic: UnhandledTaskPanic);

@@ -20,7 +20,7 @@
 //! # Invariants
 //! - S1. The task's *life* holds one reference from its birth until the completer lets go, so whoever sees a
 //!   task that is not complete may drop its own reference without freeing it: a `Runnable` needs none. A reference is
-//!   added by who has one, or from the registry, which the task leaves before it is complete. So the one who finds a
+//!   added by who has one, or by who walks through all tasks, to those that are not complete (S5). So the one who finds a
 //!   complete task with a single reference, which is its own, may free it without another exchange.
 //! - S2. An abort is a wake that also sets `CANCELLED`: the next `begin_poll` drops the future instead of
 //!   polling it. It therefore happens on a worker, and an output that a running poll produces wins.
@@ -30,6 +30,8 @@
 //!   nobody changes it after that. The slot of a complete task is emptied by who leaves it last: by the handle if the bit
 //!   is clear as it goes, by the completer if it finds, as it clears the bit, that the handle has gone. It must not wait
 //!   for the last reference: wakers of tasks that have waited for each other lie in each other's slots.
+//! - S5. The word outlives the task (L1 of the [spans](super::spans)): zero before the block's first one, and complete when
+//!   the last one has gone. So anybody may ask it for a reference at any time. To whom it gives one, the task lives.
 //!
 //! # Orderings
 //! | access | order | with | why | weakened, fails in |
@@ -43,6 +45,8 @@
 //! | [`unset_join_waker`](State::unset_join_waker) | Release, as its twin | – | argued: the handle takes back what only it has touched so far (S4); Relaxed would do | – |
 //! | [`snapshot`](State::snapshot), failed exchanges of the join side | Acquire | `complete`, `drop_ref` | the handle sees the output, and all use if its reference is the last | `loom::join_sees_the_output`, `loom::the_join_waker_of_a_task_that_is_over_is_dropped_once` |
 //! | [`drop_join_handle`](State::drop_join_handle) | AcqRel | `complete`, `drop_ref` | Acquire: the handle drops the output that it sees. Release: its reference may be given up here | Acquire: `loom::a_handle_dropped_while_the_task_ends_drops_the_output_once`. Release, argued: as `drop_ref` |
+//! | [`begin`](State::begin) | Release | `try_add_ref` | who is given a reference sees the task's header | – (argued) |
+//! | [`try_add_ref`](State::try_add_ref) | AcqRel | `begin`, `complete` | Acquire: the header; and whoever finds the task complete sees that its end was counted. Release: what the walker did before is seen by whoever ends the task afterwards: that the runtime closes | `loom::the_end_of_the_last_task_is_seen` |
 //! | [`add_ref`](State::add_ref) | Relaxed | – | whoever adds holds one already | – |
 //! | [`drop_ref`](State::drop_ref) and every other release of a reference | AcqRel | each other | all use happens before the free | Acquire: `loom::whoever_gives_back_the_last_reference_has_seen_all_use`. Release: `loom::a_handle_dropped_after_a_poll_leaves_no_waker`: without it the last use may sink below the decrement, and meet the free |
 
@@ -54,7 +58,9 @@ const COMPLETE: usize = 1 << 2;
 const CANCELLED: usize = 1 << 3;
 const JOIN_HANDLE: usize = 1 << 4;
 const JOIN_WAKER: usize = 1 << 5;
-const REF: usize = 1 << 6;
+const NAMED: usize = 1 << 6;
+const REFUSED: usize = 1 << 7;
+const REF: usize = 1 << 8;
 const PHASE: usize = SCHEDULED | RUNNING | COMPLETE;
 
 /// The word. Nobody outside this file sees a bit of it.
@@ -64,6 +70,15 @@ pub(super) struct State(AtomicUsize);
 /// One moment of the word.
 #[derive(Clone, Copy)]
 pub(super) struct Snapshot(usize);
+
+/// What the registry has to say of a task, seldom.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mark {
+    /// It keeps a name for it.
+    Named = NAMED as isize,
+    /// It was closed: the task is not counted.
+    Refused = REFUSED as isize,
+}
 
 /// What a wake by value asks of the waker.
 #[must_use]
@@ -127,6 +142,15 @@ impl Snapshot {
         self.refs() == 1
     }
 
+    pub(super) fn has(self, mark: Mark) -> bool {
+        self.0 & mark as usize != 0
+    }
+
+    /// Whether there is a task which has not ended: one to whom references may be added by those who have none (S5).
+    fn is_live(self) -> bool {
+        self.refs() > 0 && !self.is_complete()
+    }
+
     fn is_idle(self) -> bool {
         self.0 & PHASE == 0
     }
@@ -137,9 +161,32 @@ impl Snapshot {
 }
 
 impl State {
-    /// A task that is about to be scheduled, with a `JoinHandle`: two references, its life's and the handle's.
-    pub(super) fn new() -> Self {
-        Self(AtomicUsize::new(SCHEDULED | JOIN_HANDLE | (2 * REF)))
+    /// The word of a block that no task has lived in yet.
+    pub(super) fn vacant() -> Self {
+        Self(AtomicUsize::new(0))
+    }
+
+    /// Begins a task that is about to be scheduled, with a `JoinHandle`: two references, its life's and the handle's. All
+    /// else of the task is there.
+    pub(super) fn begin(&self) {
+        debug_assert!(!self.snapshot().is_live());
+        self.0.store(SCHEDULED | JOIN_HANDLE | (2 * REF), Ordering::Release);
+    }
+
+    /// Adds a reference for one who has none, if a task lives here (S5).
+    #[must_use]
+    pub(super) fn try_add_ref(&self) -> bool {
+        self.0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |bits| {
+                Snapshot(bits).is_live().then(|| bits + REF)
+            })
+            .is_ok()
+    }
+
+    /// The registry knows the task's name, or has refused the task. By the owner of the `Runnable`.
+    pub(super) fn mark(&self, mark: Mark) {
+        // Relaxed: it is read by whoever ends the task, who is the same or got the `Runnable` from him.
+        self.0.fetch_or(mark as usize, Ordering::Relaxed);
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {

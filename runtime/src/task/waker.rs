@@ -16,11 +16,16 @@ pub(super) fn borrowed(task: RawTask) -> impl Deref<Target = Waker> {
     ManuallyDrop::new(unsafe { Waker::from_raw(raw(task)) })
 }
 
+/// The task that `waker` is of, and holds a reference to. `None` for all wakers that are not made here.
+pub(super) fn task_of(waker: &Waker) -> Option<RawTask> {
+    // SAFETY: the table is ours, so the pointer is that of a task.
+    std::ptr::eq(waker.vtable(), &VTABLE).then(|| unsafe { task(waker.data()) })
+}
+
 /// Whether `waker` is that of a task which has ended: to wake it does nothing any more. False for all other wakers.
 pub(crate) fn is_over(waker: &Waker) -> bool {
-    // SAFETY: the table is ours, so the pointer is that of a task to which `waker` holds a reference.
-    std::ptr::eq(waker.vtable(), &VTABLE)
-        && unsafe { task(waker.data()).header().state.snapshot().is_complete() }
+    // SAFETY: the waker holds a reference.
+    task_of(waker).is_some_and(|task| unsafe { task.header() }.state.snapshot().is_complete())
 }
 
 fn raw(task: RawTask) -> RawWaker {

@@ -1,7 +1,7 @@
 //! Models of the next slot: its owner fills and empties it while a thief robs it.
 
 use super::*;
-use crate::task::{JoinHandle, OwnedKey, Schedule, TaskId, UnhandledTaskPanic, new_task};
+use crate::task::{JoinHandle, Owned, Schedule, TaskId, UnhandledTaskPanic, new_task};
 use ::loom::sync::atomic::AtomicUsize;
 use ::loom::thread;
 use pirn_sync::clock;
@@ -21,9 +21,15 @@ impl Schedule for Nobody {
         unreachable!("these tasks are woken by nobody");
     }
 
-    unsafe fn release(&self, _key: OwnedKey) -> Option<Arc<str>> {
-        unreachable!("these tasks are in no registry");
+    fn registry(&self) -> *const Owned {
+        std::ptr::null()
     }
+
+    fn end(&self, _named: Option<TaskId>) -> Option<Arc<str>> {
+        None
+    }
+
+    fn ended(&self) {}
 
     fn unhandled_panic(&self, _panic: UnhandledTaskPanic) {
         unreachable!("these tasks do not panic");

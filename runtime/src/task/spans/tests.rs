@@ -1,0 +1,149 @@
+//! Tests of spans of the test's own: what a walk sees, and when the memory goes back.
+
+use super::*;
+
+const CLASS: usize = 23;
+
+/// The blocks of a bundle.
+fn blocks(bundle: &Bundle) -> Vec<NonNull<Free>> {
+    let mut list = Some(bundle.first);
+    let blocks: Vec<_> = std::iter::from_fn(|| {
+        let block = list?;
+        // SAFETY: the test has not given it back.
+        list = unsafe { block.as_ref() }.next.get();
+        Some(block)
+    })
+    .collect();
+    assert_eq!(blocks.len(), bundle.count);
+    blocks
+}
+
+fn give_back(spans: &Spans, bundle: &Bundle) {
+    // SAFETY: the test has taken it, and uses it no more.
+    unsafe { spans.give_back(Some(bundle.first), CLASS) };
+}
+
+/// Enough bundles for some spans.
+fn take_many(spans: &Spans) -> Vec<Bundle> {
+    (0..4 * SPAN / size_of_class(CLASS) / bundle_of(CLASS)).map(|_| spans.take(CLASS)).collect()
+}
+
+/// How many spans there are, and how many of them are open.
+fn count(spans: &Spans) -> (usize, usize) {
+    let lists = spans.0.lock();
+    let length = |mut list: Link<Span>, next: fn(&Span) -> Link<Span>| {
+        let mut length = 0;
+        while let Some(span) = list {
+            // SAFETY: L2, under the lock.
+            list = next(unsafe { span.as_ref() });
+            length += 1;
+        }
+        length
+    };
+    (length(lists.all, |span| span.next.get()), length(lists.open[CLASS], |span| span.next_open.get()))
+}
+
+/// How many blocks a walk shows, and how many of them have a task.
+fn walk(spans: &Spans) -> (usize, usize) {
+    let (mut all, mut live) = (0, 0);
+    spans.walk(|word| {
+        all += 1;
+        // SAFETY: the walk is on.
+        if unsafe { word.as_ref() }.try_add_ref() {
+            live += 1;
+        }
+    });
+    (all, live)
+}
+
+#[test]
+fn bundles_grow_with_what_there_is() {
+    let spans = Spans::new();
+    let bundles: Vec<_> = (0..6).map(|_| spans.take(CLASS)).collect();
+    let counts: Vec<_> = bundles.iter().map(|bundle| bundle.count).collect();
+    assert_eq!(counts, [4, 4, 8, 16, 32, 64]);
+    bundles.iter().for_each(|bundle| give_back(&spans, bundle));
+}
+
+#[test]
+fn blocks_are_distinct_and_lie_in_their_spans() {
+    let spans = Spans::new();
+    let bundles = take_many(&spans);
+    let mut all: Vec<_> = bundles.iter().flat_map(blocks).map(|block| block.addr().get()).collect();
+    all.sort_unstable();
+    assert!(all.windows(2).all(|pair| pair[0] + size_of_class(CLASS) <= pair[1]));
+    assert!(all.iter().all(|at| at % DISTANCE + size_of_class(CLASS) <= SPAN && at % 8 == 0));
+    bundles.iter().for_each(|bundle| give_back(&spans, bundle));
+}
+
+#[test]
+fn a_span_whose_blocks_are_back_is_freed_and_another_is_not() {
+    let spans = Spans::new();
+    let bundles = take_many(&spans);
+    let (most, open) = count(&spans);
+    assert!(most > 2 && open <= 1, "{most}, {open}");
+    let (kept, others) = bundles.split_first().unwrap();
+    others.iter().for_each(|bundle| give_back(&spans, bundle));
+    assert_eq!(count(&spans), (1, 1));
+    let again = spans.take(CLASS);
+    assert_eq!(count(&spans), (1, 1), "its blocks are handed out again");
+    give_back(&spans, &again);
+    give_back(&spans, kept);
+    assert_eq!(count(&spans), (0, 0));
+}
+
+#[test]
+fn a_walk_sees_the_tasks_and_only_them() {
+    let spans = Spans::new();
+    let bundle = spans.take(CLASS);
+    let one = spans.take_one(Layout::new::<[u64; 2000]>());
+    assert_eq!(walk(&spans), (5, 0), "no task has lived there yet");
+    let first = blocks(&bundle)[0];
+    for block in [first, one] {
+        // SAFETY: the test's own block.
+        unsafe { block.as_ref() }.state.begin();
+    }
+    assert_eq!(walk(&spans), (5, 2));
+    for block in [first, one] {
+        // SAFETY: as above.
+        let state = &unsafe { block.as_ref() }.state;
+        let (_not_cancelled, _refs) = (state.begin_poll(), state.complete());
+    }
+    assert_eq!(walk(&spans), (5, 0), "they have ended");
+    give_back(&spans, &bundle);
+    // SAFETY: taken for this layout.
+    unsafe { spans.give_one_back(one, Layout::new::<[u64; 2000]>()) };
+    assert_eq!(walk(&spans), (0, 0));
+}
+
+#[test]
+fn what_dies_during_a_walk_is_freed_when_the_last_walk_ends() {
+    let spans = Spans::new();
+    let bundles = take_many(&spans);
+    let one = spans.take_one(Layout::new::<[u64; 2000]>());
+    let (before, _) = count(&spans);
+    let mut shown = 0;
+    spans.walk(|_| {
+        if shown == 0 {
+            bundles.iter().for_each(|bundle| give_back(&spans, bundle));
+            // SAFETY: taken for this layout.
+            unsafe { spans.give_one_back(one, Layout::new::<[u64; 2000]>()) };
+            assert_eq!(count(&spans).0, before);
+            let (during, _) = walk(&spans);
+            assert_eq!(count(&spans).0, before, "another walk has ended, but not this one: {during}");
+        }
+        shown += 1;
+    });
+    assert_eq!(shown, 1 + bundles.iter().map(|bundle| bundle.count).sum::<usize>());
+    assert_eq!(count(&spans), (0, 0));
+}
+
+#[test]
+fn a_walk_that_panics_is_over() {
+    let spans = Spans::new();
+    let bundle = spans.take(CLASS);
+    let walked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| spans.walk(|_| panic!("no"))));
+    assert!(walked.is_err());
+    give_back(&spans, &bundle);
+    assert_eq!(count(&spans), (0, 0));
+}
