@@ -156,10 +156,15 @@ impl<T> Permit<'_, T> {
     /// The channel was closed after the slot was reserved: the value comes back.
     pub fn send(mut self, value: T) -> Result<(), SendError<T>> {
         match self.chan.take() {
-            Some(chan) => chan.with(|state, wakes| state.put_reserved(value, wakes)).map_err(SendError),
+            Some(chan) => send_reserved(chan, value),
             None => unreachable!("a permit has its channel until it is used"),
         }
     }
+}
+
+/// Sends into a slot held before.
+pub(crate) fn send_reserved<T>(chan: &Chan<T>, value: T) -> Result<(), SendError<T>> {
+    chan.with(|state, wakes| state.put_reserved(value, wakes)).map_err(SendError)
 }
 
 impl<T> Drop for Permit<'_, T> {

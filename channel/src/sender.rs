@@ -1,5 +1,7 @@
 //! The sending handle: [`Sender`], and [`WeakSender`] that does not keep a channel open.
 
+mod owned;
+
 use std::fmt;
 use std::panic::Location;
 use std::pin::pin;
@@ -12,6 +14,8 @@ use crate::block;
 use crate::chan::Chan;
 use crate::error::{SendError, SendTimeoutError, TrySendError};
 use crate::send::{Reserve, Send};
+
+pub use owned::{OwnedPermit, ReserveOwned};
 
 /// The end that sends. Cloning it makes another sender of the same channel.
 ///
@@ -83,8 +87,42 @@ impl<T> Sender<T> {
     /// ```
     #[track_caller]
     pub fn reserve(&self) -> Reserve<'_, T> {
-        assert!(self.capacity() != Some(0), "an unbuffered channel has no slot to reserve: use `send`");
+        self.assert_slots();
         Reserve::new(&self.chan, Location::caller())
+    }
+
+    /// [`reserve`][Self::reserve] with a permit that borrows nothing: it takes this sender along, and gives it back as it is
+    /// used. To keep a sender, clone it first.
+    ///
+    /// # Errors
+    /// As [`reserve`][Self::reserve]. The sender is dropped.
+    ///
+    /// # Panics
+    /// As [`reserve`][Self::reserve].
+    ///
+    /// # Cancel safety
+    /// As [`reserve`][Self::reserve]: the slot goes on. The sender is dropped with the future, which closes the channel if it
+    /// was the last.
+    ///
+    /// # Examples
+    /// ```
+    /// # smol::block_on(async {
+    /// let (tx, rx) = pirn_channel::bounded(1);
+    /// let slot = tx.clone().reserve_owned().await.unwrap();
+    /// let worker = std::thread::spawn(move || slot.send(6 * 7).unwrap());
+    /// assert_eq!(rx.recv().await, Ok(42));
+    /// assert!(worker.join().unwrap().same_channel(&tx));
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn reserve_owned(self) -> ReserveOwned<T> {
+        self.assert_slots();
+        ReserveOwned::new(self, Location::caller())
+    }
+
+    #[track_caller]
+    fn assert_slots(&self) {
+        assert!(self.capacity() != Some(0), "an unbuffered channel has no slot to reserve: use `send`");
     }
 
     /// [`send`][Self::send] for a plain thread: blocks it.

@@ -13,8 +13,9 @@ use std::time::Duration;
 use common::{bomb, panics, poll, poll_with, touchy, within, Count};
 use futures_core::{FusedStream, Stream};
 use pirn_channel::{
-    bounded, broadcast, never, oneshot, select, unbounded, Receiver, RecvError, RecvTimeoutError, SendError,
-    SendTimeoutError, Sender, TryRecvError, TrySendError, WeakReceiver, WeakSender,
+    bounded, broadcast, never, oneshot, select, unbounded, OwnedPermit, Receiver, RecvError,
+    RecvTimeoutError, SendError, SendTimeoutError, Sender, TryRecvError, TrySendError, WeakReceiver,
+    WeakSender,
 };
 
 #[test]
@@ -118,6 +119,7 @@ fn handles_go_to_other_threads_with_values_that_may_and_across_panics() {
     type Value = std::cell::Cell<u8>;
     check::<(Sender<Value>, Receiver<Value>, WeakSender<Value>, WeakReceiver<Value>)>();
     check::<(oneshot::Sender<Value>, oneshot::Receiver<Value>)>();
+    check::<OwnedPermit<Value>>();
     // Here every receiver clones the same value.
     check::<(broadcast::Sender<u8>, broadcast::Receiver<u8>)>();
 }
@@ -442,6 +444,77 @@ fn a_permit_holds_a_slot() {
     let third = Box::pin(tx.reserve());
     tx.close();
     assert!(matches!(poll(pin!(third)), Poll::Ready(Err(SendError(())))));
+}
+
+#[test]
+fn an_owned_permit_holds_a_slot_and_a_sender() {
+    let (tx, rx) = bounded(1);
+    let Poll::Ready(Ok(permit)) = poll(pin!(tx.reserve_owned())) else { panic!("there was room") };
+    assert_eq!((rx.sender_count(), rx.is_full()), (1, true));
+    assert_eq!(rx.try_recv(), Err(TryRecvError::Empty), "the permit keeps it open");
+    let tx = permit.send(1).unwrap();
+    let mut second = pin!(tx.clone().reserve_owned());
+    assert!(poll(second.as_mut()).is_pending());
+    assert_eq!(rx.try_recv(), Ok(1));
+    let Poll::Ready(Ok(second)) = poll(second) else { panic!("a slot was freed") };
+    let mut blocked = Box::pin(tx.send(2));
+    assert!(poll(blocked.as_mut()).is_pending());
+    assert!(second.release().same_channel(&tx));
+    assert_eq!(poll(blocked.as_mut()), Poll::Ready(Ok(())), "an unused slot goes to the next");
+    drop(blocked);
+    assert_eq!((rx.try_recv(), rx.sender_count()), (Ok(2), 1));
+    let Poll::Ready(Ok(third)) = poll(pin!(tx.clone().reserve_owned())) else { panic!("it is empty") };
+    drop(third);
+    assert_eq!((tx.try_send(3), rx.try_recv()), (Ok(()), Ok(3)), "so does one that is dropped");
+    let Poll::Ready(Ok(last)) = poll(pin!(tx.reserve_owned())) else { panic!("it is empty") };
+    drop(last);
+    assert_eq!(rx.try_recv(), Err(TryRecvError::Closed), "the last sender went with the permit");
+}
+
+#[test]
+fn an_owned_reserve_that_is_dropped_passes_its_slot_on_and_drops_its_sender() {
+    let (tx, rx) = bounded(1);
+    tx.try_send(1).unwrap();
+    let mut reserve = Box::pin(tx.clone().reserve_owned());
+    let mut send = Box::pin(tx.send(2));
+    assert!(poll(reserve.as_mut()).is_pending());
+    assert!(poll(send.as_mut()).is_pending());
+    assert_eq!(rx.try_recv(), Ok(1));
+    assert!(poll(send.as_mut()).is_pending(), "the slot was granted to the reserve");
+    drop(reserve);
+    assert_eq!((poll(send.as_mut()), rx.sender_count()), (Poll::Ready(Ok(())), 1));
+    drop(send);
+    let mut last = Box::pin(tx.reserve_owned());
+    assert!(poll(last.as_mut()).is_pending());
+    assert!(!rx.is_closed());
+    drop(last);
+    assert_eq!((rx.try_recv(), rx.try_recv()), (Ok(2), Err(TryRecvError::Closed)));
+}
+
+#[test]
+fn a_close_ends_owned_reserves_and_sends_owned_permits_away() {
+    let (tx, rx) = bounded(1);
+    let Poll::Ready(Ok(permit)) = poll(pin!(tx.clone().reserve_owned())) else { panic!("there was room") };
+    let mut waiting = pin!(tx.clone().reserve_owned());
+    assert!(poll(waiting.as_mut()).is_pending());
+    assert!(rx.close());
+    assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Err(SendError(())))));
+    assert!(panics(|| poll(waiting.as_mut()).is_ready()), "it had completed");
+    assert!(matches!(permit.send(1), Err(SendError(1))));
+    assert!(matches!(poll(pin!(tx.reserve_owned())), Poll::Ready(Err(SendError(())))));
+    assert_eq!(rx.sender_count(), 0);
+}
+
+#[test]
+fn an_owned_permit_leaves_with_its_task() {
+    fn check<T: Send + Sync + 'static>(it: T) -> T {
+        it
+    }
+    let (tx, rx) = bounded(1);
+    let Poll::Ready(Ok(permit)) = poll(pin!(check(tx.reserve_owned()))) else { panic!("there was room") };
+    let tx = within(10, move || check(permit).send(1).unwrap());
+    assert_eq!((rx.try_recv(), rx.sender_count()), (Ok(1), 1));
+    drop(tx);
 }
 
 #[test]
@@ -1036,4 +1109,11 @@ fn handles_say_what_they_belong_to_and_how_it_stands() {
 fn an_unbuffered_channel_has_no_slot_to_reserve() {
     let (tx, _rx) = bounded::<u8>(0);
     drop(tx.reserve());
+}
+
+#[test]
+#[should_panic(expected = "an unbuffered channel has no slot to reserve")]
+fn an_unbuffered_channel_has_no_slot_to_own() {
+    let (tx, _rx) = bounded::<u8>(0);
+    drop(tx.reserve_owned());
 }

@@ -47,6 +47,7 @@ fn every_wait_says_what_is_waited_on_and_where() {
     tx.try_send(1).unwrap();
     says(tx.send(2), (WaitKind::Send, here()));
     says(tx.reserve(), (WaitKind::Send, here()));
+    says(tx.clone().reserve_owned(), (WaitKind::Send, here()));
 
     let choice = async {
         select! { _ = never.recv() => (), _ = tx.send(3) => () }
@@ -88,6 +89,7 @@ fn what_is_ready_gives_way_when_it_is_asked_to() {
     assert_eq!(gives_way(tx.send(1)), Ok(()));
     assert_eq!(gives_way(rx.recv()), Ok(1));
     assert!(gives_way(tx.reserve()).is_ok());
+    assert!(gives_way(tx.reserve_owned()).is_ok());
     let (tx, mut rx) = broadcast::channel(1);
     tx.send(2).unwrap();
     assert_eq!(gives_way(rx.recv()), Ok(2));

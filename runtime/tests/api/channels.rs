@@ -7,9 +7,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use pirn::channel::{
-    self, Permit, Receiver, Recv, RecvError, RecvTimeoutError, Send, SendError, SendTimeoutError, Sender,
-    TryRecvError, TrySendError, WeakReceiver, WeakSender, bounded, broadcast, never, oneshot, unbounded,
-    watch,
+    self, OwnedPermit, Permit, Receiver, Recv, RecvError, RecvTimeoutError, Send, SendError,
+    SendTimeoutError, Sender, TryRecvError, TrySendError, WeakReceiver, WeakSender, bounded, broadcast,
+    never, oneshot, unbounded, watch,
 };
 use pirn::go;
 use pirn::io::{Stream, StreamExt};
@@ -34,6 +34,7 @@ fn the_types_are_as_free_as_they_can_be() {
     send_sync::<channel::RecvMany<'static, u8>>();
     send_sync::<channel::Reserve<'static, u8>>();
     send_sync::<Permit<'static, u8>>();
+    send_sync::<OwnedPermit<u8>>();
     send_sync::<channel::IntoIter<u8>>();
     send_sync::<oneshot::Closed<'static, u8>>();
     send_sync::<broadcast::Recv<'static, u8>>();
@@ -186,6 +187,11 @@ async fn a_reserved_slot_is_a_permit_to_send() {
     assert_eq!(tx.try_send(1), Err(TrySendError::Full(1)));
     permit.send(2).unwrap();
     assert_eq!(rx.recv().await, Ok(2));
+    let permit: Result<OwnedPermit<u8>, SendError<()>> = tx.reserve_owned().await;
+    let tx: Sender<u8> = permit.unwrap().send(3).unwrap();
+    assert_eq!(rx.recv().await, Ok(3));
+    let permit = tx.reserve_owned().await.unwrap();
+    let _: Sender<u8> = permit.release();
 }
 
 #[test]
