@@ -29,7 +29,7 @@ mod loom;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll, Wake, Waker, ready};
@@ -219,6 +219,28 @@ impl<T> JoinSet<T> {
         JoinNext { set: self, at: Location::caller() }
     }
 
+    /// Waits for all members, and returns their outputs in the order in which they ended.
+    ///
+    /// # Panics
+    /// If a member panicked, with its payload, or was cancelled. The members that are left are aborted first. Who wants
+    /// to go on without a failed one calls [`join_next`](Self::join_next) in a loop.
+    ///
+    /// *Cancel safety*: dropping this aborts all members, as dropping the set does, and drops the outputs.
+    ///
+    /// # Examples
+    /// ```
+    /// pirn::block_on(async {
+    ///     let set: pirn::JoinSet<_> = (1..=3).map(|n| async move { n * n }).collect();
+    ///     let mut squares = set.join_all().await;
+    ///     squares.sort_unstable();
+    ///     assert_eq!(squares, [1, 4, 9]);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn join_all(self) -> JoinAll<T> {
+        JoinAll { outputs: Vec::with_capacity(self.len), set: self, at: Location::caller() }
+    }
+
     /// Takes a member that has ended, if there is one, without waiting.
     pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
         self.take_ended()
@@ -346,6 +368,46 @@ impl<T> Future for JoinNext<'_, T> {
 impl<T> fmt::Debug for JoinNext<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("JoinNext").field(self.set).finish()
+    }
+}
+
+/// Waits for all members of a [`JoinSet`]; made by [`JoinSet::join_all`].
+#[must_use = "futures do nothing unless polled or awaited"]
+pub struct JoinAll<T> {
+    set: JoinSet<T>,
+    outputs: Vec<T>,
+    at: &'static Location<'static>,
+}
+
+// Outputs are moved, never pinned.
+impl<T> Unpin for JoinAll<T> {}
+
+impl<T> Future for JoinAll<T> {
+    type Output = Vec<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        while let Some(result) = ready!(this.set.poll_next(cx, this.at)) {
+            match result {
+                Ok(output) => this.outputs.push(output),
+                Err(error) => {
+                    this.set.abort_all();
+                    match error.try_into_panic() {
+                        Ok(payload) => resume_unwind(payload),
+                        Err(error) => {
+                            panic!("a member of a set that was to be joined did not finish: {error}")
+                        }
+                    }
+                }
+            }
+        }
+        Poll::Ready(std::mem::take(&mut this.outputs))
+    }
+}
+
+impl<T> fmt::Debug for JoinAll<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("JoinAll").field(&self.set).finish()
     }
 }
 

@@ -14,7 +14,7 @@ mod join_set;
 pub(crate) mod supervisor;
 
 pub use err_group::{ErrGroup, Go, Wait};
-pub use join_set::{JoinNext, JoinSet, Shutdown};
+pub use join_set::{JoinAll, JoinNext, JoinSet, Shutdown};
 pub use supervisor::{
     Child, Failure, LastFailure, Restart, Single, Strategy, Supervise, Supervisor, SupervisorError,
 };

@@ -36,8 +36,8 @@ mod loom;
 mod tests;
 
 pub use crate::group::{
-    Child, ErrGroup, Failure, Go, JoinNext, JoinSet, LastFailure, Restart, Shutdown, Single, Strategy,
-    Supervise, Supervisor, SupervisorError, Wait,
+    Child, ErrGroup, Failure, Go, JoinAll, JoinNext, JoinSet, LastFailure, Restart, Shutdown, Single,
+    Strategy, Supervise, Supervisor, SupervisorError, Wait,
 };
 pub use crate::scope::{Scope, ScopeFuture, ScopedJoinHandle, TaskScope, scope};
 pub use crate::spawn::Builder;

@@ -18,6 +18,8 @@ fn the_types_are_as_free_as_they_can_be() {
     send_sync::<ErrGroup<String>>();
     send_sync::<Supervisor>();
     send_sync::<pirn::task::JoinNext<'static, u8>>();
+    send_sync::<pirn::task::JoinAll<u8>>();
+    unpin::<pirn::task::JoinAll<std::marker::PhantomPinned>>();
     send_sync::<pirn::task::Shutdown<'static, u8>>();
     send_sync::<pirn::task::Wait<String>>();
     send_sync::<pirn::task::Go<'static, String, std::future::Ready<Result<(), String>>>>();
@@ -48,6 +50,9 @@ async fn a_join_set_gives_results_as_they_come() {
         }
     }
     assert_eq!(sum, 6);
+    set.spawn(async { 7 });
+    let all: Vec<u32> = set.join_all().await;
+    assert_eq!(all, [7]);
 }
 
 #[pirn::test(procs = 2, timeout = "10s")]

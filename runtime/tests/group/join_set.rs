@@ -1,9 +1,11 @@
 //! `JoinSet`: results in the order in which tasks end, none lost, all aborted with the set.
 
-use std::future::{Future, pending};
-use std::pin::pin;
-use std::task::{Context as Cx, Waker};
+use std::future::{Future, pending, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::{Context as Cx, Poll, Waker};
 
+use futures_lite::future::poll_once;
 use pirn::JoinSet;
 use pirn::channel::bounded;
 
@@ -95,6 +97,72 @@ fn a_join_next_that_is_dropped_loses_nothing() {
         }
         sender.try_send(7).expect("the task waits");
         assert_eq!(set.join_next().await.expect("one").expect("no panic"), 7);
+    });
+}
+
+#[test]
+fn join_all_gives_every_output_in_the_order_in_which_tasks_ended() {
+    on_runtime(|| async {
+        assert!(JoinSet::<u8>::new().join_all().await.is_empty());
+        let mut set = JoinSet::new();
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..8).map(|_| bounded::<()>(1)).unzip();
+        for (n, receiver) in receivers.into_iter().enumerate() {
+            set.spawn(async move {
+                receiver.recv().await.expect("sent");
+                n
+            });
+        }
+        let mut all = set.join_all();
+        for sender in senders.into_iter().rev() {
+            assert!(poll_once(&mut all).await.is_none(), "one has not ended");
+            sender.try_send(()).expect("the task waits");
+            // Its waker follows its end by a moment: another task's turn later it has been called.
+            pirn::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        assert!(all.await.into_iter().eq((0..8).rev()));
+    });
+}
+
+#[test]
+fn join_all_resumes_a_panic_and_aborts_who_is_left() {
+    on_runtime(|| async {
+        let mut set = JoinSet::new();
+        let (sender, receiver) = bounded::<()>(1);
+        set.spawn(async move {
+            let _sender = sender;
+            pending::<()>().await;
+        });
+        set.spawn(async { std::panic::resume_unwind(Box::new("no tea")) });
+        let mut all = set.join_all();
+        let panic = poll_fn(|cx| {
+            let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut all).poll(cx)));
+            polled.map_or_else(Poll::Ready, |polled| polled.map(|_| unreachable!("one panicked")))
+        });
+        assert_eq!(panic.await.downcast_ref::<&str>(), Some(&"no tea"));
+        assert!(receiver.recv().await.is_err(), "the other is gone, though the future still is there");
+        drop(all);
+    });
+}
+
+#[test]
+#[should_panic(expected = "was cancelled")]
+fn join_all_panics_where_a_member_was_cancelled() {
+    on_runtime(|| async {
+        let mut set = JoinSet::new();
+        set.spawn(pending::<()>()).abort();
+        set.join_all().await;
+    });
+}
+
+#[test]
+fn a_join_all_that_is_dropped_aborts_its_tasks() {
+    // `on_runtime` sees that none is left.
+    on_runtime(|| async {
+        let mut set = JoinSet::new();
+        set.spawn(async {});
+        set.spawn(pending::<()>());
+        let mut all = set.join_all();
+        assert!(poll_once(&mut all).await.is_none());
     });
 }
 

@@ -50,6 +50,11 @@ fn every_wait_is_recorded_with_the_place_that_began_it() {
         };
         shows(never, WaitKind::Join, here() - 2).await;
 
+        let mut set = JoinSet::new();
+        set.spawn(pending::<()>());
+        let (all, line) = (set.join_all(), here());
+        shows(all, WaitKind::Join, line).await;
+
         let never = async {
             let group = ErrGroup::<()>::new().limit(0);
             group.go(async { Ok(()) }).await;
