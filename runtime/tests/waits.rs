@@ -16,7 +16,7 @@ use pirn::io::{AsyncFd, AsyncReadExt, AsyncWriteExt, StreamExt, duplex};
 use pirn::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use pirn::process::{Command, Stdio};
 use pirn::sync::host::{WaitKind, take_wait};
-use pirn::time::{interval, sleep, sleep_until, timeout, timeout_at};
+use pirn::time::{interval, interval_at, sleep, sleep_until, timeout, timeout_at};
 use pirn::{fs, signal};
 use support::run;
 
@@ -130,6 +130,8 @@ fn signals_and_points_in_time_say_where_they_are_waited_for() {
         let (mut ticks, line) = (interval(HOUR), here());
         ticks.tick().await;
         says(ticks.tick(), (WaitKind::Sleep, here()));
+        says(ticks.next(), (WaitKind::Sleep, line));
+        let (mut ticks, line) = (interval_at(Instant::now() + HOUR, HOUR), here());
         says(ticks.next(), (WaitKind::Sleep, line));
         says(timeout(HOUR, pending::<()>()), (WaitKind::Sleep, here()));
         says(timeout_at(Instant::now() + HOUR, pending::<()>()), (WaitKind::Sleep, here()));

@@ -40,9 +40,30 @@ use std::time::{Duration, Instant};
 /// ```
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
+    interval_at(clock::now(), period)
+}
+
+/// As [`interval()`], with the first tick at `start`, on which the grid stands. What lies in the past was missed: with a `start`
+/// long ago one tick comes at once, and the next on the grid.
+///
+/// # Panics
+/// If `period` is zero.
+///
+/// ```
+/// use pirn::time::{Duration, Instant, interval_at};
+///
+/// # pirn::block_on(async {
+/// let start = Instant::now() + Duration::from_millis(5);
+/// let mut interval = interval_at(start, Duration::from_millis(2));
+/// assert_eq!(interval.tick().await, start);
+/// assert!(Instant::now() >= start);
+/// # });
+/// ```
+#[track_caller]
+pub fn interval_at(start: Instant, period: Duration) -> Interval {
     assert!(!period.is_zero(), "an interval needs a period greater than zero");
     let at = Location::caller();
-    Interval { period, missed: MissedTick::Skip, next: Sleep::new(Some(clock::now()), at) }
+    Interval { period, missed: MissedTick::Skip, next: Sleep::new(Some(start), at) }
 }
 
 /// What an [`Interval`] does with ticks that were due while nobody took them.
@@ -78,7 +99,7 @@ pub(super) fn until_next(late: Duration, period: Duration) -> Duration {
     period - past
 }
 
-/// Made by [`interval()`]. Also a [`Stream`] of the moments at which its ticks were due, without an end.
+/// Made by [`interval()`] and [`interval_at`]. Also a [`Stream`] of the moments at which its ticks were due, without an end.
 #[derive(Debug)]
 #[must_use = "an interval does nothing until its ticks are awaited"]
 pub struct Interval {

@@ -40,7 +40,7 @@ mod timeout;
 mod timer;
 
 pub use after::{after, tick};
-pub use interval::{Interval, MissedTick, Tick, interval};
+pub use interval::{Interval, MissedTick, Tick, interval, interval_at};
 pub use sleep::{Sleep, sleep, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 pub use timer::Timer;

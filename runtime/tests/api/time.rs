@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use pirn::channel::{Receiver, TryRecvError};
 use pirn::time::{
-    Elapsed, Instant, Interval, MissedTick, Sleep, Timeout, Timer, after, interval, sleep, sleep_until, tick,
-    timeout, timeout_at,
+    Elapsed, Instant, Interval, MissedTick, Sleep, Timeout, Timer, after, interval, interval_at, sleep,
+    sleep_until, tick, timeout, timeout_at,
 };
 
 use crate::{error, owned, panic_of, poll, send_sync, spawnable};
@@ -93,11 +93,16 @@ async fn an_interval_ticks_at_once_and_then_by_its_period() {
         interval(SHORT).missed_tick(behaviour).tick().await;
     }
     assert_eq!(MissedTick::default(), MissedTick::Skip);
+    let start = Instant::now() + SHORT;
+    let mut ticks: Interval = interval_at(start, SHORT);
+    let first: Instant = ticks.tick().await;
+    assert!(first == start && Instant::now() >= start);
 }
 
 #[test]
 fn a_zero_period_panics() {
     panic_of(|| interval(Duration::ZERO));
+    panic_of(|| interval_at(Instant::now(), Duration::ZERO));
     panic_of(|| tick(Duration::ZERO));
 }
 

@@ -54,6 +54,28 @@ fn the_first_tick_comes_at_once_and_the_others_on_the_grid() {
 }
 
 #[test]
+fn the_grid_stands_where_it_is_told_to() {
+    in_time(|| {
+        let start = clock::now() + ms(3);
+        let mut ahead = interval_at(start, ms(500));
+        assert!(clock::now() >= start || block_on(poll_once(ahead.tick())).is_none());
+        assert_eq!(block_on(ahead.tick()), start);
+        assert!(clock::now() >= start, "never early");
+        assert_eq!(ahead.next.deadline(), Some(start + ms(500)));
+        for (missed, at_once) in [(MissedTick::Burst, 4), (MissedTick::Skip, 1), (MissedTick::Delay, 1)] {
+            let start = clock::now() - ms(1_750);
+            let mut behind = interval_at(start, ms(500)).missed_tick(missed);
+            assert_eq!(block_on(poll_once(behind.tick())), Some(start), "what is late comes first");
+            let mut ready = 1;
+            while block_on(poll_once(behind.tick())).is_some() {
+                ready += 1;
+            }
+            assert_eq!(ready, at_once, "{missed:?}");
+        }
+    });
+}
+
+#[test]
 fn a_dropped_tick_has_not_happened() {
     in_time(|| {
         let mut interval = interval(ms(2));
