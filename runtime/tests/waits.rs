@@ -48,6 +48,7 @@ fn sockets_say_where_they_are_waited_on() {
         let client = TcpStream::connect(listener.local_addr()?).await?;
         says(client.read(&mut buf), (WaitKind::Io, here()));
         says(client.peek(&mut buf), (WaitKind::Io, here()));
+        says(client.readable(), (WaitKind::Io, here()));
         // Where bytes are read through a trait, the stream's making is all that can be told.
         let (client, line) = (TcpStream::from_std(client.into_std())?, here());
         says(AsyncReadExt::read(&mut &client, &mut buf), (WaitKind::Io, line));
@@ -59,6 +60,7 @@ fn sockets_say_where_they_are_waited_on() {
         says(socket.recv(&mut buf), (WaitKind::Io, here()));
         says(socket.recv_from(&mut buf), (WaitKind::Io, here()));
         says(socket.peek_from(&mut buf), (WaitKind::Io, here()));
+        says(socket.readable(), (WaitKind::Io, here()));
 
         let (ours, _theirs) = UnixStream::pair()?;
         says(ours.read(&mut buf), (WaitKind::Io, here()));
@@ -66,6 +68,7 @@ fn sockets_say_where_they_are_waited_on() {
         says(AsyncReadExt::read(&mut &ours, &mut buf), (WaitKind::Io, line));
         let (ours, _theirs) = UnixDatagram::pair()?;
         says(ours.recv(&mut buf), (WaitKind::Io, here()));
+        says(ours.readable(), (WaitKind::Io, here()));
         let path = std::env::temp_dir().join(format!("pirn-waits-{}", std::process::id()));
         let listener = UnixListener::bind(&path)?;
         std::fs::remove_file(&path)?;

@@ -85,6 +85,18 @@ impl Registration {
         }
     }
 
+    /// Runs `attempt` at once, whatever is known of the readiness, and leaves that as it is: what the kernel has not reported
+    /// yet may be there all the same, and what would block may concern a peer that nobody waits for.
+    pub(crate) fn attempt<R>(&self, mut attempt: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+        self.descriptor.check_open()?;
+        loop {
+            match attempt() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+
     /// Ready with a stamp; else notes the wait.
     fn poll_stamp(
         &self,

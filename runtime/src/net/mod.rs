@@ -16,8 +16,8 @@
 //! `use pirn::net::*` would hide the traits.
 //!
 //! # Where to read on
-//! `socket` shows what all sockets share, `transfer` the reads and writes, `deadline` how a moment ends a
-//! wait, `connect` the race between addresses.
+//! `socket` shows what all sockets share, `transfer` the reads and writes, `readiness` the waits without either,
+//! `deadline` how a moment ends a wait, `connect` the race between addresses.
 
 mod accept;
 mod connect;
@@ -25,6 +25,7 @@ mod datagram;
 mod deadline;
 
 mod forward;
+mod readiness;
 mod resolve;
 mod socket;
 mod split;
@@ -36,6 +37,7 @@ pub mod unix;
 pub use accept::{Accept, Accepted};
 pub use connect::Connect;
 pub use datagram::{Datagrams, Recv, RecvFrom, Send, SendTo};
+pub use readiness::{Readable, Writable};
 pub use resolve::{Bind, Resolve, ToSocketAddrs, lookup_host};
 pub use tcp::{Incoming, TcpListener, TcpStream};
 pub use transfer::{Peek, Read, Write};

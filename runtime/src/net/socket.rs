@@ -13,7 +13,7 @@
 
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::panic::Location;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
@@ -24,7 +24,7 @@ use socket2::SockRef;
 
 use super::deadline::Deadline;
 use crate::io::AsyncFd;
-use crate::netpoll::{Direction, Waiting};
+use crate::netpoll::{Direction, Waiting, is_ready_now};
 
 /// A registered socket with its deadlines.
 #[derive(Debug)]
@@ -97,6 +97,18 @@ impl<S: AsFd> Socket<S> {
         Ok(())
     }
 
+    /// Tries once, without waiting.
+    pub(super) fn attempt<R>(
+        &self,
+        direction: Direction,
+        mut attempt: impl FnMut(&S) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.fd.registration().attempt(|| {
+            self.check_deadline(direction)?;
+            attempt(self.get())
+        })
+    }
+
     /// For the `poll_*` functions of the traits: the task waits until the next event.
     pub(super) fn poll_shared<R>(
         &self,
@@ -158,6 +170,16 @@ impl<'a, S: AsFd> Leaf<'a, S> {
 
     pub(super) fn at(&self) -> &'static Location<'static> {
         self.at
+    }
+
+    /// Waits until the kernel says that the socket is ready.
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let (fd, direction) = (self.socket.as_fd().as_raw_fd(), self.direction);
+        let attempt = |_: &S| match is_ready_now(fd, direction)? {
+            true => Ok(()),
+            false => Err(io::ErrorKind::WouldBlock.into()),
+        };
+        self.poll(cx, attempt, |()| false)
     }
 
     /// Tries, and waits while the socket would block.

@@ -12,6 +12,7 @@ macro_rules! halves {
         use std::sync::Arc;
 
         use $crate::net::forward::{forward_read, forward_write};
+        use $crate::net::readiness::{Readable, Writable};
         use $crate::net::transfer::{Peek, Read, Write};
 
         use super::$stream;
@@ -61,6 +62,20 @@ macro_rules! halves {
             pub fn peek<'b>(&'b self, buf: &'b mut [u8]) -> Peek<'b, $std> {
                 self.0.peek(buf)
             }
+
+            /// As the stream's `readable`.
+            #[track_caller]
+            pub fn readable(&self) -> Readable<'_, $std> {
+                self.0.readable()
+            }
+
+            /// As the stream's `try_read`.
+            ///
+            /// # Errors
+            /// `WouldBlock` when nothing is there; those of the stream's `read`.
+            pub fn try_read(&self, buf: &mut [u8]) -> std::io::Result<usize> {
+                self.0.try_read(buf)
+            }
         }
 
         impl WriteHalf<'_> {
@@ -68,6 +83,20 @@ macro_rules! halves {
             #[track_caller]
             pub fn write<'b>(&'b self, buf: &'b [u8]) -> Write<'b, $std> {
                 self.0.write(buf)
+            }
+
+            /// As the stream's `writable`.
+            #[track_caller]
+            pub fn writable(&self) -> Writable<'_, $std> {
+                self.0.writable()
+            }
+
+            /// As the stream's `try_write`.
+            ///
+            /// # Errors
+            /// `WouldBlock` when there is no room; those of the stream's `write`.
+            pub fn try_write(&self, buf: &[u8]) -> std::io::Result<usize> {
+                self.0.try_write(buf)
             }
         }
 
@@ -86,6 +115,20 @@ macro_rules! halves {
             #[track_caller]
             pub fn peek<'b>(&'b self, buf: &'b mut [u8]) -> Peek<'b, $std> {
                 self.0.peek(buf)
+            }
+
+            /// As the stream's `readable`.
+            #[track_caller]
+            pub fn readable(&self) -> Readable<'_, $std> {
+                self.0.readable()
+            }
+
+            /// As the stream's `try_read`.
+            ///
+            /// # Errors
+            /// `WouldBlock` when nothing is there; those of the stream's `read`.
+            pub fn try_read(&self, buf: &mut [u8]) -> std::io::Result<usize> {
+                self.0.try_read(buf)
             }
 
             /// The stream out of its two halves.
@@ -110,6 +153,20 @@ macro_rules! halves {
             #[track_caller]
             pub fn write<'b>(&'b self, buf: &'b [u8]) -> Write<'b, $std> {
                 self.stream.write(buf)
+            }
+
+            /// As the stream's `writable`.
+            #[track_caller]
+            pub fn writable(&self) -> Writable<'_, $std> {
+                self.stream.writable()
+            }
+
+            /// As the stream's `try_write`.
+            ///
+            /// # Errors
+            /// `WouldBlock` when there is no room; those of the stream's `write`.
+            pub fn try_write(&self, buf: &[u8]) -> std::io::Result<usize> {
+                self.stream.try_write(buf)
             }
 
             /// Drops the half without shutting the write side.

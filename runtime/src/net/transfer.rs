@@ -118,6 +118,19 @@ impl<S: AsFd> Future for Write<'_, S> {
     }
 }
 
+/// A stream's `try_read`.
+pub(super) fn try_read<S: AsFd>(socket: &Socket<S>, buf: &mut [u8]) -> io::Result<usize> {
+    if buf.is_empty() {
+        return Ok(0);
+    }
+    socket.attempt(Direction::Read, |socket| receive(socket, buf))
+}
+
+/// A stream's `try_write`.
+pub(super) fn try_write<S: AsFd>(socket: &Socket<S>, buf: &[u8]) -> io::Result<usize> {
+    socket.attempt(Direction::Write, |socket| send(socket, buf))
+}
+
 /// `AsyncRead::poll_read` of a stream.
 pub(super) fn poll_read<S: ByteStream>(
     socket: &Socket<S>,

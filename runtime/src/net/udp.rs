@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use super::ToSocketAddrs;
 use super::datagram::{Datagrams, Recv, RecvFrom, Send, SendTo};
+use super::readiness::{Readable, Writable};
 use super::resolve::{Bind, Resolve, lookup_host};
 use super::socket::Socket;
 use crate::netpoll::Direction;
@@ -102,6 +103,56 @@ impl UdpSocket {
     #[track_caller]
     pub fn peek_from<'a>(&'a self, buf: &'a mut [u8]) -> RecvFrom<'a, std::net::UdpSocket> {
         RecvFrom::new(&self.socket, buf, true)
+    }
+
+    /// Waits until there is a datagram to receive, or an error that a receive would tell of. Cancel-safe.
+    ///
+    /// # Errors
+    /// `TimedOut` after the [deadline](Self::set_read_deadline).
+    #[track_caller]
+    pub fn readable(&self) -> Readable<'_, std::net::UdpSocket> {
+        Readable::new(&self.socket)
+    }
+
+    /// Waits until there is room for a datagram, or an error that a send would tell of. Cancel-safe.
+    ///
+    /// # Errors
+    /// `TimedOut` after the [deadline](Self::set_write_deadline).
+    #[track_caller]
+    pub fn writable(&self) -> Writable<'_, std::net::UdpSocket> {
+        Writable::new(&self.socket)
+    }
+
+    /// [`send`](Self::send) without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room; those of [`send`](Self::send).
+    pub fn try_send(&self, datagram: &[u8]) -> io::Result<usize> {
+        self.socket.attempt(Direction::Write, |socket| socket.transmit(datagram))
+    }
+
+    /// [`recv`](Self::recv) without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is there; those of [`recv`](Self::recv).
+    pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.socket.attempt(Direction::Read, |socket| socket.receive(buf))
+    }
+
+    /// [`send_to`](Self::send_to) without waiting; so it takes an address, and no name.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room; the system's.
+    pub fn try_send_to(&self, datagram: &[u8], address: SocketAddr) -> io::Result<usize> {
+        self.socket.attempt(Direction::Write, |socket| socket.transmit_to(datagram, &address))
+    }
+
+    /// [`recv_from`](Self::recv_from) without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is there; those of [`recv_from`](Self::recv_from).
+    pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.socket.attempt(Direction::Read, |socket| socket.receive_from(buf, false))
     }
 
     /// From `deadline` on receives fail with `TimedOut`, those that wait now too. `None` takes it away.

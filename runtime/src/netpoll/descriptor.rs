@@ -177,6 +177,11 @@ impl Descriptor {
         side.look().map_or_else(|| side.wait(Some(waiting), cx.waker()), Poll::Ready)
     }
 
+    /// An error after the runtime's end (D4).
+    pub(crate) fn check_open(&self) -> io::Result<()> {
+        self.read.look().map_or(Ok(()), |ready| ready.map(drop))
+    }
+
     /// As [`poll_ready`](Self::poll_ready) for callers that cannot keep a [`Waiting`]: the task stays in the
     /// list until the next event.
     pub(crate) fn poll_ready_shared(

@@ -52,6 +52,9 @@ fn the_types_are_as_free_as_they_can_be() {
     send_sync::<pirn::net::Accept<'static, TcpStream>>();
     send_sync::<pirn::net::Read<'static, std::net::TcpStream>>();
     send_sync::<pirn::net::Write<'static, std::net::TcpStream>>();
+    send_sync::<pirn::net::Readable<'static, std::net::TcpStream>>();
+    send_sync::<pirn::net::Writable<'static, std::net::TcpStream>>();
+    unpin::<pirn::net::Readable<'static, std::net::UdpSocket>>();
     send_sync::<pirn::net::Incoming<'static>>();
     send_sync::<Child>();
     reads_and_writes::<TcpStream>();

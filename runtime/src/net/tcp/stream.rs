@@ -15,6 +15,7 @@ use socket2::{SockRef, TcpKeepalive};
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::net::ToSocketAddrs;
 use crate::net::connect::Connect;
+use crate::net::readiness::{Readable, Writable};
 use crate::net::socket::Socket;
 use crate::net::transfer::{self, Peek, Read, Write};
 use crate::netpoll::Direction;
@@ -75,6 +76,69 @@ impl TcpStream {
     #[track_caller]
     pub fn write<'a>(&'a self, buf: &'a [u8]) -> Write<'a, std::net::TcpStream> {
         Write::new(&self.socket, buf)
+    }
+
+    /// Waits until there is something to read: bytes, the end, or an error.
+    ///
+    /// The kernel was asked at the moment of the return, so the answer is no leftover; another task may still be faster.
+    ///
+    /// Cancel-safe: it takes nothing.
+    ///
+    /// # Errors
+    /// `TimedOut` after the [read deadline](Self::set_read_deadline). What goes wrong with the connection is left for the read
+    /// to tell.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io::ErrorKind;
+    /// # use pirn::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # pirn::block_on(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let (stream, (peer, _)) = (TcpStream::connect(listener.local_addr()?).await?, listener.accept().await?);
+    /// let mut buf = [0; 16];
+    /// assert_eq!(stream.try_read(&mut buf).unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// peer.write(b"hello").await?;
+    /// let count = loop {
+    ///     stream.readable().await?;
+    ///     match stream.try_read(&mut buf) {
+    ///         Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+    ///         result => break result?,
+    ///     }
+    /// };
+    /// assert_eq!(&buf[..count], b"hello");
+    /// # Ok(()) })
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn readable(&self) -> Readable<'_, std::net::TcpStream> {
+        Readable::new(&self.socket)
+    }
+
+    /// Waits until there is room to write, or an error that a write would tell of. As [`readable`](Self::readable) otherwise.
+    ///
+    /// # Errors
+    /// `TimedOut` after the [write deadline](Self::set_write_deadline).
+    #[track_caller]
+    pub fn writable(&self) -> Writable<'_, std::net::TcpStream> {
+        Writable::new(&self.socket)
+    }
+
+    /// Reads what is there, without waiting; 0 as for [`read`](Self::read).
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is there; those of [`read`](Self::read).
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        transfer::try_read(&self.socket, buf)
+    }
+
+    /// Writes as much of `buf` as there is room for, without waiting, and returns how much.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room; those of [`write`](Self::write).
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        transfer::try_write(&self.socket, buf)
     }
 
     /// A reading and a writing half that borrow the stream. No cost at all.

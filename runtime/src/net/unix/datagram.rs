@@ -16,6 +16,7 @@ use pirn_sync::host::{self, WaitKind};
 
 use super::address::address_of;
 use crate::net::datagram::{Datagrams, Recv, RecvFrom, Send};
+use crate::net::readiness::{Readable, Writable};
 use crate::net::socket::Socket;
 use crate::netpoll::Direction;
 use crate::sched::timer_slot::TimerSlot;
@@ -129,6 +130,58 @@ impl UnixDatagram {
     #[track_caller]
     pub fn recv_from<'a>(&'a self, buf: &'a mut [u8]) -> RecvFrom<'a, std::os::unix::net::UnixDatagram> {
         RecvFrom::new(&self.socket, buf, false)
+    }
+
+    /// Waits until there is a datagram to receive, or an error that a receive would tell of. Cancel-safe.
+    ///
+    /// # Errors
+    /// `TimedOut` after the [deadline](Self::set_read_deadline).
+    #[track_caller]
+    pub fn readable(&self) -> Readable<'_, std::os::unix::net::UnixDatagram> {
+        Readable::new(&self.socket)
+    }
+
+    /// Waits until there is room for a datagram to the [connected](Self::connect) peer, or an error that a send would tell of.
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// `TimedOut` after the [deadline](Self::set_write_deadline).
+    #[track_caller]
+    pub fn writable(&self) -> Writable<'_, std::os::unix::net::UnixDatagram> {
+        Writable::new(&self.socket)
+    }
+
+    /// [`send`](Self::send) without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room; those of [`send`](Self::send).
+    pub fn try_send(&self, datagram: &[u8]) -> io::Result<usize> {
+        self.socket.attempt(Direction::Write, |socket| socket.transmit(datagram))
+    }
+
+    /// [`recv`](Self::recv) without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is there; those of [`recv`](Self::recv).
+    pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.socket.attempt(Direction::Read, |socket| socket.receive(buf))
+    }
+
+    /// [`send_to`](Self::send_to) without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room; those of [`send_to`](Self::send_to).
+    pub fn try_send_to(&self, datagram: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
+        let address = address_of(path.as_ref())?;
+        self.socket.attempt(Direction::Write, |socket| socket.transmit_to(datagram, &address))
+    }
+
+    /// [`recv_from`](Self::recv_from) without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is there; those of [`recv_from`](Self::recv_from).
+    pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.socket.attempt(Direction::Read, |socket| socket.receive_from(buf, false))
     }
 
     /// From `deadline` on receives fail with `TimedOut`, those that wait now too. `None` takes it away.

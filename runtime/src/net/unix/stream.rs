@@ -26,6 +26,7 @@ use socket2::{Domain, SockAddr, Type};
 use super::address::address_of;
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::net::forward::{forward_read, forward_write};
+use crate::net::readiness::{Readable, Writable};
 use crate::net::socket::Socket;
 use crate::net::transfer::{self, Peek, Read, Write};
 use crate::netpoll::Direction;
@@ -110,6 +111,40 @@ impl UnixStream {
     #[track_caller]
     pub fn write<'a>(&'a self, buf: &'a [u8]) -> Write<'a, std::os::unix::net::UnixStream> {
         Write::new(&self.socket, buf)
+    }
+
+    /// Waits until there is something to read: bytes, the end, or an error that a read would tell of. Cancel-safe.
+    ///
+    /// # Errors
+    /// `TimedOut` after the [read deadline](Self::set_read_deadline).
+    #[track_caller]
+    pub fn readable(&self) -> Readable<'_, std::os::unix::net::UnixStream> {
+        Readable::new(&self.socket)
+    }
+
+    /// Waits until there is room to write, or an error that a write would tell of. Cancel-safe.
+    ///
+    /// # Errors
+    /// `TimedOut` after the [write deadline](Self::set_write_deadline).
+    #[track_caller]
+    pub fn writable(&self) -> Writable<'_, std::os::unix::net::UnixStream> {
+        Writable::new(&self.socket)
+    }
+
+    /// Reads what is there, without waiting; 0 as for [`read`](Self::read).
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is there; those of [`read`](Self::read).
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        transfer::try_read(&self.socket, buf)
+    }
+
+    /// Writes as much of `buf` as there is room for, without waiting, and returns how much.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room; those of [`write`](Self::write).
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        transfer::try_write(&self.socket, buf)
     }
 
     /// A reading and a writing half that borrow the stream.
