@@ -99,9 +99,10 @@ pub use once::{CallOnce, Once};
 pub use once_cell::{GetOrInit, GetOrTryInit, OnceCell};
 pub use pool::{Pool, PoolGuard};
 pub use rwlock::{
-    Holder as RwLockHolder, OwnedRwLockReadGuard, OwnedRwLockUpgradableReadGuard, OwnedRwLockWriteGuard,
-    Read, ReadGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard, UpgradableRead,
-    UpgradableReadGuard, Upgrade, Write, WriteGuard,
+    Holder as RwLockHolder, MappedRwLockReadGuard, MappedRwLockWriteGuard, OwnedRwLockReadGuard,
+    OwnedRwLockUpgradableReadGuard, OwnedRwLockWriteGuard, Read, ReadGuard, RwLock, RwLockReadGuard,
+    RwLockUpgradableReadGuard, RwLockWriteGuard, UpgradableRead, UpgradableReadGuard, Upgrade, Write,
+    WriteGuard,
 };
 pub use semaphore::{Acquire, AcquireOwned, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 pub use single_flight::{Run, SingleFlight};

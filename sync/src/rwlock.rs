@@ -15,7 +15,7 @@
 //!
 //! # Invariants
 //! L1. Whoever holds one permit may read; whoever holds all may write. Permits are held by a
-//!     [`Held`](guard::Held), inside a guard.
+//!     [`Held`](guard::Held), inside a guard; a mapped guard has taken them over.
 //! L2. Whoever holds the slot is the only one who asks for the rest of the permits while holding one. Model:
 //!     `loom::two_who_upgrade_do_so_one_after_the_other`.
 //! L3. Who waits to become the upgradable reader holds nothing between its polls, neither the slot nor a
@@ -37,8 +37,9 @@ use guard::GiveBack;
 
 pub use acquire::{Read, UpgradableRead, Upgrade, Write};
 pub use guard::{
-    Holder, OwnedRwLockReadGuard, OwnedRwLockUpgradableReadGuard, OwnedRwLockWriteGuard, ReadGuard,
-    RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard, UpgradableReadGuard, WriteGuard,
+    Holder, MappedRwLockReadGuard, MappedRwLockWriteGuard, OwnedRwLockReadGuard,
+    OwnedRwLockUpgradableReadGuard, OwnedRwLockWriteGuard, ReadGuard, RwLockReadGuard,
+    RwLockUpgradableReadGuard, RwLockWriteGuard, UpgradableReadGuard, WriteGuard,
 };
 
 use crate::block;

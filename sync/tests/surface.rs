@@ -7,11 +7,11 @@ use std::sync::Arc;
 use pirn_sync::atomic::{AtomicCell, AtomicU64, Counter, Ordering};
 use pirn_sync::block::wait;
 use pirn_sync::{
-    AcquireError, Barrier, BarrierWaitResult, Cond, MappedMutexGuard, Mutex, MutexGuard, Notify, Once,
-    OnceCell, OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockUpgradableReadGuard, OwnedRwLockWriteGuard,
-    OwnedSemaphorePermit, Pool, PoolGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard,
-    RwLockWriteGuard, Semaphore, SemaphorePermit, SetError, SingleFlight, TryAcquireError, WaitGroup,
-    WaitGuard,
+    AcquireError, Barrier, BarrierWaitResult, Cond, MappedMutexGuard, MappedRwLockReadGuard,
+    MappedRwLockWriteGuard, Mutex, MutexGuard, Notify, Once, OnceCell, OwnedMutexGuard, OwnedRwLockReadGuard,
+    OwnedRwLockUpgradableReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, Pool, PoolGuard, RwLock,
+    RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit, SetError,
+    SingleFlight, TryAcquireError, WaitGroup, WaitGuard,
 };
 
 static MUTEX: Mutex<u8> = Mutex::new(0);
@@ -51,6 +51,10 @@ fn a_rwlock_in_all_ways() {
         drop((read, LOCK.try_read().unwrap(), LOCK.read_blocking()));
         let write: RwLockWriteGuard<'_, u8> = LOCK.write().await;
         drop(RwLockWriteGuard::downgrade(write));
+        let part: MappedRwLockReadGuard<'_, u8> = RwLockReadGuard::map(LOCK.read().await, |value| value);
+        drop(part);
+        let part: MappedRwLockWriteGuard<'_, u8> = RwLockWriteGuard::map(LOCK.write().await, |value| value);
+        drop(part);
         drop(LOCK.write_blocking());
         drop(LOCK.try_write().unwrap());
         let upgradable: RwLockUpgradableReadGuard<'_, u8> = LOCK.upgradable_read().await;

@@ -43,6 +43,8 @@ fn the_types_are_as_free_as_their_content() {
     send_sync::<pirn::sync::LockOwned<u8>>();
     send_sync::<OwnedMutexGuard<u8>>();
     send_sync::<pirn::sync::MappedMutexGuard<'static, u8>>();
+    send_sync::<pirn::sync::MappedRwLockReadGuard<'static, u8>>();
+    send_sync::<pirn::sync::MappedRwLockWriteGuard<'static, u8>>();
     send_sync::<pirn::sync::OwnedRwLockReadGuard<u8>>();
     send_sync::<pirn::sync::OwnedRwLockWriteGuard<u8>>();
     send_sync::<pirn::sync::Read<&'static RwLock<u8>>>();

@@ -2,7 +2,10 @@
 //!
 //! Borrowed or owned, a guard is the same thing around another *holder*, `&RwLock<T>` or `Arc<RwLock<T>>`:
 //! so each guard is written once, and the familiar names are aliases. What must be given back stands in
-//! [`Held`], the only part with a destructor; becoming another guard moves it, with another count.
+//! [`Held`], the only part with a destructor; becoming another guard moves it, with another count. Only a borrowed guard can
+//! be narrowed to a part of the value: see [`mapped`].
+
+mod mapped;
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -11,6 +14,8 @@ use std::sync::Arc;
 
 use super::{ALL, RwLock, Upgrade};
 use crate::permits::Permits;
+
+pub use mapped::{MappedRwLockReadGuard, MappedRwLockWriteGuard};
 
 /// What a guard holds the lock by: a reference or an `Arc`.
 pub trait Holder: Deref<Target = RwLock<Self::Value>> + Unpin + sealed::Sealed {

@@ -298,6 +298,61 @@ fn owned_guards_keep_the_lock_alive() {
 }
 
 #[test]
+fn mapped_guards_hold_the_lock() {
+    let lock = RwLock::new((1, 2));
+    let part = RwLockReadGuard::map(lock.try_read().unwrap(), |pair| &pair.1);
+    assert!(lock.try_read().is_some() && lock.try_write().is_none());
+    let part = MappedRwLockReadGuard::map(part, |number| number);
+    assert!(lock.try_read().is_some() && lock.try_write().is_none());
+    assert_eq!((*part, format!("{part} {part:?}")), (2, "2 2".to_owned()));
+    drop(part);
+    let mut part = RwLockWriteGuard::map(lock.try_write().unwrap(), |pair| &mut pair.0);
+    *part += 10;
+    assert!(lock.try_read().is_none());
+    let mut part = MappedRwLockWriteGuard::map(part, |number| number);
+    *part += 10;
+    assert!(lock.try_read().is_none());
+    assert_eq!((*part, format!("{part} {part:?}")), (21, "21 21".to_owned()));
+    drop(part);
+    assert_eq!(*lock.try_write().unwrap(), (21, 2));
+}
+
+#[test]
+fn a_part_that_is_not_there_gives_the_guard_back() {
+    let lock = RwLock::new((1, None::<u8>));
+    let guard = RwLockReadGuard::try_map(lock.try_read().unwrap(), |pair| pair.1.as_ref()).unwrap_err();
+    assert!(lock.try_read().is_some() && lock.try_write().is_none());
+    let part = RwLockReadGuard::try_map(guard, |pair| Some(&pair.0)).unwrap();
+    assert!(lock.try_read().is_some() && lock.try_write().is_none());
+    drop(part);
+    let guard = RwLockWriteGuard::try_map(lock.try_write().unwrap(), |pair| pair.1.as_mut()).unwrap_err();
+    assert!(lock.try_read().is_none());
+    let part = RwLockWriteGuard::try_map(guard, |pair| Some(&mut pair.0)).unwrap();
+    assert!(lock.try_read().is_none());
+    drop(part);
+    assert!(lock.try_write().is_some());
+}
+
+#[test]
+fn the_drop_of_a_mapped_guard_lets_those_in_who_wait() {
+    let lock = RwLock::new((1, 2));
+    let part = RwLockReadGuard::map(lock.try_read().unwrap(), |pair| &pair.0);
+    let mut writer = Task::waiting(lock.write());
+    drop(part);
+    let part = RwLockWriteGuard::map(writer.run().expect("the writer's turn"), |pair| &mut pair.0);
+    let mut readers = [(); 3].map(|()| Task::waiting(lock.read()));
+    drop(part);
+    let reading = readers.each_mut().map(|reader| reader.run().expect("all readers together"));
+    assert!(lock.try_write().is_none());
+    drop(reading);
+    // What panics while a guard is narrowed drops it.
+    let narrowed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        RwLockWriteGuard::map(lock.try_write().unwrap(), |_| -> &mut u8 { panic!("no such part") })
+    }));
+    assert!(narrowed.is_err() && lock.try_write().is_some());
+}
+
+#[test]
 fn debug_never_waits() {
     let lock = RwLock::new(7);
     assert_eq!(format!("{lock:?}"), "RwLock { value: 7 }");
@@ -314,6 +369,22 @@ fn guards_are_send_where_the_content_is_and_sync_where_it_is() {
     send::<OwnedRwLockWriteGuard<u8>>();
     send::<Read<&'static RwLock<u8>>>();
     sync::<RwLock<u8>>();
+    send::<MappedRwLockReadGuard<'static, u8>>();
+    sync::<MappedRwLockReadGuard<'static, u8>>();
+    send::<MappedRwLockWriteGuard<'static, std::cell::Cell<u8>>>();
+    sync::<MappedRwLockWriteGuard<'static, u8>>();
+}
+
+#[test]
+fn a_mapped_read_guard_may_be_taken_for_one_that_lives_shorter() {
+    fn shorter<'a>(
+        guard: MappedRwLockReadGuard<'static, &'static str>,
+    ) -> MappedRwLockReadGuard<'a, &'a str> {
+        guard
+    }
+    static LOCK: RwLock<(&str, u8)> = RwLock::new(("a name", 1));
+    let guard = RwLockReadGuard::map(LOCK.try_read().unwrap(), |pair| &pair.0);
+    assert_eq!(*shorter(guard), "a name");
 }
 
 #[test]
