@@ -126,11 +126,7 @@ impl<T: Clone> Sender<T> {
 
     /// A new receiver, which sees what is sent from now on.
     pub fn subscribe(&self) -> Receiver<T> {
-        let next = self.shared.with(|state| {
-            state.receivers += 1;
-            state.next()
-        });
-        Receiver { shared: self.shared.clone(), next }
+        subscribe(&self.shared)
     }
 
     /// How many receivers there are.
@@ -205,6 +201,21 @@ impl<T: Clone> Receiver<T> {
         }
     }
 
+    /// A new receiver, which sees what is sent from now on; a clone sees all that this one has not seen.
+    ///
+    /// # Examples
+    /// ```
+    /// let (tx, rx) = pirn_channel::broadcast::channel(2);
+    /// tx.send(1).unwrap();
+    /// let (mut twin, mut late) = (rx.clone(), rx.resubscribe());
+    /// tx.send(2).unwrap();
+    /// assert_eq!((twin.try_recv(), late.try_recv()), (Ok(1), Ok(2)));
+    /// ```
+    #[must_use = "it makes a receiver and leaves this one as it is"]
+    pub fn resubscribe(&self) -> Self {
+        subscribe(&self.shared)
+    }
+
     /// How many kept values this receiver has not seen.
     pub fn len(&self) -> usize {
         self.shared.with(|state| (state.next() - self.next.max(state.first)) as usize)
@@ -214,6 +225,15 @@ impl<T: Clone> Receiver<T> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// A new receiver, for what is sent from now on.
+fn subscribe<T>(shared: &Arc<Monitor<State<T>>>) -> Receiver<T> {
+    let next = shared.with(|state| {
+        state.receivers += 1;
+        state.next()
+    });
+    Receiver { shared: shared.clone(), next }
 }
 
 fn take<T>(state: &State<T>, next: &mut u64) -> Option<Result<Arc<T>, RecvError>> {

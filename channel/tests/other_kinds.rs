@@ -390,6 +390,23 @@ fn broadcast_counts_receivers_and_what_each_has_yet_to_see() {
 }
 
 #[test]
+fn broadcast_resubscribed_receiver_sees_what_is_sent_from_then_on() {
+    let (tx, mut rx) = broadcast::channel(1);
+    tx.send(1).unwrap();
+    tx.send(2).unwrap();
+    let mut late = rx.resubscribe();
+    assert_eq!((tx.receiver_count(), late.len(), rx.len()), (2, 0, 1));
+    assert_eq!(late.try_recv(), Err(broadcast::TryRecvError::Empty), "it has missed nothing");
+    assert_eq!(rx.try_recv(), Err(broadcast::TryRecvError::Lagged(1)), "this one goes on where it was");
+    drop(rx);
+    assert_eq!(tx.send(3), Ok(1));
+    assert_eq!(late.try_recv(), Ok(3));
+    drop(tx);
+    let mut last = late.resubscribe();
+    assert_eq!(last.try_recv(), Err(broadcast::TryRecvError::Closed));
+}
+
+#[test]
 fn broadcast_dropped_wait_leaves_no_trace() {
     let (tx, mut rx) = broadcast::channel(1);
     let count = Arc::new(Count::default());
