@@ -269,12 +269,13 @@ impl<T> Chan<T> {
             return false;
         }
         let mut wakes = WakeList::new();
-        let (closed, mut done) = self.locked(|state| {
+        let (closed, mut done, waiting) = self.locked(|state| {
             let closed = state.close();
             // Before anybody is let go (H4).
             self.tell(state.hint());
-            (closed, state.flush(CLOSE_BATCH, &mut wakes))
+            (closed, state.flush(CLOSE_BATCH, &mut wakes), state.take_waiting_for_close())
         });
+        waiting.for_each(|waker| wakes.push(waker));
         let mut waking = FinishClose { chan: self, done: false };
         while !done {
             wakes.wake_all();

@@ -95,7 +95,7 @@ pub use receiver::{IntoIter, Iter, Receiver, TryIter, WeakReceiver};
 pub use recv::{Recv, RecvMany};
 pub use select::{Ready, Select, Selected};
 pub use send::{Permit, Reserve, Send};
-pub use sender::{OwnedPermit, ReserveOwned, Sender, WeakSender};
+pub use sender::{Closed, OwnedPermit, ReserveOwned, Sender, WeakSender};
 pub use stats::{named_channels, Stats};
 
 use chan::Chan;

@@ -1,5 +1,6 @@
 //! The sending handle: [`Sender`], and [`WeakSender`] that does not keep a channel open.
 
+mod closed;
 mod owned;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use crate::chan::Chan;
 use crate::error::{SendError, SendTimeoutError, TrySendError};
 use crate::send::{Reserve, Send};
 
+pub use closed::Closed;
 pub use owned::{OwnedPermit, ReserveOwned};
 
 /// The end that sends. Cloning it makes another sender of the same channel.
@@ -123,6 +125,29 @@ impl<T> Sender<T> {
     #[track_caller]
     fn assert_slots(&self) {
         assert!(self.capacity() != Some(0), "an unbuffered channel has no slot to reserve: use `send`");
+    }
+
+    /// Waits until the channel is closed: no receiver is left, or somebody has called [`close`][Self::close]. Then nobody wants
+    /// what would be sent.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// # smol::block_on(async {
+    /// # async fn measure() -> u32 { std::future::pending().await }
+    /// let (tx, rx) = pirn_channel::bounded(1);
+    /// # smol::spawn(async move { drop(rx) }).detach();
+    /// pirn_channel::select! {
+    ///     value = measure() => tx.send(value).await.unwrap(),
+    ///     _ = tx.closed() => println!("nobody waits for it any more"),
+    /// }
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn closed(&self) -> Closed<'_, T> {
+        Closed::new(&self.chan, Location::caller())
     }
 
     /// [`send`][Self::send] for a plain thread: blocks it.

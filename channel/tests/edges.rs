@@ -811,6 +811,71 @@ fn a_close_lets_no_blocked_sender_in_while_it_goes_through_them() {
 }
 
 #[test]
+fn who_waits_for_the_close_is_told_when_no_receiver_is_left() {
+    let (tx, rx) = bounded(1);
+    let (count, other) = (Arc::new(Count::default()), rx.clone());
+    let mut closed = pin!(tx.closed());
+    let mut twin = Box::pin(tx.closed());
+    assert!(poll_with(closed.as_mut(), &count).is_pending() && poll_with(twin.as_mut(), &count).is_pending());
+    tx.try_send(1).unwrap();
+    assert_eq!(rx.try_recv(), Ok(1));
+    drop(rx);
+    assert_eq!(count.get(), 0, "one is left");
+    drop(other);
+    assert_eq!(count.get(), 2);
+    assert!(poll(closed.as_mut()).is_ready() && poll(twin.as_mut()).is_ready());
+    drop(twin);
+    assert!(poll(pin!(tx.closed())).is_ready(), "it stays closed");
+}
+
+#[test]
+fn who_waits_for_the_close_is_told_when_somebody_closes() {
+    for by_sender in [false, true] {
+        let (tx, rx) = unbounded();
+        tx.try_send(1).unwrap();
+        let count = Arc::new(Count::default());
+        let mut closed = pin!(tx.closed());
+        assert!(poll_with(closed.as_mut(), &count).is_pending());
+        assert!(if by_sender { tx.close() } else { rx.close() });
+        assert_eq!((count.get(), poll(closed)), (1, Poll::Ready(())));
+        assert_eq!(rx.try_recv(), Ok(1), "what was sent is still there");
+    }
+}
+
+#[test]
+fn a_wait_for_the_close_that_is_dropped_or_moved_leaves_no_waker_behind() {
+    let (tx, rx) = bounded::<u8>(1);
+    let counts = [(); 3].map(|()| Arc::new(Count::default()));
+    let mut futures = counts.each_ref().map(|count| {
+        let mut closed = Box::pin(tx.closed());
+        assert!(poll_with(closed.as_mut(), count).is_pending());
+        Some(closed)
+    });
+    futures[1] = None;
+    assert_eq!(Arc::strong_count(&counts[1]), 1, "its waker is gone");
+    let moved = Arc::new(Count::default());
+    assert!(poll_with(futures[0].as_mut().unwrap().as_mut(), &moved).is_pending());
+    assert_eq!(Arc::strong_count(&counts[0]), 1, "it has another waker now");
+    drop(rx);
+    assert_eq!((moved.get(), counts.each_ref().map(|count| count.get())), (1, [0, 0, 1]));
+    drop(futures);
+    assert!(counts.iter().chain([&moved]).all(|count| Arc::strong_count(count) == 1));
+}
+
+#[test]
+fn a_waker_that_panics_at_the_close_keeps_nobody_else_asleep() {
+    let (tx, rx) = bounded::<u8>(0);
+    let count = Arc::new(Count::default());
+    let (mut touched, mut closed, mut send) = (pin!(tx.closed()), pin!(tx.closed()), pin!(tx.send(1)));
+    assert!(touched.as_mut().poll(&mut Context::from_waker(&bomb())).is_pending());
+    assert!(poll_with(closed.as_mut(), &count).is_pending() && poll_with(send.as_mut(), &count).is_pending());
+    assert!(panics(|| drop(rx)));
+    assert_eq!((count.get(), tx.is_closed()), (2, true));
+    assert!(poll(closed).is_ready() && poll(touched).is_ready());
+    assert_eq!(poll(send), Poll::Ready(Err(SendError(1))));
+}
+
+#[test]
 fn a_permit_dropped_while_the_last_receiver_goes_lets_no_sender_in() {
     // For ever: what is called when the last receiver goes may borrow nothing.
     static SENDER: OnceLock<Sender<u8>> = OnceLock::new();

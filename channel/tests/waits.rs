@@ -48,6 +48,7 @@ fn every_wait_says_what_is_waited_on_and_where() {
     says(tx.send(2), (WaitKind::Send, here()));
     says(tx.reserve(), (WaitKind::Send, here()));
     says(tx.clone().reserve_owned(), (WaitKind::Send, here()));
+    says(tx.closed(), (WaitKind::Send, here()));
 
     let choice = async {
         select! { _ = never.recv() => (), _ = tx.send(3) => () }
@@ -89,7 +90,9 @@ fn what_is_ready_gives_way_when_it_is_asked_to() {
     assert_eq!(gives_way(tx.send(1)), Ok(()));
     assert_eq!(gives_way(rx.recv()), Ok(1));
     assert!(gives_way(tx.reserve()).is_ok());
-    assert!(gives_way(tx.reserve_owned()).is_ok());
+    assert!(gives_way(tx.clone().reserve_owned()).is_ok());
+    drop(rx);
+    gives_way(tx.closed());
     let (tx, mut rx) = broadcast::channel(1);
     tx.send(2).unwrap();
     assert_eq!(gives_way(rx.recv()), Ok(2));

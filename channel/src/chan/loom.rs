@@ -333,3 +333,14 @@ fn send_by_a_permit_wakes_the_receiver_and_who_waits_for_a_slot() {
         reserver.join().unwrap();
     });
 }
+
+#[test]
+fn a_close_is_heard_by_who_waits_for_it_alone() {
+    model(|| {
+        let (tx, rx) = bounded::<u8>(1);
+        let last = thread::spawn(move || drop(rx));
+        block_on(tx.closed());
+        assert!(tx.is_closed());
+        last.join().unwrap();
+    });
+}

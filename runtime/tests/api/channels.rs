@@ -191,7 +191,9 @@ async fn a_reserved_slot_is_a_permit_to_send() {
     let tx: Sender<u8> = permit.unwrap().send(3).unwrap();
     assert_eq!(rx.recv().await, Ok(3));
     let permit = tx.reserve_owned().await.unwrap();
-    let _: Sender<u8> = permit.release();
+    let tx: Sender<u8> = permit.release();
+    drop(rx);
+    let _: () = tx.closed().await;
 }
 
 #[test]
