@@ -13,7 +13,7 @@ use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use pirn::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use pirn::net::{TcpListener, TcpStream, UnixStream};
+use pirn::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 use support::{assert_pending, poll_once, run};
 
 async fn pair() -> io::Result<(TcpStream, TcpStream)> {
@@ -510,6 +510,75 @@ fn addresses_that_say_nothing_are_told_what_is_missing() {
         let (a, b) = (pair().await?.0.into_split(), pair().await?.0.into_split());
         let error = a.0.reunite(b.1).unwrap_err();
         assert!(error.to_string().starts_with("the two halves are of different streams"), "{error}");
+        Ok(())
+    });
+}
+
+#[test]
+fn options_that_are_set_before_hold_for_what_a_socket_becomes() {
+    run(async {
+        let socket = TcpSocket::new_v4()?;
+        assert!(!socket.reuseaddr()? && !socket.reuseport()? && !socket.nodelay()?, "off unless set");
+        socket.set_reuseaddr(true)?;
+        socket.set_reuseport(true)?;
+        socket.set_nodelay(true)?;
+        socket.set_send_buffer_size(32 * 1024)?;
+        socket.set_recv_buffer_size(16 * 1024)?;
+        assert!(socket.reuseaddr()? && socket.reuseport()? && socket.nodelay()?);
+        assert!(socket.send_buffer_size()? >= 32 * 1024 && socket.recv_buffer_size()? >= 16 * 1024);
+        let sizes = (socket.send_buffer_size()?, socket.recv_buffer_size()?);
+        socket.bind("127.0.0.1:0".parse().unwrap())?;
+        assert_eq!(socket.bind("127.0.0.1:0".parse().unwrap()).unwrap_err().kind(), ErrorKind::InvalidInput);
+        let address = socket.local_addr()?;
+        let listener = socket.listen(4)?;
+        assert_eq!(listener.local_addr()?, address);
+
+        let twin = TcpSocket::new_v4()?;
+        twin.set_reuseaddr(true)?;
+        assert_eq!(twin.bind(address).unwrap_err().kind(), ErrorKind::AddrInUse);
+        twin.set_reuseport(true)?;
+        twin.bind(address)?;
+        drop(twin.listen(u32::MAX)?);
+
+        let socket = TcpSocket::new_v4()?;
+        socket.set_nodelay(true)?;
+        socket.set_send_buffer_size(32 * 1024)?;
+        socket.set_recv_buffer_size(16 * 1024)?;
+        socket.bind("127.0.0.2:0".parse().unwrap())?;
+        let from = socket.local_addr()?;
+        let client = socket.connect(address).await?;
+        assert!(client.nodelay()?);
+        let options = socket2::SockRef::from(&client);
+        assert_eq!((options.send_buffer_size()?, options.recv_buffer_size()?), sizes);
+        let (server, peer) = listener.accept().await?;
+        assert_eq!((peer, client.local_addr()?), (from, from));
+        assert!(server.nodelay()?, "it is inherited");
+        client.write(b"hello").await?;
+        assert_eq!(server.read(&mut [0; 8]).await?, 5);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_socket_connects_with_its_own_family_only_and_says_who_refuses() {
+    run(async {
+        let free = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+        let refused = TcpSocket::new_v4()?.connect(free).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        let Ok(other) = TcpSocket::new_v6() else { return Ok(()) };
+        assert!(other.connect(free).await.is_err());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_connect_of_a_socket_does_nothing_until_it_is_polled() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let connect = TcpSocket::new_v4()?.connect(listener.local_addr()?);
+        assert_pending(listener.accept());
+        let client = connect.await?;
+        assert_eq!(listener.accept().await?.1, client.local_addr()?);
         Ok(())
     });
 }

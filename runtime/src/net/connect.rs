@@ -36,7 +36,7 @@ use crate::sched::timer_slot::TimerSlot;
 /// How long an attempt is alone before the next address is tried beside it (RFC 8305, section 8).
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// The future of [`TcpStream::connect`].
+/// The future of [`TcpStream::connect`] and [`TcpSocket::connect`](super::TcpSocket::connect).
 #[must_use = "futures do nothing unless awaited"]
 pub struct Connect {
     step: Step,
@@ -50,6 +50,8 @@ enum Step {
 
 struct Race {
     untried: VecDeque<SocketAddr>,
+    /// The socket of the first attempt, if it was made beforehand.
+    prepared: Option<socket2::Socket>,
     attempts: Vec<Socket<std::net::TcpStream>>,
     /// When the next address joins: after the head start of the latest attempt, or at once when one has failed.
     next: Instant,
@@ -61,6 +63,13 @@ impl Connect {
     #[track_caller]
     pub(super) fn new(address: impl ToSocketAddrs) -> Self {
         Self { step: Step::Resolving(lookup_host(address)), at: Location::caller() }
+    }
+
+    /// Connects `socket`, which is non-blocking.
+    #[track_caller]
+    pub(super) fn with(socket: socket2::Socket, address: SocketAddr) -> Self {
+        let race = Race { prepared: Some(socket), ..Race::new(vec![address]) };
+        Self { step: Step::Racing(race), at: Location::caller() }
     }
 }
 
@@ -91,6 +100,7 @@ impl Race {
     fn new(addresses: Vec<SocketAddr>) -> Self {
         Self {
             untried: alternate(addresses),
+            prepared: None,
             attempts: Vec::new(),
             next: clock::now(),
             timer: TimerSlot::new(),
@@ -118,7 +128,7 @@ impl Race {
             }
             if let Some(address) = self.untried.pop_front() {
                 self.timer.cancel();
-                match begin(address, at) {
+                match begin(self.prepared.take(), address, at) {
                     Ok(socket) => {
                         self.attempts.push(socket);
                         self.next = clock::now() + HEAD_START;
@@ -156,10 +166,14 @@ impl Race {
     }
 }
 
-/// Starts connecting.
-fn begin(address: SocketAddr, at: &'static Location<'static>) -> io::Result<Socket<std::net::TcpStream>> {
-    let kind = Type::STREAM.nonblocking();
-    let socket = socket2::Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
+/// Starts connecting, with a socket of its own if none is `prepared`.
+fn begin(
+    prepared: Option<socket2::Socket>,
+    address: SocketAddr,
+    at: &'static Location<'static>,
+) -> io::Result<Socket<std::net::TcpStream>> {
+    let (domain, kind) = (Domain::for_address(address), Type::STREAM.nonblocking());
+    let socket = prepared.map_or_else(|| socket2::Socket::new(domain, kind, Some(Protocol::TCP)), Ok)?;
     match socket.connect(&SockAddr::from(address)) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
         _ => {}

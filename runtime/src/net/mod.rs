@@ -39,7 +39,7 @@ pub use connect::Connect;
 pub use datagram::{Datagrams, Recv, RecvFrom, Send, SendTo};
 pub use readiness::{Readable, Writable};
 pub use resolve::{Bind, Resolve, ToSocketAddrs, lookup_host};
-pub use tcp::{Incoming, TcpListener, TcpStream};
+pub use tcp::{Incoming, TcpListener, TcpSocket, TcpStream};
 pub use transfer::{Peek, Read, Write};
 pub use udp::{ConnectPeer, SendToHost, UdpSocket};
 pub use unix::{UnixDatagram, UnixListener, UnixStream};

@@ -26,6 +26,7 @@ fn writes<S: futures_io::AsyncWrite>() {}
 fn the_types_are_as_free_as_they_can_be() {
     send_sync::<TcpListener>();
     send_sync::<TcpStream>();
+    send_sync::<pirn::net::TcpSocket>();
     unpin::<TcpStream>();
     send_sync::<UdpSocket>();
     send_sync::<UnixListener>();

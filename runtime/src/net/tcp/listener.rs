@@ -65,7 +65,16 @@ impl TcpListener {
         let socket = socket2::Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.bind(&SockAddr::from(address))?;
-        socket.listen(BACKLOG)?;
+        Self::listen(socket, BACKLOG, at)
+    }
+
+    /// Listens with `socket`, which is non-blocking.
+    pub(super) fn listen(
+        socket: socket2::Socket,
+        backlog: i32,
+        at: &'static Location<'static>,
+    ) -> io::Result<Self> {
+        socket.listen(backlog)?;
         Ok(Self { listener: Listener::new(Socket::new(socket.into(), at)?) })
     }
 
@@ -101,8 +110,8 @@ impl TcpListener {
         self.listener.socket().set_deadline(Direction::Read, deadline.into());
     }
 
-    /// Makes std's listener non-blocking and serves it here: for options that must be set before binding
-    /// (make it with the `socket2` crate), or a socket that was inherited.
+    /// Makes std's listener non-blocking and serves it here: for a socket that was inherited, or options that must be set
+    /// before binding and that [`TcpSocket`](super::TcpSocket) does not know (make it with the `socket2` crate).
     ///
     /// # Errors
     /// The system's; `AlreadyExists` if the descriptor is registered already.
