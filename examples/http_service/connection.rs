@@ -13,13 +13,16 @@
 //! To close a connection between two requests is a race: the next request may be on its way. So draining has two
 //! steps. Once the port is closed each answer says `Connection: close`, and a client that is busy learns that way
 //! that it must not send another one. Whoever has been silent for [`LINGER`] after that is closed by hyper's
-//! `graceful_shutdown`; a request that is being answered goes on to its end. Who was in the kernel's queue and found
-//! no place is served meanwhile, as those leave who had one, and has as long for its request.
+//! `graceful_shutdown`, and whoever has sent half a head by then by [`connection`]; a request that is being answered
+//! goes on to its end. Who was in the kernel's queue and found no place is served meanwhile, as those leave who had
+//! one, and has as long for its request.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -130,20 +133,33 @@ async fn connection(
     let head_timeout =
         Some(server.limits.head_timeout).filter(|limit| Instant::now().checked_add(*limit).is_some());
     http.timer(Timer).header_read_timeout(head_timeout).max_buf_size(server.limits.max_head);
-    let service = service_fn(|request| answer(&server, &alive, request));
+    // hyper calls the service as soon as it has read a whole head.
+    let has_asked = AtomicBool::new(false);
+    let service = service_fn(|request| {
+        has_asked.store(true, Ordering::Relaxed);
+        answer(&server, &alive, request)
+    });
     let mut http = pin!(http.serve_connection(Patient::new(stream, server.limits.write_timeout), service));
 
     let ended = match closing.run(http.as_mut()).await {
         Ok(ended) => ended,
         Err(_closing) => {
             http.as_mut().graceful_shutdown();
+            // Where it has read a part of the first head hyper still waits for the rest. But who has asked for nothing,
+            // also not with what has arrived by now (hyper is polled first, and reads that), is owed nothing.
+            let nothing_asked = poll_fn(|_| match has_asked.load(Ordering::Relaxed) {
+                false => Poll::Ready(()),
+                true => Poll::Pending,
+            });
             let out_of_time = async {
                 alive.done().await;
                 // Its request's context has ended too: there is an answer that says so, if the handler listens.
                 sleep(LINGER).await;
             };
             select! {
+                biased;
                 ended = http => ended,
+                _ = nothing_asked => return debug!(%peer, "closed before it had asked for anything"),
                 _ = out_of_time => return debug!(%peer, "cut off"),
             }
         }

@@ -223,6 +223,26 @@ fn a_signal_under_load_loses_no_accepted_request() {
 }
 
 #[test]
+fn half_a_head_does_not_hold_up_the_end() {
+    let (server, address) = serve("http_service", &["--head-timeout", "1h", "--budget", "1h"]);
+    let half_a_head = ask(&address, "GET /task HTTP/1.1\r\nhost:");
+    let mut second_half = ask(&address, "GET /task HTTP/1.1\r\nhost: test\r\n\r\n");
+    assert_ne!(second_half.read(&mut [0; 1024]).unwrap(), 0);
+    second_half.write_all(b"GET /task HTTP/1.1\r\nhost:").unwrap();
+    let head =
+        "POST /task HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n";
+    let mut half_a_request = ask(&address, head);
+    wait_for_metric(&address, "requests_in_flight", 1);
+    server.signal("TERM");
+    assert_eq!(rest(half_a_head), "");
+    assert_eq!(rest(second_half), "");
+    // This one has been accepted: it is answered when it is complete.
+    half_a_request.write_all(br#"{"ms": 1}"#).unwrap();
+    assert!(rest(half_a_request).ends_with("done after 1 ms\n"));
+    server.end().expect(0);
+}
+
+#[test]
 fn who_waits_for_a_place_at_the_signal_is_answered() {
     let (server, address) = serve("http_service", &["--max-connections", "1"]);
     let request = "GET /task HTTP/1.1\r\nhost: test\r\n\r\n";
