@@ -183,7 +183,8 @@ impl<'a> Call<'a> {
         if if arity < 0 { found < -arity } else { found != arity } {
             return Err(Error::WrongArity(command.name));
         }
-        if command.flags.contains(&Flag::DenyOom) && self.server.is_full() {
+        // What is stored is a copy of what came.
+        if command.flags.contains(&Flag::DenyOom) && self.server.is_full(self.args.size()) {
             return Err(Error::OutOfMemory);
         }
         if self.session.subscriptions.is_some() && !command.flags.contains(&Flag::Subscriber) {

@@ -143,7 +143,7 @@ impl<'a> Connection<'a> {
             self.part = Vec::new();
             return true;
         }
-        if self.part.len() > LARGE && self.server.is_full() && out.len() < ENOUGH {
+        if self.part.len() > LARGE && self.server.is_full(0) && out.len() < ENOUGH {
             self.refuse(&Error::OutOfMemory, out);
         }
         out.len() < ENOUGH

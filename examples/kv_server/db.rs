@@ -26,6 +26,7 @@ use std::ops::RangeInclusive;
 use hashbrown::DefaultHashBuilder;
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::error::Error;
 use crate::expiry::Alarm;
 
 pub(crate) mod clock;
@@ -70,15 +71,18 @@ struct Locked(Mutex<Shard>);
 pub(crate) struct Db {
     shards: Box<[Locked; SHARDS]>,
     hasher: Hasher,
+    /// How much memory may be in use when something grows, if there is a bound.
+    bound: Option<usize>,
     pub(crate) clock: Clock,
     pub(crate) alarm: Alarm,
 }
 
 impl Db {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(bound: Option<usize>) -> Self {
         Self {
             shards: Box::new(std::array::from_fn(|_| Locked::default())),
             hasher: Hasher::default(),
+            bound,
             clock: Clock::new(),
             alarm: Alarm::new(),
         }
@@ -89,8 +93,9 @@ impl Db {
         let hash = self.hasher.hash(key);
         let mut aftermath = Aftermath::default();
         let mut shard = self.shards[shard_of(hash)].0.lock();
+        let Self { hasher, bound, .. } = self;
         let mut place =
-            Place { shard: &mut shard, hasher: &self.hasher, aftermath: &mut aftermath, now, hash, key };
+            Place { shard: &mut shard, hasher, aftermath: &mut aftermath, now, bound: *bound, hash, key };
         let result = f(&mut place);
         drop(shard);
         self.finish(aftermath);
@@ -109,7 +114,8 @@ impl Db {
         let numbers = (0..SHARDS).filter(|number| wanted >> number & 1 == 1);
         shards.extend(numbers.map(|number| self.shards[number].0.lock()));
         let mut aftermath = Aftermath::default();
-        let mut several = Several { shards, wanted, hasher: &self.hasher, aftermath: &mut aftermath, now };
+        let Self { hasher, bound, .. } = self;
+        let mut several = Several { shards, wanted, hasher, aftermath: &mut aftermath, now, bound: *bound };
         let result = f(&mut several);
         drop(several);
         self.finish(aftermath);
@@ -205,16 +211,36 @@ pub(crate) struct Several<'a> {
     hasher: &'a Hasher,
     aftermath: &'a mut Aftermath,
     now: Moment,
+    bound: Option<usize>,
 }
 
 impl Several<'_> {
     /// Does something at the place of a key, which is one of those that were named.
     pub(crate) fn at<R>(&mut self, key: &[u8], f: impl FnOnce(&mut Place<'_>) -> R) -> R {
-        let Self { shards, wanted, hasher, aftermath, now } = self;
-        let hash = hasher.hash(key);
-        let before = *wanted & ((1 << shard_of(hash)) - 1);
-        let shard = &mut shards[before.count_ones() as usize];
-        f(&mut Place { shard, hasher, aftermath, now: *now, hash, key })
+        let hash = self.hasher.hash(key);
+        let index = self.index(hash);
+        let Self { shards, hasher, aftermath, now, bound, .. } = self;
+        f(&mut Place { shard: &mut shards[index], hasher, aftermath, now: *now, bound: *bound, hash, key })
+    }
+
+    /// Which of the locked shards is that of a hash.
+    fn index(&self, hash: u64) -> usize {
+        (self.wanted & ((1 << shard_of(hash)) - 1)).count_ones() as usize
+    }
+
+    /// Makes room for these keys, as if none of them were there: one command may bring as many as there are already.
+    pub(crate) fn make_room<'k>(&mut self, keys: impl Iterator<Item = &'k [u8]>) -> Result<(), Error> {
+        let mut more = [0; SHARDS];
+        for key in keys {
+            more[self.index(self.hasher.hash(key))] += 1;
+        }
+        let Self { shards, hasher, bound, .. } = self;
+        shards.iter_mut().zip(more).try_for_each(|(shard, more)| shard.make_room(more, hasher, *bound))
+    }
+
+    /// Gives back the room that was made for keys that were there.
+    pub(crate) fn give_back(&mut self) {
+        self.shards.iter_mut().for_each(|shard| shard.give_back(self.hasher));
     }
 }
 

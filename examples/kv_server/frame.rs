@@ -96,6 +96,14 @@ impl<'a> Args<'a> {
         &self.bytes[begin as usize..end as usize]
     }
 
+    /// How many bytes they take in the request.
+    pub(crate) fn size(&self) -> usize {
+        match self.spans {
+            [first, .., last] => (last.end - first.begin) as usize,
+            _ => 0,
+        }
+    }
+
     /// The arguments from `first` on; none if there are not so many.
     pub(crate) fn from(&self, first: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let args = *self;

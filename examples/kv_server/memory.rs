@@ -7,8 +7,13 @@
 //!
 //! The count is of bytes handed out, with the few that the allocator keeps beside each block. What has been freed and
 //! not given back to the kernel is not in it. So there must not be much of that: [`give_back_large_blocks`].
+//!
+//! What grows by becoming twice as large could go far beyond a bound in one step. So it asks before it grows, and the
+//! allocator answers, who alone knows how much a step takes: [`within`].
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::ptr;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -24,6 +29,26 @@ const OVERHEAD: usize = 8;
 /// How many bytes are in use.
 pub(crate) fn used() -> usize {
     USED.load(Relaxed)
+}
+
+thread_local! {
+    /// How many bytes may be in use when this thread is given more.
+    static MOST: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// Calls `grow`, which gets no memory beyond `bound`, if there is one: for `try_reserve` and its like, which survive
+/// that and say so.
+pub(crate) fn within<R>(bound: Option<usize>, grow: impl FnOnce() -> R) -> R {
+    MOST.set(bound.unwrap_or(usize::MAX));
+    let result = grow();
+    MOST.set(usize::MAX);
+    result
+}
+
+/// Whether so many bytes more are too many for this thread.
+fn is_too_much(more: usize) -> bool {
+    let most = MOST.get();
+    most != usize::MAX && used().saturating_add(more) > most
 }
 
 /// From which length on a block goes back to the kernel as soon as it is freed.
@@ -49,15 +74,21 @@ pub(crate) fn give_back_large_blocks() {
 
 struct Counting;
 
-// SAFETY: every call goes to `System` with the arguments as they came; counting touches no block.
+// SAFETY: every call goes to `System` with the arguments as they came, or fails; counting touches no block.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if is_too_much(layout.size() + OVERHEAD) {
+            return ptr::null_mut();
+        }
         USED.fetch_add(layout.size() + OVERHEAD, Relaxed);
         // SAFETY: the caller's promises about `layout` are the ones `System` asks for.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if is_too_much(layout.size() + OVERHEAD) {
+            return ptr::null_mut();
+        }
         USED.fetch_add(layout.size() + OVERHEAD, Relaxed);
         // SAFETY: as in `alloc`.
         unsafe { System.alloc_zeroed(layout) }
@@ -70,6 +101,9 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if is_too_much(size.saturating_sub(layout.size())) {
+            return ptr::null_mut();
+        }
         // Wrapping is meant: a block that shrinks adds a negative number.
         USED.fetch_add(size.wrapping_sub(layout.size()), Relaxed);
         // SAFETY: as in `dealloc`; the caller's promises about `size` are the ones `System` asks for.
@@ -98,7 +132,7 @@ fn told(file: &str, name: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{half_of_the_machine, resident, used};
+    use super::{half_of_the_machine, resident, used, within};
 
     #[test]
     fn a_block_is_counted_while_it_lives() {
@@ -113,6 +147,17 @@ mod tests {
         assert!(used() < before + SIZE * 3 / 2);
         drop(block);
         assert!(used() < before + SIZE / 2);
+    }
+
+    #[test]
+    fn nothing_grows_beyond_a_bound_that_it_asks_for() {
+        const SIZE: usize = 256 << 20;
+        let mut block = vec![0_u8; 1000];
+        assert!(within(Some(used() + SIZE), || block.try_reserve_exact(2 * SIZE)).is_err());
+        assert!(within(Some(used() + SIZE), || Vec::<u8>::new().try_reserve_exact(2 * SIZE)).is_err());
+        assert!(within(Some(used() + SIZE), || block.try_reserve_exact(1 << 20)).is_ok());
+        assert!(within(None, || block.try_reserve_exact(2 * SIZE)).is_ok());
+        assert_eq!(block.len(), 1000);
     }
 
     #[test]

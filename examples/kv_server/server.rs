@@ -44,7 +44,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(options: &Options, address: SocketAddr) -> Self {
         Self {
-            db: Arc::new(Db::new()),
+            db: Arc::new(Db::new(options.maxmemory())),
             hub: Arc::new(Hub::new(options.pubsub_limit, reply_bound(options.maxmemory()))),
             clients: Arc::new(Clients::new(options.max_clients)),
             buffers: Buffers::new(),
@@ -56,9 +56,9 @@ impl Server {
         }
     }
 
-    /// Whether more memory is in use than there should be.
-    pub(crate) fn is_full(&self) -> bool {
-        self.maxmemory.is_some_and(|bound| memory::used() > bound)
+    /// Whether more memory is in use than there should be, or would be with so much more.
+    pub(crate) fn is_full(&self, more: usize) -> bool {
+        self.maxmemory.is_some_and(|bound| memory::used() + more > bound)
     }
 
     /// How much memory may be in use while a long reply is written. A quarter more than writes may fill: what is stored

@@ -48,7 +48,7 @@ fn pairs<'a>(args: Args<'a>, name: &'static str) -> Result<Args<'a>, Error> {
 
 /// Sets the fields; how many are new.
 fn set_fields(place: &mut Place<'_>, args: Args<'_>) -> Result<usize, Error> {
-    place.change_or_new(|hash: &mut Hash| {
+    place.change_or_new(args.len() / 2 - 1, |hash: &mut Hash| {
         let fields = (2..args.len()).step_by(2);
         fields.filter(|index| set_field(hash, args.at(*index), args.at(index + 1))).count()
     })
@@ -68,7 +68,7 @@ fn set_field(hash: &mut Hash, field: &[u8], value: &[u8]) -> bool {
 fn hsetnx(call: &mut Call<'_>) -> Done {
     let args = call.args;
     call.at(1, |place, reply| {
-        let is_new = place.change_or_new(|hash: &mut Hash| {
+        let is_new = place.change_or_new(1, |hash: &mut Hash| {
             !hash.contains_key(args.at(2)) && set_field(hash, args.at(2), args.at(3))
         })?;
         reply.flag(is_new);
@@ -156,7 +156,7 @@ fn hexists(call: &mut Call<'_>) -> Done {
 fn hincrby(call: &mut Call<'_>) -> Done {
     let (field, amount) = (call.args.at(2), call.integer(3)?);
     call.at(1, |place, reply| {
-        let new = place.change_or_new(|hash: &mut Hash| {
+        let new = place.change_or_new(1, |hash: &mut Hash| {
             let old = hash.get(field).map_or(Some(0), |value| integer::parse(value));
             let new = old.ok_or(Error::HashNotInteger)?.checked_add(amount).ok_or(Error::Overflow)?;
             set_field(hash, field, itoa::Buffer::new().format(new).as_bytes());

@@ -2,8 +2,10 @@
 
 use super::Flag::{DenyOom, Fast, ReadOnly, Write};
 use super::{Call, Command, FIRST, range};
+use crate::db::Place;
 use crate::db::value::{Blob, List};
 use crate::error::{Done, Error};
+use crate::frame::Args;
 use crate::integer;
 
 #[rustfmt::skip]
@@ -31,12 +33,16 @@ fn rpush(call: &mut Call<'_>) -> Done {
 fn push(call: &mut Call<'_>, put: fn(&mut List, Blob)) -> Done {
     let args = call.args;
     call.at(1, |place, reply| {
-        let length = place.change_or_new(|list: &mut List| {
-            args.from(2).for_each(|element| put(list, Blob::from_slice(element)));
-            list.len()
-        })?;
-        reply.count(length);
+        reply.count(put_all(place, args, put)?);
         Ok(())
+    })
+}
+
+/// How long the list is then.
+fn put_all(place: &mut Place<'_>, args: Args<'_>, put: fn(&mut List, Blob)) -> Result<usize, Error> {
+    place.change_or_new(args.len() - 2, |list: &mut List| {
+        args.from(2).for_each(|element| put(list, Blob::from_slice(element)));
+        list.len()
     })
 }
 
@@ -51,11 +57,7 @@ fn rpushx(call: &mut Call<'_>) -> Done {
 fn push_if_there(call: &mut Call<'_>, put: fn(&mut List, Blob)) -> Done {
     let args = call.args;
     call.at(1, |place, reply| {
-        let length = place.change(|list: &mut List| {
-            args.from(2).for_each(|element| put(list, Blob::from_slice(element)));
-            list.len()
-        })?;
-        reply.count(length.unwrap_or(0));
+        reply.count(if place.exists() { put_all(place, args, put)? } else { 0 });
         Ok(())
     })
 }

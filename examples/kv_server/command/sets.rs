@@ -18,7 +18,7 @@ pub(super) const TABLE: &[Command] = &[
 fn sadd(call: &mut Call<'_>) -> Done {
     let args = call.args;
     call.at(1, |place, reply| {
-        let added = place.change_or_new(|set: &mut Set| {
+        let added = place.change_or_new(args.len() - 2, |set: &mut Set| {
             // Most often the member is there already: nothing is allocated to find that out.
             let is_new = |member: &&[u8]| !set.contains(*member) && set.insert(Blob::from_slice(member));
             args.from(2).filter(is_new).count()

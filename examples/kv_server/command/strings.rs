@@ -6,7 +6,6 @@ use crate::db::Place;
 use crate::db::clock::{Moment, NEVER};
 use crate::db::value::{Blob, Value};
 use crate::error::{Done, Error};
-use crate::frame::MAX_BULK;
 use crate::integer;
 use crate::reply::Reply;
 
@@ -177,18 +176,11 @@ fn getdel(call: &mut Call<'_>) -> Done {
 fn append(call: &mut Call<'_>) -> Done {
     let bytes = call.args.at(2);
     call.at(1, |place, reply| {
-        let length = match place.string()? {
-            Some(old) if old.len() + bytes.len() > MAX_BULK as usize => return Err(Error::TooLong),
-            Some(old) => {
-                old.extend_from_slice(bytes);
-                old.len()
-            }
-            None => {
-                place.set_string(bytes);
-                bytes.len()
-            }
-        };
-        reply.count(length);
+        let length = place.append(bytes)?;
+        if length.is_none() {
+            place.set_string(bytes);
+        }
+        reply.count(length.unwrap_or(bytes.len()));
         Ok(())
     })
 }
@@ -260,9 +252,11 @@ fn mset(call: &mut Call<'_>) -> Done {
         return Err(Error::WrongArity("mset"));
     }
     call.all(args.from(1).step_by(2), |several, reply| {
+        several.make_room(args.from(1).step_by(2))?;
         for index in (1..args.len()).step_by(2) {
             several.at(args.at(index), |place| store(place, args.at(index + 1), NEVER));
         }
+        several.give_back();
         reply.ok();
         Ok(())
     })
@@ -275,11 +269,15 @@ fn msetnx(call: &mut Call<'_>) -> Done {
     }
     call.all(args.from(1).step_by(2), |several, reply| {
         let is_free = args.from(1).step_by(2).all(|key| !several.at(key, |place| place.exists()));
+        if is_free {
+            several.make_room(args.from(1).step_by(2))?;
+        }
         for index in (1..args.len()).step_by(2).filter(|_| is_free) {
             several.at(args.at(index), |place| {
                 place.set(Value::String(Blob::from_slice(args.at(index + 1))), NEVER)
             });
         }
+        several.give_back();
         reply.flag(is_free);
         Ok(())
     })

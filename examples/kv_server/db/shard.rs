@@ -22,8 +22,10 @@ use hashbrown::hash_table::Entry as Slot;
 
 use super::Hasher;
 use super::clock::{Moment, NEVER};
-use super::value::{Blob, Collection, Value, excess};
+use super::value::{Blob, Collection, Value, excess, make_room};
 use crate::error::Error;
+use crate::frame::MAX_BULK;
+use crate::memory::within;
 
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -90,8 +92,22 @@ impl Shard {
         true
     }
 
+    /// Makes room for so many keys more, if that takes no more memory than the bound allows.
+    pub(super) fn make_room(
+        &mut self,
+        more: usize,
+        hasher: &Hasher,
+        bound: Option<usize>,
+    ) -> Result<(), Error> {
+        if self.table.capacity() - self.table.len() >= more {
+            return Ok(());
+        }
+        let rehash = |entry: &Entry| hasher.hash(&entry.key);
+        within(bound, || self.table.try_reserve(more, rehash)).map_err(|_| Error::OutOfMemory)
+    }
+
     /// Gives the room back that removed entries have left in the table.
-    fn give_back(&mut self, hasher: &Hasher) {
+    pub(super) fn give_back(&mut self, hasher: &Hasher) {
         if let Some(kept) = excess(self.table.len(), self.table.capacity()) {
             self.table.shrink_to(kept, |entry| hasher.hash(&entry.key));
         }
@@ -109,6 +125,8 @@ pub(crate) struct Place<'a> {
     pub(super) hasher: &'a Hasher,
     pub(super) aftermath: &'a mut Aftermath,
     pub(super) now: Moment,
+    /// How much memory may be in use, if there is a bound.
+    pub(super) bound: Option<usize>,
     pub(super) hash: u64,
     pub(super) key: &'a [u8],
 }
@@ -164,20 +182,42 @@ impl Place<'_> {
         Ok(Some(result))
     }
 
-    /// Changes the collection, a new one if there is none; `change` leaves something in it.
+    /// Changes the collection, a new one if there is none, once there is room for `more` elements: `change` adds no
+    /// more than that, and leaves something in it.
     pub(crate) fn change_or_new<C: Collection, R>(
         &mut self,
+        more: usize,
         change: impl FnOnce(&mut C) -> R,
     ) -> Result<R, Error> {
+        let bound = self.bound;
+        let change = |collection: &mut C| {
+            collection.make_room(more, bound)?;
+            let result = change(collection);
+            // Not all that were announced need have been new.
+            collection.give_back();
+            Ok(result)
+        };
         if let Some(value) = self.get() {
-            return C::of_mut(value).ok_or(Error::WrongType).map(change);
+            return change(C::of_mut(value).ok_or(Error::WrongType)?);
         }
         let mut collection = C::default();
-        let result = change(&mut collection);
+        let result = change(&mut collection)?;
         if !collection.is_empty() {
             self.set(collection.into_value(), NEVER);
         }
         Ok(result)
+    }
+
+    /// Puts bytes behind the string, if there is one and room for them; how long it is then.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<Option<usize>, Error> {
+        let bound = self.bound;
+        let Some(string) = self.string()? else { return Ok(None) };
+        if string.len() + bytes.len() > MAX_BULK as usize {
+            return Err(Error::TooLong);
+        }
+        make_room(string, bytes.len(), bound)?;
+        string.extend_from_slice(bytes);
+        Ok(Some(string.len()))
     }
 
     /// Stores a string, keeping the deadline there is. A string that was there lends its memory.

@@ -33,7 +33,7 @@ fn scan(db: &Db, count: usize, mut between: impl FnMut(usize)) -> Vec<String> {
 #[test]
 fn a_scan_returns_every_key_once() {
     for keys in [0, 1, 100, 10_000] {
-        let db = Db::new();
+        let db = Db::new(None);
         (0..keys).for_each(|key| set(&db, &key.to_string(), ""));
         for count in [1, 10, 1000, usize::MAX] {
             let found = scan(&db, count, |_| {});
@@ -44,7 +44,7 @@ fn a_scan_returns_every_key_once() {
 
 #[test]
 fn a_scan_returns_what_stays_while_tables_grow() {
-    let db = Db::new();
+    let db = Db::new(None);
     (0..500).for_each(|key| set(&db, &key.to_string(), ""));
     let mut more = 0..20;
     let found = scan(&db, 10, |_| {
@@ -58,7 +58,7 @@ fn a_scan_returns_what_stays_while_tables_grow() {
 
 #[test]
 fn a_scan_takes_about_as_many_as_it_is_asked_for() {
-    let db = Db::new();
+    let db = Db::new(None);
     (0..100_000).for_each(|key| set(&db, &key.to_string(), ""));
     let mut last = 0;
     scan(&db, 10, |found| {
@@ -69,7 +69,7 @@ fn a_scan_takes_about_as_many_as_it_is_asked_for() {
 
 #[test]
 fn a_key_is_gone_from_its_deadline_on() {
-    let db = Db::new();
+    let db = Db::new(None);
     set(&db, "key", "value");
     db.at(0, b"key", |place| place.set_deadline(100));
     assert_eq!(get(&db, 99, "key").as_deref(), Some("value"));
@@ -79,7 +79,7 @@ fn a_key_is_gone_from_its_deadline_on() {
 
 #[test]
 fn the_sweep_removes_what_is_due_and_tells_what_comes_next() {
-    let db = Db::new();
+    let db = Db::new(None);
     for key in 0..1000 {
         set(&db, &key.to_string(), "");
         db.at(0, key.to_string().as_bytes(), |place| place.set_deadline(key + 1));
@@ -93,7 +93,7 @@ fn the_sweep_removes_what_is_due_and_tells_what_comes_next() {
 
 #[test]
 fn a_deadline_that_was_moved_does_not_strike() {
-    let db = Db::new();
+    let db = Db::new(None);
     for key in ["persisted", "prolonged", "replaced", "removed"] {
         set(&db, key, "old");
         db.at(0, key.as_bytes(), |place| place.set_deadline(100));
@@ -109,9 +109,11 @@ fn a_deadline_that_was_moved_does_not_strike() {
 
 #[test]
 fn a_list_goes_with_its_last_element() {
-    let db = Db::new();
-    db.at(0, b"list", |place| place.change_or_new(|list: &mut List| list.push_back("a".as_bytes().into())))
-        .unwrap();
+    let db = Db::new(None);
+    db.at(0, b"list", |place| {
+        place.change_or_new(1, |list: &mut List| list.push_back("a".as_bytes().into()))
+    })
+    .unwrap();
     assert!(db.at(0, b"list", |place| place.exists()));
     db.at(0, b"list", |place| place.change(|list: &mut List| list.pop_front())).unwrap();
     assert!(!db.at(0, b"list", |place| place.exists()));
@@ -123,7 +125,7 @@ fn tables_shrink_when_their_keys_go() {
     const KEYS: u64 = 50_000;
     let size = |db: &Db| db.shards.iter().map(|shard| shard.0.lock().table.allocation_size()).sum::<usize>();
     let full = |deadline| {
-        let db = Db::new();
+        let db = Db::new(None);
         for key in 0..KEYS {
             set(&db, &key.to_string(), "");
             db.at(0, key.to_string().as_bytes(), |place| place.set_deadline(deadline));
@@ -144,7 +146,7 @@ fn tables_shrink_when_their_keys_go() {
 
 #[test]
 fn several_keys_change_at_one_moment() {
-    let db = Arc::new(Db::new());
+    let db = Arc::new(Db::new(None));
     let keys: [&[u8]; 5] = [b"a", b"b", b"c", b"d", b"e"];
     let write = |db: &Db, value: &str| {
         db.all(0, keys.into_iter(), |several| {

@@ -6,11 +6,16 @@
 //!
 //! So what small things take is the room in tables and lists, and those keep the room of what is removed. It would
 //! count as used for ever, and a server once full would stay so. So whoever removes asks [`excess`] what to give back.
+//!
+//! The other way round, whoever adds makes room before ([`Collection::make_room`]), and there may be none.
 
 use std::collections::VecDeque;
 
 use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
+
+use crate::error::Error;
+use crate::memory::within;
 
 /// Bytes of any kind.
 pub(crate) type Blob = SmallVec<[u8; 16]>;
@@ -57,12 +62,14 @@ pub(crate) trait Collection: Default {
     fn of_mut(value: &mut Value) -> Option<&mut Self>;
     fn into_value(self) -> Value;
     fn is_empty(&self) -> bool;
+    /// Makes room for so many elements more, if that takes no more memory than the bound allows.
+    fn make_room(&mut self, more: usize, bound: Option<usize>) -> Result<(), Error>;
     /// Gives the room back that removed elements have left.
     fn give_back(&mut self);
 }
 
 macro_rules! collection {
-    ($kind:ident) => {
+    ($kind:ident, $reserve:expr) => {
         impl Collection for $kind {
             fn of(value: &Value) -> Option<&Self> {
                 match value {
@@ -86,6 +93,14 @@ macro_rules! collection {
                 self.len() == 0
             }
 
+            fn make_room(&mut self, more: usize, bound: Option<usize>) -> Result<(), Error> {
+                if self.capacity() - self.len() >= more {
+                    return Ok(());
+                }
+                let reserve: fn(&mut Self, usize) -> bool = $reserve;
+                if within(bound, || reserve(self, more)) { Ok(()) } else { Err(Error::OutOfMemory) }
+            }
+
             fn give_back(&mut self) {
                 if let Some(kept) = excess(self.len(), self.capacity()) {
                     self.shrink_to(kept);
@@ -95,9 +110,19 @@ macro_rules! collection {
     };
 }
 
-collection!(List);
-collection!(Set);
-collection!(Hash);
+// A list that cannot become twice as large becomes a little larger, while that lasts; a table knows no smaller step.
+collection!(List, |list, more| list.try_reserve(more).is_ok()
+    || list.try_reserve_exact(more.max(list.len() / 16)).is_ok());
+collection!(Set, |set, more| set.try_reserve(more).is_ok());
+collection!(Hash, |hash, more| hash.try_reserve(more).is_ok());
+
+/// Makes room for so many bytes more in a string, as [`Collection::make_room`] does for elements.
+pub(crate) fn make_room(string: &mut Blob, more: usize, bound: Option<usize>) -> Result<(), Error> {
+    let is_room = within(bound, || {
+        string.try_reserve(more).is_ok() || string.try_reserve_exact(more.max(string.len() / 16)).is_ok()
+    });
+    if is_room { Ok(()) } else { Err(Error::OutOfMemory) }
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! Bounds: memory, clients, and a thousand of these at once.
 
+use std::fmt::Write as _;
 use std::io::Read;
 use std::time::Instant;
 
@@ -24,8 +25,8 @@ fn writes_are_refused_when_memory_is_used_up() {
     };
     assert_eq!(refused, OOM);
     assert!(stored > 1000, "{stored} values of 10 kB are less than half of it");
-    for command in ["incr n", "lpush l x", "sadd s x", "hset h a b", "mset a b", "append key:0 x"] {
-        assert_eq!(client.say(command), OOM, "{command}");
+    for command in ["incrby n", "lpush l", "sadd s", "hset h a", "mset a", "append key:0"] {
+        assert_eq!(client.say(&format!("{command} {value}")), OOM, "{command}");
     }
     client.table(&[
         ("strlen key:0", "10000"),
@@ -35,6 +36,54 @@ fn writes_are_refused_when_memory_is_used_up() {
         ("set n 1", "OK"),
     ]);
     assert!(client.info("used_memory") < 5 << 20);
+}
+
+#[test]
+fn what_grows_in_large_steps_stays_within_the_bound_too() {
+    const BOUND: usize = 32 << 20;
+    let server = Server::start(&["--maxmemory", "32mb"]);
+    let mut client = server.client();
+    // With few elements in a request, and with so many that one request has the table grow many times.
+    for (put, with_value, at_once) in [
+        ("rpush l", false, 1000),
+        ("lpush l", false, 100_000),
+        ("sadd s", false, 1000),
+        ("sadd s", false, 200_000),
+        ("hset h", true, 1000),
+        ("hset h", true, 100_000),
+        ("mset", true, 1000),
+        ("mset", true, 100_000),
+        ("append k", false, 0),
+    ] {
+        let value = if with_value { " v" } else { "" };
+        let more = |round: usize| {
+            if at_once == 0 {
+                return format!("{put} {}", "x".repeat(1 << 20));
+            }
+            let mut words = put.to_owned();
+            for number in at_once * round..at_once * (round + 1) {
+                write!(words, " {number:x}{value}").unwrap();
+            }
+            words
+        };
+        let mut round = 0;
+        while client.say(&more(round)) != OOM {
+            round += 1;
+            assert!(round < 2000, "{put}, {at_once} at once");
+            let used = client.info("used_memory");
+            assert!(used < BOUND + BOUND / 16, "{put}, {at_once} at once: {used} bytes are used");
+        }
+        let used = client.info("used_memory");
+        assert!(used > BOUND / 4, "{put}, {at_once} at once: refused at {used}");
+        client.say("flushall");
+    }
+    // One member, told a million times, needs no room for a million.
+    for command in ["sadd s", "mset"] {
+        let told = " x".repeat(200_000);
+        client.say(&format!("{command}{told}"));
+        let used = client.info("used_memory");
+        assert!(used < 4 << 20, "{command}: {used} bytes are used");
+    }
 }
 
 #[test]
