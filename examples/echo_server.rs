@@ -12,7 +12,7 @@
 //!
 //! With `--serve` it serves until SIGINT or SIGTERM; without, it serves itself a load and reports round trips per
 //! second and how long they took. The signal drains it: the port is closed, what clients have sent by then is sent
-//! back, and a connection that has been silent for a moment is closed.
+//! back, and after a moment connections are closed.
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,11 +27,11 @@ use pirn::net::{TcpListener, TcpStream};
 use pirn::select;
 use pirn::sync::Semaphore;
 use pirn::time::timeout;
-use pirn_examples::server::{self, Stop};
+use pirn_examples::server::{self, LastReads, Linger, Stop};
 use pirn_examples::{Failure, MOST, Outcome, check, duration, finish};
 use tracing::{debug, info};
 
-/// How long a connection is still read from after the signal to stop.
+/// How long a connection is still waited for after the signal to stop, and then for the client to close it.
 const LINGER: Duration = Duration::from_millis(200);
 
 /// Serves an echo, and measures it with a load of its own.
@@ -132,16 +132,14 @@ async fn connection(stream: TcpStream, stop: &Stop, write_timeout: Duration) -> 
     echoed.unwrap_or_else(|stopped| Err(io::Error::other(stopped)))
 }
 
-/// Reads and writes back, until the client closes or there is a deadline for reads, and it passes.
+/// Reads and writes back, until the client closes, or there is a deadline for reads, it passes, and what has arrived by
+/// then is written back.
 async fn echo(mut stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
-    let mut buf = [0; 4096];
+    let (mut buf, mut reads) = ([0; 4096], LastReads::default());
     loop {
-        let count = match stream.read(&mut buf).await {
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(()),
-            count => count?,
-        };
+        let count = reads.read(stream, &mut buf).await?;
         if count == 0 {
-            return Ok(());
+            return Linger::new(LINGER, usize::MAX).on(stream).await;
         }
         let written = timeout(write_timeout, stream.write_all(&buf[..count])).await;
         written.unwrap_or_else(|late| Err(io::Error::new(io::ErrorKind::TimedOut, late)))?;

@@ -1,5 +1,5 @@
-//! What the servers among the programs share: how one listens, how it stops, how it keeps a log, and how it gets by
-//! with its descriptors.
+//! What the servers among the programs share: how one listens, how it stops, how its connections end, how it keeps a
+//! log, and how it gets by with its descriptors.
 //!
 //! ```text
 //!              first signal                 nobody left, or          the end
@@ -29,9 +29,11 @@ use tracing::{info, warn};
 use crate::{Failure, Outcome};
 
 mod descriptors;
+mod last;
 mod refusals;
 
 pub use descriptors::{raise_descriptors, room_for};
+pub use last::{LastReads, Linger, unread};
 pub use refusals::Refusals;
 
 /// Writes the log to standard error; `RUST_LOG=debug` shows more of it, `RUST_LOG=off` nothing.

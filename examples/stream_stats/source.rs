@@ -5,8 +5,8 @@
 //!
 //! # Deadlines as a way to stop
 //! The reader knows nothing of signals. It reads, and when the server drains, somebody else gives its socket a
-//! read deadline a short time ahead: what has arrived by then is still read, and then the read fails. That is
-//! `after_func`, as in Go: a function that runs when a context ends.
+//! read deadline a short time ahead: what has arrived by then is still read, and then nothing is ([`LastReads`]). That
+//! is `after_func`, as in Go: a function that runs when a context ends.
 
 use std::io;
 use std::sync::Arc;
@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use pirn::channel::Sender;
 use pirn::net::TcpStream;
+use pirn::time::timeout;
 use pirn_examples::duration;
-use pirn_examples::server::{self, Stop};
+use pirn_examples::server::{self, LastReads, Stop};
 use tracing::{debug, info};
 
 use crate::window::Batch;
@@ -75,7 +76,7 @@ impl Sources {
         let mut batch = Batch { is_first: true, ..Batch::default() };
         let mut buffer = vec![0; self.limits.max_line.min(16 * 1024)];
         // What has been read and not been counted: the beginning of a line.
-        let mut filled = 0;
+        let (mut filled, mut reads) = (0, LastReads::default());
         loop {
             if filled == buffer.len() {
                 if filled >= self.limits.max_line {
@@ -83,14 +84,9 @@ impl Sources {
                 }
                 buffer.resize((2 * filled).min(self.limits.max_line), 0);
             }
-            let read = match self.read_some(stream, &mut buffer[filled..]).await {
-                Err(error)
-                    if error.kind() == io::ErrorKind::TimedOut && self.stop.draining.err().is_some() =>
-                {
-                    0
-                }
-                read => read?,
-            };
+            let some = timeout(self.limits.idle_timeout, reads.read(stream, &mut buffer[filled..]));
+            let silent = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "silent for too long"));
+            let read = some.await.unwrap_or_else(silent)?;
             batch.bytes += read as u64;
             let end = filled + read;
             let mut begin = 0;
@@ -107,10 +103,5 @@ impl Sources {
                 return Ok(());
             }
         }
-    }
-
-    async fn read_some(&self, stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = pirn::time::timeout(self.limits.idle_timeout, stream.read(buffer)).await;
-        read.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "silent for too long")))
     }
 }

@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{Running, limited, program, run, serve, serve_as};
+use support::{Running, fill, limited, program, run, serve, serve_as};
 
 #[test]
 fn it_measures_itself() {
@@ -59,6 +59,22 @@ fn what_was_sent_before_the_signal_comes_back() {
     }
     let ended = server.end().expect(0);
     assert!(ended.stderr.contains("drained"), "{}", ended.stderr);
+}
+
+#[test]
+fn what_had_arrived_at_the_signal_comes_back_to_a_slow_reader_too() {
+    let (server, address) = serve("echo_server", &["--serve", "--write-timeout", "1h", "--grace", "1h"]);
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let arrived = fill(&mut stream, &[b'x'; 65_536]);
+    server.signal("TERM");
+    server.wait_for("draining");
+    // Longer than it waits for what is still to come. Nothing depends on that: it only makes the test hard.
+    thread::sleep(Duration::from_millis(400));
+    let mut echoed = Vec::new();
+    stream.read_to_end(&mut echoed).unwrap();
+    assert!(echoed.len() >= arrived, "{} of {arrived} bytes", echoed.len());
+    server.end().expect(0);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use support::{Ended, Running, limited, program, program_that_cannot_write, run, serve, serve_as};
+use support::{Ended, Running, fill, limited, program, program_that_cannot_write, run, serve, serve_as};
 
 /// The lines, bytes and connections that the program reports at its end.
 fn totals(ended: &Ended) -> [u64; 3] {
@@ -61,6 +61,26 @@ fn it_connects_and_reads_to_the_end_of_the_stream() {
     drop(stream);
     let ended = program.end().expect(0);
     assert_eq!(totals(&ended), [4, 35, 1], "{}", ended.stdout);
+}
+
+#[test]
+fn what_had_arrived_at_the_signal_is_counted_however_long_that_takes() {
+    let (server, address) = serve("stream_stats", &["--grace", "1h"]);
+    let mut streams: Vec<_> = (0..200).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    // Otherwise it would read while we send, and have little to do at the signal.
+    server.signal("STOP");
+    let lines = "x\n".repeat(50_000);
+    let fill_all = |streams: &mut [TcpStream]| -> usize {
+        streams.iter_mut().map(|stream| fill(stream, lines.as_bytes())).sum()
+    };
+    let arrived: u64 = thread::scope(|scope| {
+        let parts = streams.chunks_mut(10).map(|part| scope.spawn(|| fill_all(part))).collect::<Vec<_>>();
+        parts.into_iter().map(|part| part.join().unwrap() as u64).sum()
+    });
+    server.signal("TERM");
+    server.signal("CONT");
+    let read = totals(&server.end().expect(0))[1];
+    assert!(read >= arrived, "{read} of {arrived} bytes");
 }
 
 #[test]

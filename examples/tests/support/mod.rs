@@ -4,6 +4,8 @@
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -103,6 +105,19 @@ pub(crate) fn serve_as(mut command: Command, arguments: &[&str]) -> (Running, St
     let running = Running::start(command.args(["--listen", "127.0.0.1:0"]).args(arguments));
     let address = running.output_after("listening on ");
     (running, address)
+}
+
+/// Sends this again and again, until nothing more fits between here and there; how much of it has arrived there.
+pub(crate) fn fill(stream: &mut TcpStream, with: &[u8]) -> usize {
+    stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+    let mut sent = 0;
+    while let Ok(count) = stream.write(with) {
+        sent += count;
+    }
+    let mut waits: libc::c_int = 0;
+    // SAFETY: the kernel writes one number, into a variable that lives longer than the call.
+    assert_eq!(unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut waits) }, 0);
+    sent - waits as usize
 }
 
 /// What has been written to a pipe so far.
