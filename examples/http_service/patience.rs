@@ -6,21 +6,20 @@
 //! the clock.
 //!
 //! The other way round, a client may still be sending a body that nobody wants when it is told so. To close at once would
-//! have the kernel answer what comes with a reset, which overtakes the last words: the client would never see the 413. So after
-//! the end of the writing side what comes is read and forgotten, until the client closes too or [`LINGER`] is over.
+//! have the kernel answer what comes with a reset, which overtakes the last words: the client would never see the 413. So
+//! the end is that of all servers here, [`Linger`].
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use pirn::net::TcpStream;
+use pirn_examples::server::Linger;
 
 /// How long the last words may take to arrive.
 const LINGER: Duration = Duration::from_millis(500);
-/// How much is read at once of what nobody wants.
-const FORGOTTEN: usize = 16 * 1024;
 
 /// A connection whose writes fail when its peer has taken nothing in for as long as the limit.
 pub(crate) struct Patient {
@@ -28,13 +27,12 @@ pub(crate) struct Patient {
     limit: Duration,
     /// Whether a write waits, and the socket has a deadline.
     waits: bool,
-    /// Whether the writing side has been ended.
-    is_shut: bool,
+    linger: Linger,
 }
 
 impl Patient {
     pub(crate) fn new(stream: TcpStream, limit: Duration) -> Self {
-        Self { stream, limit, waits: false, is_shut: false }
+        Self { stream, limit, waits: false, linger: Linger::new(LINGER, usize::MAX) }
     }
 
     /// Notes what came of a write.
@@ -81,14 +79,6 @@ impl Write for Patient {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let mut stream = Pin::new(&mut this.stream);
-        if !this.is_shut {
-            ready!(stream.as_mut().poll_shutdown(cx))?;
-            this.is_shut = true;
-            stream.set_read_deadline(Instant::now() + LINGER);
-        }
-        let mut nothing = [0; FORGOTTEN];
-        while let Ok(1..) = ready!(pirn::io::AsyncRead::poll_read(stream.as_mut(), cx, &mut nothing)) {}
-        Poll::Ready(Ok(()))
+        this.linger.poll(&this.stream, cx)
     }
 }

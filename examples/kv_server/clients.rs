@@ -2,16 +2,14 @@
 //!
 //! A list for `CLIENT LIST`, for the bound on how many there may be, and for the end: [`Clients::hang_up`] gives every
 //! socket a deadline for reads that has passed. So each connection learns that the server ends, be it waiting or busy,
-//! asks how much the kernel has received by then ([`Client::unread`]), answers that, and ends.
+//! asks how much the kernel has received by then ([`unread`]), answers that, and ends.
 //!
 //! To shut the reading sides would be simpler. But Linux takes in what is sent after that all the same, so a client
 //! that never stops would never be at its end; and it opens no window any more, so one that waits for that would still
 //! wait when the server is long gone.
 
 use std::fmt::Write as _;
-use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -55,16 +53,6 @@ impl Client {
     /// Has its reads fail with `TimedOut`, also the one that waits, until the deadline is taken away again.
     fn hang_up(&self) {
         self.stream.set_read_deadline(Instant::now());
-    }
-
-    /// How many bytes have arrived and have not been read.
-    pub(crate) fn unread(&self) -> io::Result<usize> {
-        let mut count: libc::c_int = 0;
-        // SAFETY: the kernel writes one number, into a variable that lives longer than the call.
-        if unsafe { libc::ioctl(self.stream.as_raw_fd(), libc::FIONREAD, &raw mut count) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(count as usize)
     }
 
     /// Its line in `CLIENT LIST`.

@@ -21,13 +21,10 @@
 //! C3. A part of a large request does not grow while memory is above its bound.
 //!
 //! # The last words
-//! Closing a socket while bytes lie unread in it resets the connection, and the reset may overtake the reply that says
-//! why. So a connection that ends of our own accord first closes its writing side, then reads and forgets what still
-//! comes, for a while ([`linger`]).
+//! A connection that ends of our own accord lingers until the reply that says why has arrived ([`Linger`]).
 
 use std::future::poll_fn;
 use std::io;
-use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -35,8 +32,9 @@ use std::time::Duration;
 
 use pirn::io::AsyncRead;
 use pirn::net::TcpStream;
+use pirn::select;
 use pirn::sync::PoolGuard;
-use pirn::{select, time};
+use pirn_examples::server::{Linger, unread};
 
 use crate::clients::Client;
 use crate::command;
@@ -62,10 +60,10 @@ pub(crate) async fn serve(server: Arc<Server>, client: Arc<Client>) -> io::Resul
     let parser = Parser::default();
     let mut connection = Connection { server: &server, session, parser, part: Vec::new(), unread: None };
     connection.run(&client.stream).await?;
-    let most = if connection.unread.is_some() { LINGER_AT_THE_END } else { LINGER };
+    let (time, bytes) = if connection.unread.is_some() { LINGER_AT_THE_END } else { LINGER };
     // With its subscriptions: nobody is told that a message has reached it from now on.
     drop(connection);
-    linger(&server, &client.stream, most).await
+    Linger::new(time, bytes).on(&client.stream).await
 }
 
 struct Connection<'a> {
@@ -92,7 +90,7 @@ impl<'a> Connection<'a> {
                 // The server ends (`clients.rs`).
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                     stream.set_read_deadline(None);
-                    self.unread = Some(self.session.client.unread()?);
+                    self.unread = Some(unread(stream)?);
                     continue;
                 }
                 event => event?,
@@ -224,20 +222,4 @@ async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
         bytes = &bytes[written..];
     }
     Ok(())
-}
-
-/// Closes in such a way that the last words arrive, if they do so in time and before too much has come. A buffer is
-/// borrowed only while something is read (C1): of those who wait here there may be many.
-async fn linger(server: &Server, stream: &TcpStream, (time, most): (Duration, usize)) -> io::Result<()> {
-    stream.shutdown(Shutdown::Write)?;
-    let forget = async {
-        let mut come = 0;
-        while come < most
-            && let Event::Input(_, length @ 1..) = read(server, stream).await?
-        {
-            come += length;
-        }
-        Ok(())
-    };
-    time::timeout(time, forget).await.unwrap_or(Ok(()))
 }
