@@ -147,6 +147,19 @@ impl<'a> Reply<'a> {
         }
     }
 
+    /// Writes what `body` writes, and in front of it what only `body` can tell, how many there are, say.
+    pub(crate) fn headed<T>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> T,
+        head: impl FnOnce(T, &mut Reply<'_>),
+    ) {
+        let begin = self.out.len();
+        let told = body(self);
+        let mut front = Vec::new();
+        head(told, &mut Reply::new(&mut front));
+        self.out.splice(begin..begin, front);
+    }
+
     fn number(&mut self, kind: u8, value: i64) {
         self.out.push(kind);
         self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
@@ -176,6 +189,27 @@ mod tests {
         assert_eq!(written(|reply| reply.bulks(["a", ""].iter())), "*2\r\n$1\r\na\r\n$0\r\n\r\n");
         assert_eq!(written(|reply| reply.null()), "$-1\r\n");
         assert_eq!(written(|reply| reply.null_array()), "*-1\r\n");
+    }
+
+    #[test]
+    fn what_is_known_last_can_come_first() {
+        let two = |reply: &mut Reply<'_>| {
+            reply.headed(
+                |body| {
+                    body.bulk(b"a");
+                    body.bulk(b"b");
+                    2
+                },
+                |count, head| head.array(count),
+            );
+        };
+        assert_eq!(written(two), "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
+        assert_eq!(written(|reply| reply.headed(|_| 0, |count, head| head.array(count))), "*0\r\n");
+        let after = written(|reply| {
+            reply.ok();
+            two(reply);
+        });
+        assert_eq!(after, "+OK\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n");
     }
 
     #[test]

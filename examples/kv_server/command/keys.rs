@@ -6,6 +6,7 @@ use crate::db::clock::{Moment, NEVER};
 use crate::db::{Entry, glob};
 use crate::error::{Done, Error};
 use crate::integer;
+use crate::reply::Reply;
 
 #[rustfmt::skip]
 pub(super) const TABLE: &[Command] = &[
@@ -192,13 +193,19 @@ fn persist(call: &mut Call<'_>) -> Done {
 
 fn keys(call: &mut Call<'_>) -> Done {
     let pattern = call.args.at(1);
-    let mut found = Vec::new();
-    call.server.db.each(call.now, |entry| {
-        if glob::matches(pattern, &entry.key) {
-            found.push(entry.key.clone());
-        }
-    });
-    call.reply.bulks(found.iter());
+    let Call { server, now, reply, .. } = call;
+    // There may be more than there is memory for: only what is written asks for that.
+    let found = |body: &mut Reply<'_>| {
+        let mut found = 0;
+        server.db.each(*now, |entry| {
+            if glob::matches(pattern, &entry.key) {
+                found += 1;
+                body.bulk(&entry.key);
+            }
+        });
+        found
+    };
+    reply.headed(found, |found, head| head.array(found));
     Ok(())
 }
 
@@ -227,15 +234,22 @@ fn scan(call: &mut Call<'_>) -> Done {
         pattern.is_none_or(|pattern| glob::matches(pattern, &entry.key))
             && kind.is_none_or(|kind| kind.eq_ignore_ascii_case(entry.value.kind().as_bytes()))
     };
-    let mut found = Vec::new();
-    let next = call.server.db.scan(call.now, cursor, count as usize, |entry| {
-        if is_meant(entry) {
-            found.push(entry.key.clone());
-        }
+    let Call { server, now, reply, .. } = call;
+    let found = |body: &mut Reply<'_>| {
+        let mut found = 0;
+        let next = server.db.scan(*now, cursor, count as usize, |entry| {
+            if is_meant(entry) {
+                found += 1;
+                body.bulk(&entry.key);
+            }
+        });
+        (next, found)
+    };
+    reply.headed(found, |(next, found), head| {
+        head.array(2);
+        head.bulk(next.to_string().as_bytes());
+        head.array(found);
     });
-    call.reply.array(2);
-    call.reply.bulk(next.to_string().as_bytes());
-    call.reply.bulks(found.iter());
     Ok(())
 }
 

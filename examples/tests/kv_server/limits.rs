@@ -166,6 +166,20 @@ fn clients_that_do_not_read_cannot_use_up_the_memory() {
 }
 
 #[test]
+fn a_list_of_all_keys_needs_only_the_room_of_its_reply() {
+    const KEYS: usize = 400_000;
+    // The keys take 35 MB and the reply eight. Copies of the keys beside them, of 24 bytes each, would be too much.
+    let server = Server::start(&["--maxmemory", "40mb"]);
+    let mut client = server.client();
+    for first in (0..KEYS).step_by(1000) {
+        let keys: Vec<_> = (first..first + 1000).map(|number| format!("{number} v")).collect();
+        assert_eq!(client.say(&format!("mset {}", keys.join(" "))), "OK");
+    }
+    assert_eq!(client.say("keys *").split(' ').count(), KEYS);
+    assert_eq!(client.say("scan 0 count 1000000").split(' ').count(), KEYS + 1);
+}
+
+#[test]
 fn those_who_are_still_to_go_hold_no_buffers() {
     let server = Server::start(&[]);
     let mut raws: Vec<_> = (0..500).map(|_| server.raw()).collect();
