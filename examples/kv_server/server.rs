@@ -21,6 +21,7 @@ use pirn_examples::{Failure, Outcome};
 use crate::buffers::Buffers;
 use crate::clients::Clients;
 use crate::db::Db;
+use crate::error::{Done, Error};
 use crate::options::Options;
 use crate::pubsub::Hub;
 use crate::pulse::Pulse;
@@ -65,6 +66,13 @@ impl Server {
     /// can still be read when there is no room to store more.
     pub(crate) fn reply_bound(&self) -> Option<usize> {
         reply_bound(self.maxmemory)
+    }
+
+    /// Whether so much more can be kept of a client, for as long as it is there. As replies it may be a quarter more than
+    /// writes may fill: a full server can still be connected to and listened to.
+    pub(crate) fn may_keep(&self, size: usize) -> Done {
+        let is_beyond = self.reply_bound().is_some_and(|bound| memory::used() + size > bound);
+        if is_beyond { Err(Error::OutOfMemory) } else { Ok(()) }
     }
 }
 

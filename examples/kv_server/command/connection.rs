@@ -72,6 +72,7 @@ fn hello(call: &mut Call<'_>) -> Done {
         }
     }
     if let Some(name) = name {
+        call.server.may_keep(name.len())?;
         call.session.client.set_name(name);
     }
     let reply = &mut call.reply;
@@ -130,7 +131,9 @@ fn client_getname(call: &mut Call<'_>) -> Done {
 }
 
 fn client_setname(call: &mut Call<'_>) -> Done {
-    call.session.client.set_name(client_name(call.args.at(2))?);
+    let name = client_name(call.args.at(2))?;
+    call.server.may_keep(name.len())?;
+    call.session.client.set_name(name);
     call.reply.ok();
     Ok(())
 }

@@ -42,6 +42,7 @@ fn psubscribe(call: &mut Call<'_>) -> Done {
 }
 
 fn add(call: &mut Call<'_>, kind: Kind, word: &str) -> Done {
+    call.server.may_keep(call.args.size())?;
     let (hub, client) = (&call.server.hub, &call.session.client);
     let new = || Box::new(Subscriptions::new(hub.clone(), client.clone()));
     let subscriptions = call.session.subscriptions.get_or_insert_with(new);

@@ -180,6 +180,25 @@ fn a_list_of_all_keys_needs_only_the_room_of_its_reply() {
 }
 
 #[test]
+fn what_is_kept_of_a_client_counts_as_well() {
+    let long = "x".repeat(60_000);
+    let server = Server::start(&["--maxmemory", "10mb"]);
+    let mut names: Vec<_> = (0..250).map(|_| server.client()).collect();
+    let said = names.iter_mut().map(|client| client.say(&format!("client setname {long}")));
+    let named = said.take_while(|said| said == "OK").count();
+    assert!((100..250).contains(&named), "{named} have a name");
+    drop(names);
+    let mut client = server.client();
+    client.until("set k v", "OK");
+    let mut subscriber = server.client();
+    let kept =
+        (0..200).take_while(|topic| subscriber.say(&format!("subscribe {topic:04}{long}")) != OOM).count();
+    assert!((50..200).contains(&kept), "{kept} subscriptions are kept");
+    drop(subscriber);
+    client.until("set k v", "OK");
+}
+
+#[test]
 fn those_who_are_still_to_go_hold_no_buffers() {
     let server = Server::start(&[]);
     let mut raws: Vec<_> = (0..500).map(|_| server.raw()).collect();
