@@ -16,6 +16,7 @@ use crate::sched::handoff;
 /// ```
 /// assert_eq!(pirn::block_on(async { 6 * 7 }), 42);
 /// ```
+#[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     handoff::block_on(&global::current_or_global(), future)
 }

@@ -1,6 +1,6 @@
 //! Configuring a runtime.
 
-use crate::global::{self, GlobalAlreadyStarted};
+use crate::global;
 use crate::sched::{Config, MAX_PROCS, Shared, UnhandledPanic};
 use crate::{Handle, Runtime, quit, trace};
 use std::sync::Arc;
@@ -149,31 +149,45 @@ impl Builder {
     /// Makes this the configuration of the global runtime, which starts at its first use.
     ///
     /// # Errors
-    /// If the global runtime has been configured or used before.
-    pub fn install_global(self) -> Result<(), GlobalAlreadyStarted> {
+    /// `AlreadyExists`, with a [`GlobalAlreadyStarted`](crate::GlobalAlreadyStarted) inside, if the global runtime has been
+    /// configured or used before. `InvalidInput` for what this builder was told and no runtime can have, as in
+    /// [`build`](Self::build); nothing is configured then. What the environment and the system have to say is asked when it
+    /// starts.
+    pub fn install_global(self) -> io::Result<()> {
+        self.check()?;
         global::install(self)
     }
 
+    /// Whether a runtime can be as this builder was told.
+    fn check(&self) -> io::Result<()> {
+        match self.procs {
+            Some(0) => {
+                return Err(invalid("a runtime needs at least one processor; procs(0) was asked for".into()));
+            }
+            Some(procs) if procs > MAX_PROCS => {
+                return Err(invalid(format!("a runtime has {MAX_PROCS} processors at most, not {procs}")));
+            }
+            _ => {}
+        }
+        match &self.thread_name {
+            Some(name) if name.contains('\0') => {
+                Err(invalid(format!("the name of a thread contains no NUL, but {name:?} does")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn build_shared(self) -> io::Result<Arc<Shared>> {
+        self.check()?;
         let procs = match self.procs {
             Some(procs) => procs,
             None => default_procs()?,
         };
-        if procs == 0 {
-            return Err(invalid("a runtime needs at least one processor; procs(0) was asked for".into()));
-        }
-        if procs > MAX_PROCS {
-            return Err(invalid(format!("a runtime has {MAX_PROCS} processors at most, not {procs}")));
-        }
-        let thread_name = self.thread_name.unwrap_or_else(|| "pirn".into());
-        if thread_name.contains('\0') {
-            return Err(invalid(format!("the name of a thread contains no NUL, but {thread_name:?} does")));
-        }
         let trace = trace::asked_for()?;
         let shared = Shared::new(Config {
             procs,
             max_threads: self.max_threads.unwrap_or(DEFAULT_MAX_THREADS).max(procs + 2),
-            thread_name,
+            thread_name: self.thread_name.unwrap_or_else(|| "pirn".into()),
             thread_stack_size: self.thread_stack_size,
             on_unhandled_panic: self.on_unhandled_panic,
             yield_cores: self.yield_cores,

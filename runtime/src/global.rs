@@ -16,8 +16,12 @@ static CONFIGURATION: Mutex<Option<Builder>> = Mutex::new(None);
 ///
 /// # Panics
 /// If the system refuses the descriptors or the first thread; a later use tries again.
+#[track_caller]
 pub(crate) fn shared() -> Arc<Shared> {
-    started().unwrap_or_else(|error| panic!("{error}"))
+    match started() {
+        Ok(shared) => shared,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 fn started() -> Result<Arc<Shared>, GlobalCannotStart> {
@@ -99,22 +103,27 @@ impl fmt::Display for GlobalAlreadyStarted {
 impl std::error::Error for GlobalAlreadyStarted {}
 
 /// Configures the global runtime before its first use.
-pub(crate) fn install(builder: Builder) -> Result<(), GlobalAlreadyStarted> {
+pub(crate) fn install(builder: Builder) -> io::Result<()> {
     let mut configuration = CONFIGURATION.lock();
     if configuration.is_some() || GLOBAL.get().is_some() {
-        return Err(GlobalAlreadyStarted);
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, GlobalAlreadyStarted));
     }
     *configuration = Some(builder);
     Ok(())
 }
 
 /// The runtime of this thread, else the global one.
+#[track_caller]
 pub(crate) fn current_or_global() -> Count {
-    current::shared().unwrap_or_else(|| Count::new(shared()))
+    match current::shared() {
+        Some(count) => count,
+        None => Count::new(shared()),
+    }
 }
 
 /// Spawns a task there.
 #[inline]
+#[track_caller]
 pub(crate) fn spawn<F>(
     future: F,
     name: Option<Arc<str>>,

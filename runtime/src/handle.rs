@@ -38,6 +38,7 @@ impl Handle {
     ///
     /// # Panics
     /// If the global runtime cannot start.
+    #[track_caller]
     pub fn current() -> Self {
         Self(Arc::clone(&crate::global::current_or_global()))
     }

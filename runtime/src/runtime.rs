@@ -50,6 +50,10 @@ impl Runtime {
 
     /// Runs `future` on this thread until it is ready; its spawns are this runtime's. See
     /// [`block_on`](crate::block_on()).
+    ///
+    /// # Panics
+    /// With the future's own panic. If a panic that nobody joins has shut this runtime down.
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.handle.block_on(future)
     }

@@ -63,6 +63,7 @@ pub fn should_yield() -> bool {
 /// ```
 /// assert!(pirn::procs() >= 1);
 /// ```
+#[track_caller]
 pub fn procs() -> usize {
     crate::global::current_or_global().procs()
 }

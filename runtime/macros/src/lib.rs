@@ -54,7 +54,8 @@ use proc_macro::TokenStream;
 /// with a line on standard error that says so, and exit code 1.
 ///
 /// # Panics
-/// The function panics when it has options and the global runtime was already in use.
+/// The function panics when it has options and the global runtime was already in use, and for an option that no runtime
+/// can have, such as `procs = 0`.
 #[proc_macro_attribute]
 pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(Attribute::Main, options.into(), item.into()).into()
