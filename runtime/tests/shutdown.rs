@@ -243,6 +243,32 @@ fn tasks_that_wait_are_dropped_without_a_limit_of_time_too_though_a_poll_is_stuc
 }
 
 #[test]
+fn tasks_that_lie_behind_a_stuck_poll_are_dropped_without_a_limit_of_time_too() {
+    within(60, || {
+        // Whether sysmon has sent another machine for them by then is a matter of luck.
+        for _ in 0..32 {
+            let runtime = runtime(1);
+            let (end, ends) = channel::<()>();
+            let (started, starts) = channel();
+            let ends = Mutex::new(ends);
+            let stuck = runtime.spawn(async move {
+                // The last one lies in the next slot, the others in the queue of this machine's processor.
+                started.send([(); 3].map(|()| spawn(pending::<()>()))).unwrap();
+                let _ = ends.lock().unwrap().recv();
+            });
+            let behind = starts.recv().unwrap();
+            let report = runtime.shutdown_timeout(Duration::ZERO);
+            assert!(!report.is_clean());
+            for task in behind {
+                assert!(block_on(task).unwrap_err().is_cancelled());
+            }
+            end.send(()).unwrap();
+            block_on(stuck).unwrap();
+        }
+    });
+}
+
+#[test]
 fn blocking_jobs_that_run_are_left_and_those_that_queue_are_cancelled() {
     within(60, || {
         let runtime = Builder::new().procs(1).max_threads(3).build().unwrap();

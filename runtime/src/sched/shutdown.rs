@@ -7,14 +7,16 @@
 //!    that have not started are cancelled; those that run are waited for a while.
 //! 3. Timers and descriptors close: whoever still waits for one (a `block_on` in progress) is woken.
 //! 4. The machines end. One that still runs a blocking job ends when the job does, and keeps the runtime's
-//!    memory alive until then. Tasks that nobody had the time to drop, since all machines were stuck, are dropped by a thread
-//!    of their own. SIGQUIT, if it asked for a dump, has its former effect again.
+//!    memory alive until then. Tasks that nobody had the time to drop, since all machines were stuck or they lie behind a
+//!    poll that is, are dropped by a thread of their own. SIGQUIT, if it asked for a dump, has its former effect again.
 //!
 //! On one of the runtime's own machines (inside a task or a blocking job, maybe in a `block_on` of yet another
 //! runtime) nobody may wait for step 2, since that task is among those waited for: a thread does the rest.
 
 use super::current::{self, Context};
+use super::processor::Remote;
 use super::shared::Shared;
+use crate::queue::local::Local;
 use crate::task::{Owned, release_depot};
 use crate::thread;
 use pirn_sync::clock;
@@ -104,25 +106,43 @@ impl Shared {
         let report = self.report(!no_task, !no_job);
         self.finish(deadline);
         if !no_task {
-            self.cancel_injected_elsewhere();
+            self.cancel_queued_elsewhere();
         }
         report
     }
 
     /// Drops what no machine has taken up before the end, if there is anything: all of them may be stuck for ever, and the
     /// caller's time is over.
-    fn cancel_injected_elsewhere(self: &Arc<Self>) {
-        if self.injector.is_empty() {
+    fn cancel_queued_elsewhere(self: &Arc<Self>) {
+        let lies_behind_a_poll = |remote: &Arc<Remote>| remote.has_work() || remote.has_next();
+        if self.injector.is_empty() && !self.roster.list().iter().any(lies_behind_a_poll) {
             return;
         }
         let shared = self.clone();
         let cancel = move || {
             // A destructor that spawns finds the closed runtime, as on a machine.
             let place = Context::new(shared.clone());
-            current::enter(&place, || shared.cancel_injected());
+            current::enter(&place, || {
+                shared.cancel_injected();
+                shared.cancel_behind_polls();
+            });
         };
         // Without a thread they are dropped when a poll that is stuck ends.
         let _ = thread::start(format!("{}-shutdown", self.config.thread_name), None, cancel);
+    }
+
+    /// Drops what lies in the queues and `next` slots of processors whose machines are inside a poll; one that comes out of
+    /// it meanwhile drops its share itself.
+    fn cancel_behind_polls(&self) {
+        let taken = Local::new();
+        for remote in &*self.roster.list() {
+            while let Some(task) = taken.pop().or_else(|| remote.steal(&taken)) {
+                task.cancel();
+            }
+            if let Some(next) = remote.rob_next(remote.glance()) {
+                next.cancel();
+            }
+        }
     }
 
     /// What the registries show of the tasks and the jobs, each only if some were found to be left. If none were, a
