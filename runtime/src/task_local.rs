@@ -54,10 +54,10 @@ macro_rules! task_local {
         $(#[$attr])*
         $vis static $name: $crate::task::LocalKey<$t> = {
             ::std::thread_local! {
-                static VALUE: ::core::cell::RefCell<::core::option::Option<$t>> =
+                static __PIRN_VALUE: ::core::cell::RefCell<::core::option::Option<$t>> =
                     const { ::core::cell::RefCell::new(::core::option::Option::None) };
             }
-            $crate::task::LocalKey::__new(&VALUE)
+            $crate::task::LocalKey::__new(&__PIRN_VALUE)
         };
     };
 }

@@ -138,3 +138,13 @@ fn a_scope_on_a_thread_that_has_dropped_its_locals_says_so() {
     assert!(receiver.recv().unwrap().contains("has dropped its thread-locals"));
     ending.join().unwrap();
 }
+
+/// What the macro declares for itself must not be mistaken for it.
+const VALUE: usize = 3;
+
+pirn::task_local!(static ROOM: [u8; VALUE]);
+
+#[test]
+fn the_type_of_a_key_may_name_any_constant() {
+    assert_eq!(ROOM.sync_scope([7; VALUE], || ROOM.get().len()), 3);
+}
