@@ -317,6 +317,38 @@ fn traits_of_the_user_that_everything_has_do_not_get_in_the_way() {
     });
 }
 
+mod where_constants_have_the_names_of_variables {
+    //! A pattern that is a name means the constant of that name, if there is one.
+    #![allow(non_upper_case_globals, dead_code)]
+
+    use super::{bounded, run, select, RecvError};
+
+    const won: u8 = 1;
+    const frame: u8 = 1;
+    const branches: u8 = 1;
+    const hit: bool = true;
+    const output: u8 = 1;
+    static case: u8 = 1;
+    static pass: u8 = 1;
+    static cx: u8 = 1;
+    const b0: u8 = 1;
+    const k1: u8 = 1;
+
+    #[test]
+    fn a_select_has_other_names_for_its_own() {
+        run(async {
+            let (tx, rx) = bounded(1);
+            tx.try_send(won).unwrap();
+            let got = select! {
+                v = rx.recv() => v,
+                r = tx.send(2) => r.map(|()| 0).map_err(|_| RecvError),
+                _ = std::future::pending::<()>(), if hit => unreachable!(),
+            };
+            assert_eq!(got, Ok(won));
+        });
+    }
+}
+
 #[test]
 fn a_value_stays_where_it_is_until_a_branch_that_reserves_has_won() {
     run(async {

@@ -9,7 +9,7 @@
 //!           match won { Some(Won::B0(pat)) => body, … } }   losers are dropped; the arms run
 //! ```
 //!
-//! # Three tricks
+//! # Three tricks, and a precaution
 //! *Guards.* `op, if guard` must neither evaluate `op` behind a false guard nor drop its temporaries before the select is
 //! over. In the 2021 edition the temporaries of a block's tail live as long as the statement around it, and
 //! a labelled block can be left early; an `if` or a `match` would drop them. The edition of the macro's own
@@ -20,6 +20,9 @@
 //! asks without taking, whatever the pattern binds.
 //!
 //! *Kinds.* See [`case`][crate::select::case].
+//!
+//! A name of ours that stands in a pattern means the user's constant, static or unit struct of that name where there is one:
+//! only against variables are macros hygienic. So all these names begin with two underscores.
 
 /// Waits for the first of several operations, and runs its arm.
 ///
@@ -39,6 +42,10 @@
 ///   give way to other tasks first, if its own has run for long.)
 /// * A value that does not match its pattern is dropped; that branch is then out and the others go on.
 /// * The losing futures are dropped before the arm runs. `?`, `break`, `continue` and `return` work in the arms.
+/// * It is [`Send`][core::marker::Send] where all operations are, and all that they come to: what another branch came to
+///   counts too, since there is room for it while an arm awaits.
+/// * It `allow`s lints of the compiler's `unused` group in what it writes: a crate may `deny` these, but not `forbid` them one
+///   by one.
 /// * Arms need no comma after a block. There may be up to 64 branches; [`Select`][crate::Select] takes any number.
 ///
 /// # Panics
@@ -88,19 +95,22 @@ macro_rules! __select_start {
         $crate::__select_munch! {
             $biased [] []
             [
-                (B0 b0 k0 0) (B1 b1 k1 1) (B2 b2 k2 2) (B3 b3 k3 3) (B4 b4 k4 4) (B5 b5 k5 5) (B6 b6 k6 6)
-                (B7 b7 k7 7) (B8 b8 k8 8) (B9 b9 k9 9) (B10 b10 k10 10) (B11 b11 k11 11) (B12 b12 k12 12)
-                (B13 b13 k13 13) (B14 b14 k14 14) (B15 b15 k15 15) (B16 b16 k16 16) (B17 b17 k17 17)
-                (B18 b18 k18 18) (B19 b19 k19 19) (B20 b20 k20 20) (B21 b21 k21 21) (B22 b22 k22 22)
-                (B23 b23 k23 23) (B24 b24 k24 24) (B25 b25 k25 25) (B26 b26 k26 26) (B27 b27 k27 27)
-                (B28 b28 k28 28) (B29 b29 k29 29) (B30 b30 k30 30) (B31 b31 k31 31) (B32 b32 k32 32)
-                (B33 b33 k33 33) (B34 b34 k34 34) (B35 b35 k35 35) (B36 b36 k36 36) (B37 b37 k37 37)
-                (B38 b38 k38 38) (B39 b39 k39 39) (B40 b40 k40 40) (B41 b41 k41 41) (B42 b42 k42 42)
-                (B43 b43 k43 43) (B44 b44 k44 44) (B45 b45 k45 45) (B46 b46 k46 46) (B47 b47 k47 47)
-                (B48 b48 k48 48) (B49 b49 k49 49) (B50 b50 k50 50) (B51 b51 k51 51) (B52 b52 k52 52)
-                (B53 b53 k53 53) (B54 b54 k54 54) (B55 b55 k55 55) (B56 b56 k56 56) (B57 b57 k57 57)
-                (B58 b58 k58 58) (B59 b59 k59 59) (B60 b60 k60 60) (B61 b61 k61 61) (B62 b62 k62 62)
-                (B63 b63 k63 63)
+                (B0 __b0 __k0 0) (B1 __b1 __k1 1) (B2 __b2 __k2 2) (B3 __b3 __k3 3) (B4 __b4 __k4 4)
+                (B5 __b5 __k5 5) (B6 __b6 __k6 6) (B7 __b7 __k7 7) (B8 __b8 __k8 8) (B9 __b9 __k9 9)
+                (B10 __b10 __k10 10) (B11 __b11 __k11 11) (B12 __b12 __k12 12) (B13 __b13 __k13 13)
+                (B14 __b14 __k14 14) (B15 __b15 __k15 15) (B16 __b16 __k16 16) (B17 __b17 __k17 17)
+                (B18 __b18 __k18 18) (B19 __b19 __k19 19) (B20 __b20 __k20 20) (B21 __b21 __k21 21)
+                (B22 __b22 __k22 22) (B23 __b23 __k23 23) (B24 __b24 __k24 24) (B25 __b25 __k25 25)
+                (B26 __b26 __k26 26) (B27 __b27 __k27 27) (B28 __b28 __k28 28) (B29 __b29 __k29 29)
+                (B30 __b30 __k30 30) (B31 __b31 __k31 31) (B32 __b32 __k32 32) (B33 __b33 __k33 33)
+                (B34 __b34 __k34 34) (B35 __b35 __k35 35) (B36 __b36 __k36 36) (B37 __b37 __k37 37)
+                (B38 __b38 __k38 38) (B39 __b39 __k39 39) (B40 __b40 __k40 40) (B41 __b41 __k41 41)
+                (B42 __b42 __k42 42) (B43 __b43 __k43 43) (B44 __b44 __k44 44) (B45 __b45 __k45 45)
+                (B46 __b46 __k46 46) (B47 __b47 __k47 47) (B48 __b48 __k48 48) (B49 __b49 __k49 49)
+                (B50 __b50 __k50 50) (B51 __b51 __k51 51) (B52 __b52 __k52 52) (B53 __b53 __k53 53)
+                (B54 __b54 __k54 54) (B55 __b55 __k55 55) (B56 __b56 __k56 56) (B57 __b57 __k57 57)
+                (B58 __b58 __k58 58) (B59 __b59 __k59 59) (B60 __b60 __k60 60) (B61 __b61 __k61 61)
+                (B62 __b62 __k62 62) (B63 __b63 __k63 63)
             ]
             $($rest)+
         }
@@ -229,15 +239,15 @@ macro_rules! __select_emit {
             $($Name($Name)),+
         }
         #[allow(unused_mut)]
-        let mut won = match $crate::__private::Frame::new(
+        let mut __won = match $crate::__private::Frame::new(
             &mut [$($number),+],
             $biased,
             $crate::__select_has_default!($($default)?),
             ::core::panic::Location::caller(),
         ) {
-            ref mut frame => $crate::__select_hold! { [$(($name $guard ($op)))+] {
+            ref mut __frame => $crate::__select_hold! { [$(($name $guard ($op)))+] {
                 // SAFETY: a temporary of this match, reached through this reference alone.
-                let mut frame = unsafe { ::core::pin::Pin::new_unchecked(frame) };
+                let mut __frame = unsafe { ::core::pin::Pin::new_unchecked(__frame) };
                 $(
                     let mut $kind = {
                         #[allow(unused_imports)]
@@ -247,31 +257,31 @@ macro_rules! __select_emit {
                 )+
                 // SAFETY: of each pair the one is a temporary of a match, the other a variable that nobody else can name; from now
                 // on both are reached through this reference alone.
-                let mut branches = unsafe { ($($kind.pin_branch($name),)+) };
+                let mut __branches = unsafe { ($($kind.pin_branch($name),)+) };
                 {
-                    let ($($name,)+) = &branches;
-                    frame.as_mut().admit(
+                    let ($($name,)+) = &__branches;
+                    __frame.as_mut().admit(
                         [$($crate::__private::Branch::is_live(&**$name)),+],
                         0 $(+ $crate::__private::channels(&**$name))+,
                     );
                 }
-                ::core::future::poll_fn(|cx| {
-                    frame.as_mut().poll(cx, |case, pass, cx| {
-                        let ($($name,)+) = $crate::__private::whole(&mut branches);
-                        match case {
+                ::core::future::poll_fn(|__cx| {
+                    __frame.as_mut().poll(__cx, |__case, __pass, __cx| {
+                        let ($($name,)+) = $crate::__private::whole(&mut __branches);
+                        match __case {
                             $(
-                                $number => match $crate::__private::Branch::step($name.as_mut(), pass, $number, cx) {
+                                $number => match $crate::__private::Branch::step($name.as_mut(), __pass, $number, __cx) {
                                     ::core::task::Poll::Pending => $crate::__private::Step::Pending,
                                     #[allow(unused_mut)]
-                                    ::core::task::Poll::Ready(mut output) => {
-                                        let mut hit = false;
+                                    ::core::task::Poll::Ready(mut __output) => {
+                                        let mut __hit = false;
                                         #[allow(unused_variables, unused_mut, unreachable_patterns)]
-                                        match output {
-                                            $pattern if { hit = true; false } => ::core::unreachable!(),
+                                        match __output {
+                                            $pattern if { __hit = true; false } => ::core::unreachable!(),
                                             _ => {}
                                         }
-                                        if hit {
-                                            $crate::__private::Step::Won(__PirnSelected::$Name(output))
+                                        if __hit {
+                                            $crate::__private::Step::Won(__PirnSelected::$Name(__output))
                                         } else {
                                             $crate::__private::Step::Out
                                         }
@@ -285,7 +295,7 @@ macro_rules! __select_emit {
                 .await
             } }
         };
-        match won {
+        match __won {
             $( ::core::option::Option::Some(__PirnSelected::$Name($pattern)) => $body, )+
             $( ::core::option::Option::None => $default, )?
             #[allow(unreachable_patterns)]
