@@ -167,6 +167,29 @@ fn the_thread_that_a_closing_runtime_is_given_is_not_kept_by_a_task_that_blocks(
     });
 }
 
+#[test]
+fn a_runtime_that_may_have_any_number_of_threads_has_one_more_at_its_end() {
+    within(60, || {
+        // Whether its machine is made up for before the end or after it has begun is a matter of luck.
+        for _ in 0..16 {
+            let runtime = Builder::new().procs(1).max_threads(usize::MAX).build().unwrap();
+            let (started, wait) = channel();
+            let (leave, wait_leave) = channel::<()>();
+            let waits = runtime.spawn(pending::<()>());
+            let stuck = runtime.spawn(async move {
+                started.send(()).unwrap();
+                let _ = wait_leave.recv();
+            });
+            wait.recv().unwrap();
+            let report = runtime.shutdown_timeout(Duration::from_millis(300));
+            assert_eq!(report.left().len(), 1, "{report}");
+            drop(leave);
+            assert!(block_on(waits).unwrap_err().is_cancelled());
+            block_on(stuck).unwrap();
+        }
+    });
+}
+
 /// A task that blocks until it is told to end, and others that wait, so that its machine is made up for.
 #[test]
 fn a_stuck_task_is_reported_and_resolves_when_it_comes_back() {

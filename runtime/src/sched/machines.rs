@@ -296,7 +296,7 @@ impl Shared {
 
     /// Starts a machine that takes `first`, unless that fails.
     fn start_thread(self: &Arc<Self>, lists: &mut Lists, first: &mut Option<Assignment>) -> io::Result<()> {
-        if lists.waiting.threads() >= self.config.max_threads + usize::from(lists.all_aborted) {
+        if lists.waiting.threads() >= self.config.max_threads.saturating_add(usize::from(lists.all_aborted)) {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
         let name = format!("{}-{}", self.config.thread_name, lists.started);
