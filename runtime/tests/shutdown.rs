@@ -13,7 +13,7 @@ use std::future::{pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -286,6 +286,41 @@ fn tasks_that_lie_behind_a_stuck_poll_are_dropped_without_a_limit_of_time_too() 
                 assert!(block_on(task).unwrap_err().is_cancelled());
             }
             end.send(()).unwrap();
+            block_on(stuck).unwrap();
+        }
+    });
+}
+
+#[test]
+fn spawns_that_race_with_a_shutdown_without_time_do_not_wait_for_a_stuck_poll() {
+    within(60, || {
+        // Who is admitted just before the end and queues just after it is a matter of luck, one in some thousands.
+        for _ in 0..4000 {
+            let runtime = Builder::new().procs(1).max_threads(3).build().unwrap();
+            let handle = runtime.handle().clone();
+            let (end, ends) = channel::<()>();
+            let (started, starts) = channel();
+            let stuck = runtime.spawn(async move {
+                started.send(()).unwrap();
+                let _ = ends.recv();
+            });
+            starts.recv().unwrap();
+            let together = Arc::new(Barrier::new(4));
+            let spawners: Vec<_> = (0..3)
+                .map(|_| {
+                    let (handle, together) = (handle.clone(), together.clone());
+                    thread::spawn(move || {
+                        together.wait();
+                        (0..6).map(|_| handle.spawn(pending::<()>())).collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+            together.wait();
+            let _report = runtime.shutdown_timeout(Duration::ZERO);
+            for task in spawners.into_iter().flat_map(|spawner| spawner.join().unwrap()) {
+                assert!(block_on(task).unwrap_err().is_cancelled());
+            }
+            drop(end);
             block_on(stuck).unwrap();
         }
     });

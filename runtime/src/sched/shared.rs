@@ -200,6 +200,11 @@ impl Shared {
     pub(super) fn inject(self: &Arc<Self>, task: Runnable) {
         self.injector.push(task);
         self.notify();
+        // If all machines are inside a poll that never ends, nobody was woken. Either the shutdown's last look at the injector
+        // comes after the fence in `notify`, or this look after the one in its last question whether a task lives.
+        if self.is_closed() && self.has_ended() {
+            self.cancel_injected();
+        }
     }
 
     /// Wakes one machine to search, unless one searches already or none is idle.
