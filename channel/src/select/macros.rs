@@ -42,7 +42,7 @@
 ///   give way to other tasks first, if its own has run for long.)
 /// * A value that does not match its pattern is dropped; that branch is then out and the others go on.
 /// * The losing futures are dropped before the arm runs. `?`, `break`, `continue` and `return` work in the arms.
-/// * It is [`Send`][core::marker::Send] where all operations are, and all that they come to: what another branch came to
+/// * It is [`Send`] where all operations are, and all that they come to: what another branch came to
 ///   counts too, since there is room for it while an arm awaits.
 /// * It `allow`s lints of the compiler's `unused` group in what it writes: a crate may `deny` these, but not `forbid` them one
 ///   by one.

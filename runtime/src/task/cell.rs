@@ -12,7 +12,7 @@
 //! - C2. Only the owner of the `Runnable` touches the stage in T2–T3; in T4 only the owner of the output
 //!   (S3 of the state word).
 //! - C3. The future is never moved: it is dropped in place before its block is given back.
-//! - C4. A task's end is counted in [`Owned`](super::Owned) after its future is dropped and before it is seen complete:
+//! - C4. A task's end is counted in [`Owned`] after its future is dropped and before it is seen complete:
 //!   an empty registry means that no future lives, and a task that was joined is no longer counted. Model:
 //!   `loom::a_task_that_was_joined_is_no_longer_registered`.
 //!

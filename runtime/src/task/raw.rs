@@ -7,7 +7,7 @@
 //! # The 56 bytes
 //! A million blocked tasks are ordinary, so the header has what every task needs and no more: the state word, the vtable, the
 //! identity, who waits for its end, and the record of what the task waits on, which a dump reads without ever polling.
-//! With the scheduler, right behind, it is one cache line. A name, which few tasks have, lies in [`Owned`](super::Owned).
+//! With the scheduler, right behind, it is one cache line. A name, which few tasks have, lies in [`Owned`].
 //!
 //! # Orderings
 //! All accesses to the wait record (`kind_since`, `wait_at`) are `Relaxed`: the machine that polls writes it,
