@@ -146,7 +146,7 @@ impl Shared {
     }
 
     /// What the registries show of the tasks and the jobs, each only if some were found to be left. If none were, a
-    /// registry may still show one whose future is gone and that has been counted as ended, but is yet to leave its slot.
+    /// registry may still show one whose future is gone and that has been counted as ended, but is yet to be complete.
     fn report(&self, tasks: bool, jobs: bool) -> ShutdownReport {
         let left = |owned: &Owned, kind| {
             let left = owned.view().into_iter().map(move |task| Left {

@@ -1,7 +1,7 @@
 //! Sysmon: a thread of its own that looks for processors stuck in long polls, and does what they do not.
 //!
 //! A task that blocks or computes without ever awaiting holds its machine and its processor. Nothing on that
-//! machine can notice, so somebody else must look at the clock. Sysmon's five duties at each tick:
+//! machine can notice, so somebody else must look at the clock. Sysmon's six duties at each tick:
 //!
 //! 1. *Compensate.* If work waits, nobody looks for it, and a machine has sat inside one poll since the last tick,
 //!    lend a spare processor to a spare machine. How soon depends on what the stuck thread does:
@@ -25,8 +25,11 @@
 //! 5. *Make room.* Where other threads want the cores too, leave processors unused if as much gets done without
 //!    them ([`crowd`](super::crowd)); while a poll lasts, or nothing runs, all of them are in use.
 //!
+//! 6. *Give memory back* that tasks have left: once a second what nobody has needed since, and all when the runtime
+//!    comes to rest ([`blocks`](crate::task)).
+//!
 //! # What sysmon never does
-//! It runs nobody's code. A waker may be anybody's, and one that blocks would take sysmon with it, and all that
+//! It runs nobody's code, but for the allocator's. A waker may be anybody's, and one that blocks would take sysmon with it, and all that
 //! depends on it: hence the machine that is sent. If the waker blocks, only that machine is lost, and what
 //! was due in the same batch with it; the timers left behind are late still at the next tick, and another
 //! machine goes. A worker that wakes what is due shows a poll meanwhile, and is made up for like any.
@@ -64,6 +67,7 @@ use super::shared::Shared;
 use super::stuck::Replaced;
 use super::thread_state::{self, Waits};
 use crate::park::{Parker, Unparker};
+use crate::task::{release_depot, trim_depot};
 use crate::thread;
 use pirn_sync::clock;
 use pirn_sync::primitive::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
@@ -77,6 +81,8 @@ const SLICE: Duration = Duration::from_millis(10);
 /// The shortest and the longest nap between two ticks.
 const FINE: Duration = Duration::from_millis(1);
 const COARSE: Duration = Duration::from_millis(4);
+/// How long memory lies unused before it is given back.
+const TRIM: Duration = Duration::from_secs(1);
 /// The network is looked at when nobody has for so long.
 const NETWORK: Duration = Duration::from_millis(10);
 /// After so many ticks with all processors idle, sysmon sleeps.
@@ -184,7 +190,7 @@ fn watch(shared: &Weak<Shared>) {
     }
     let mut notes: Vec<Note> = Vec::new();
     let mut room = Room::new();
-    let mut idle_ticks = 0;
+    let (mut idle_ticks, mut trimmed) = (0, clock::now());
     let mut nap = FINE;
     loop {
         parker.park_timeout(nap);
@@ -196,6 +202,7 @@ fn watch(shared: &Weak<Shared>) {
         if idle_ticks > IDLE_TICKS {
             idle_ticks = 0;
             shared.withhold(0);
+            release_depot();
             sleep(shared, &parker);
             room.iter_mut().for_each(|room| room.crowd.pause(clock::now()));
             nap = FINE;
@@ -206,6 +213,10 @@ fn watch(shared: &Weak<Shared>) {
             && let Some(room) = &mut room
         {
             shared.make_room(room, lasting);
+        }
+        if clock::now().saturating_duration_since(trimmed) >= TRIM {
+            trim_depot();
+            trimmed = clock::now();
         }
         nap = if lasting || deserted { FINE } else { (nap * 2).min(COARSE) };
     }

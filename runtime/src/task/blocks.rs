@@ -14,7 +14,7 @@
 //!                 open and full? ─┘  └─ neither?
 //!                                 ▼  │
 //!   depot     –      –            bundle ─► bundle ─► …          of all threads, linked at their first blocks
-//!                                 ▲  │ more than MOST bytes?
+//!                                 ▲  │ full, or not needed?
 //!                          none? ─┘  ▼
 //!   spans     –      ….           ………           ….               of the process
 //! ```
@@ -22,14 +22,15 @@
 //! # Invariants
 //! - B1. A block on a list is nobody else's: it comes by [`give_back`], and goes by [`take`] or to its span.
 //! - B2. All blocks on a list are of its class, and came from the spans as such.
-//! - B3. A thread keeps two bundles of a class at most, about as much as a core's own cache if it has all of them of some
-//!   classes; the depot no more than [`MOST`] bytes.
+//! - B3. A thread keeps two bundles of a class at most, some ten KiB each; the depot no more than [`room`](Depot::room).
 //! - B4. The spans, which may call the allocator, are called only while all lists are as B1 to B3 say, and the depot's lock is
 //!   free: it may be the program's own, and spawn.
 //!
-//! # When the depot is full
-//! Then each bundle that comes drives others out, class by class. So what a program needed once makes way for what it
-//! needs now. A thread that ends gives all back, and so does the depot when a runtime ends.
+//! # What goes back
+//! A span is freed when all its blocks are back, and one that lies here holds it. So once in a while [`trim_depot`] returns the
+//! bundles that nobody has needed since the last time: the depot's working set stays, as with Bonwick and Adams. When a
+//! runtime rests or ends all of them go. And if the depot is full, each bundle that comes drives others out, class by
+//! class: what a program needed a moment ago makes way for what it needs now. A thread that ends gives all back.
 //!
 //! # Orderings
 //! Blocks change threads under the depot's lock. `bundles` is `Relaxed`: who reads an old number asks the spans, or the
@@ -44,8 +45,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
-/// The depot keeps no more than so many bytes.
-const MOST: usize = 4 << 20;
+/// The depot keeps so many bytes of whatever there is.
+const LEAST_ROOM: usize = 4 << 20;
+/// So many bundles of a class go back at once, at most: whoever trims has other duties.
+const TRIM: usize = 256;
 /// Where a sanitizer watches for the end of each block, only the tests of this crate keep any.
 const KEEPS: bool = !cfg!(any(loom, all(any(miri, sanitized), not(test))));
 
@@ -70,6 +73,8 @@ struct Depot {
 
 struct Shelves {
     lists: [Link; CLASSES],
+    /// The fewest bundles of each class that there have been since the depot was trimmed.
+    fewest: [usize; CLASSES],
     bytes: usize,
     /// The class that makes room next.
     hand: usize,
@@ -128,19 +133,15 @@ fn take_without_stock(class: usize) -> NonNull<Free> {
     first
 }
 
-/// Returns what no thread keeps to the spans: a runtime has ended, and its tasks may have been the last of their kind.
+/// Returns all that no thread keeps to the spans: a runtime rests or has ended, and its tasks may have been the last of
+/// their kind.
 pub(crate) fn release_depot() {
-    for class in 0..CLASSES {
-        loop {
-            // The lock is free again before the allocator is called (B4).
-            let bundle = DEPOT.pop(&mut DEPOT.shelves.lock(), class);
-            if bundle.is_none() {
-                break;
-            }
-            // SAFETY: B1: it has just left its list.
-            unsafe { release(bundle, class) };
-        }
-    }
+    (0..CLASSES).for_each(|class| DEPOT.release(class, usize::MAX));
+}
+
+/// Returns to the spans what nobody has needed since the last call.
+pub(crate) fn trim_depot() {
+    DEPOT.trim();
 }
 
 /// Returns a list of blocks to their spans.
@@ -162,24 +163,27 @@ impl Kept {
 
     #[inline]
     fn pop(&self, class: usize) -> NonNull<Free> {
-        let first = self.open.get().unwrap_or_else(|| self.open_another(class));
-        // SAFETY: B1: it is on the list, so it is a free block.
-        self.open.set(unsafe { first.as_ref() }.next.get());
-        self.count.set(self.count.get() - 1);
-        first
+        loop {
+            if let Some(first) = self.open.get() {
+                // SAFETY: B1: it is on the list, so it is a free block.
+                self.open.set(unsafe { first.as_ref() }.next.get());
+                self.count.set(self.count.get() - 1);
+                return first;
+            }
+            self.open_another(class);
+        }
     }
 
-    /// The next bundle, now the open list: its first block.
+    /// The next bundle is the open list.
     #[cold]
-    fn open_another(&self, class: usize) -> NonNull<Free> {
+    fn open_another(&self, class: usize) {
         let full = |first| Bundle { first, count: bundle_of(class) };
         let kept = self.full.take().or_else(|| DEPOT.take(class)).map(full);
         let Bundle { first, count } = kept.unwrap_or_else(|| spans().take(class));
-        // Something is on the list again if the allocator has spawned (B4).
-        // SAFETY: B1, B2.
-        unsafe { release(self.open.replace(Some(first)), class) };
+        let before = self.open.replace(Some(first));
         self.count.set(count);
-        first
+        // SAFETY: B1, B2. There is something if the allocator has ended tasks meanwhile (B4).
+        unsafe { release(before, class) };
     }
 
     /// Keeps a block, and makes room for it first (B3).
@@ -211,7 +215,7 @@ impl Kept {
 
 impl Depot {
     const fn new() -> Self {
-        let shelves = Shelves { lists: [None; CLASSES], bytes: 0, hand: 0 };
+        let shelves = Shelves { lists: [None; CLASSES], fewest: [0; CLASSES], bytes: 0, hand: 0 };
         Self { shelves: Mutex::new(shelves), bundles: [const { AtomicUsize::new(0) }; CLASSES] }
     }
 
@@ -228,8 +232,35 @@ impl Depot {
         // SAFETY: B1: it is the first of a bundle that nobody else has.
         shelves.lists[class] = unsafe { bundle.as_ref() }.next_bundle.get();
         shelves.bytes -= bundle_of(class) * size_of_class(class);
-        self.bundles[class].fetch_sub(1, Relaxed);
+        let left = self.bundles[class].fetch_sub(1, Relaxed) - 1;
+        shelves.fewest[class] = shelves.fewest[class].min(left);
         Some(bundle)
+    }
+
+    /// How many bytes it may keep: a quarter of what there is, since tasks that come and go in waves need as much again.
+    fn room() -> usize {
+        LEAST_ROOM.max(spans().bytes() / 4)
+    }
+
+    /// Returns some bundles to the spans.
+    fn release(&self, class: usize, most: usize) {
+        for _ in 0..most {
+            // The lock is free again before the spans are called (B4).
+            let bundle = self.pop(&mut self.shelves.lock(), class);
+            if bundle.is_none() {
+                break;
+            }
+            // SAFETY: B1: it has just left its list.
+            unsafe { release(bundle, class) };
+        }
+    }
+
+    fn trim(&self) {
+        for class in 0..CLASSES {
+            let unneeded = self.shelves.lock().fewest[class];
+            self.release(class, unneeded.min(TRIM));
+            self.shelves.lock().fewest[class] = self.bundles[class].load(Relaxed);
+        }
     }
 
     /// Keeps a bundle, and makes room for it first (B3).
@@ -240,7 +271,7 @@ impl Depot {
         let size = bundle_of(class) * size_of_class(class);
         loop {
             let mut shelves = self.shelves.lock();
-            if shelves.bytes + size <= MOST {
+            if shelves.bytes + size <= Self::room() {
                 // SAFETY: nobody else's.
                 unsafe { bundle.as_ref() }.next_bundle.set(shelves.lists[class].replace(bundle));
                 shelves.bytes += size;

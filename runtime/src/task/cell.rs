@@ -272,13 +272,16 @@ impl<F: Future, S: Schedule> Cell<F, S> {
 
     unsafe fn free(task: RawTask) {
         let cell = task.0.cast::<Self>();
+        let it = cell.as_ptr();
         // For the models: all use happens before. A destructor is no access that loom knows of.
         // SAFETY: the last reference is gone, so nobody else has the pointer.
-        unsafe { (*cell.as_ptr()).header.join_waker.with_mut(|_| ()) };
-        // What may be left to drop of the user's is a join waker: one whose successor panicked as it was cloned.
-        // SAFETY: the last reference is gone, so nobody else has the pointer; the stage is empty by now (T4,
-        // output taken or dropped), and a union drops nothing.
-        caught(|| unsafe { cell.drop_in_place() });
+        unsafe { (*it).header.join_waker.with_mut(|_| ()) };
+        // One by one, since the state word stays (L1 of the spans); the stage is empty by now (T4, output taken or dropped).
+        // What may be left of the user's is a join waker: one whose successor panicked as it was cloned.
+        // SAFETY: as above, and nobody uses them again.
+        caught(|| unsafe { (&raw mut (*it).header.join_waker).drop_in_place() });
+        // SAFETY: as above.
+        caught(|| unsafe { (&raw mut (*it).scheduler).drop_in_place() });
         // SAFETY: it came from `blocks::take` for this type, and nothing lives in it any more.
         unsafe { blocks::give_back(cell) };
     }

@@ -48,8 +48,8 @@
 //! | `begun`: exchange of a spawn | Release | `close` | the walk finds the task | `loom::a_spawn_against_a_shutdown_is_run_or_refused` |
 //! | `begun`: `CLOSED` | Acquire | spawns | as above | the same |
 //! | `begun`: load | Relaxed | – | O4, and who sees an end sees its spawn | – |
-//! | `ended`: store, addition | Release | the look | O4: who sees a task's end sees the spawns before it | `loom::a_registry_is_not_empty_while_a_task_leaves_another_behind` |
-//! | `ended`: load | Acquire | the store | as above | the same |
+//! | `ended`: addition, store | Release | the look | O4: who sees a task's end sees the spawns before it | the addition: `loom::a_registry_is_not_empty_while_a_task_leaves_another_behind`; the store, argued: as the addition |
+//! | `ended`: load | Acquire | both | as above | the same |
 //!
 //! Leave out the fence and `loom::the_end_of_the_last_task_is_seen` fails. Who holds a processor has got it from its last
 //! holder, and sees what that one counted: a load and a store are enough (O5).

@@ -36,6 +36,7 @@
 //! | `carved`: store | Release | the walk's load | the state words below it are there | – (argued: a task is looked for by who has synchronised with its spawn, and others may miss it) |
 //! | `carved`: load of the walk | Acquire | the store | as above | – |
 //! | `carved` under the lock | Relaxed | – | written under the same lock | – |
+//! | `bytes` | Relaxed | – | a number that only bounds what the depot keeps | – |
 
 use super::size_class::{ALIGNMENT, CLASSES, size_of_class};
 use super::state::State;
@@ -47,8 +48,9 @@ use std::num::NonZero;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The spans of blocks that have a class begin at multiples of this: so a block tells where its span is.
-const DISTANCE: usize = 1 << 16;
+/// The spans of blocks that have a class begin at multiples of this: so a block tells where its span is. It is more than the
+/// C library takes from its heap: there a hole lay between any two. Of a new span nothing is touched but what is carved.
+const DISTANCE: usize = 1 << 18;
 /// A little less, since the allocator puts words of its own before each: the next span has room behind this one.
 const SPAN: usize = DISTANCE - 64;
 /// A bundle has no more than so many blocks,
@@ -104,7 +106,11 @@ struct Span {
 }
 
 /// All spans of the process.
-pub(super) struct Spans(Mutex<Lists>);
+pub(super) struct Spans {
+    lists: Mutex<Lists>,
+    /// How much memory they are.
+    bytes: AtomicUsize,
+}
 
 struct Lists {
     all: Link<Span>,
@@ -146,23 +152,31 @@ pub(super) fn spans() -> impl std::ops::Deref<Target = Spans> {
 impl Spans {
     const_fn! {
     const fn new() -> Self {
-        Self(Mutex::new(Lists { all: None, open: [None; CLASSES], walks: 0, dead: None }))
+        let lists = Lists { all: None, open: [None; CLASSES], walks: 0, dead: None };
+        Self { lists: Mutex::new(lists), bytes: AtomicUsize::new(0) }
     }}
+
+    /// How much memory there is for tasks, used or not.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
 
     /// Some blocks of a class, a full bundle of them at most.
     #[cold]
     pub(super) fn take(&self, class: usize) -> Bundle {
-        let block = Layout::from_size_align(size_of_class(class), ALIGNMENT).expect("the sizes are small");
         let whole = Layout::from_size_align(SPAN, DISTANCE).expect("it is a constant");
+        let (size, first) = (size_of_class(class), size_of::<Span>().next_multiple_of(ALIGNMENT));
         loop {
-            if let Some(bundle) = self.0.lock().take(class) {
+            if let Some(bundle) = self.lists.lock().take(class) {
                 return bundle;
             }
-            let first = size_of::<Span>().next_multiple_of(ALIGNMENT);
-            let span = Span::allocate(whole, block.size(), first, (SPAN - first) / block.size());
-            let mut lists = self.0.lock();
-            lists.link(span);
-            lists.open(span, class);
+            let span = self.allocate(whole, size, first, (SPAN - first) / size);
+            let mut lists = self.lists.lock();
+            // SAFETY: new.
+            unsafe {
+                lists.link(span);
+                lists.open(span, class);
+            }
         }
     }
 
@@ -179,21 +193,23 @@ impl Spans {
             unsafe {
                 let run = Run::from(first);
                 blocks = run.last.as_ref().next.get();
-                self.0.lock().give_back(&run, class, &mut dead);
+                self.lists.lock().give_back(&run, class, &mut dead);
             }
         }
         // SAFETY: the lists have let go of them.
-        unsafe { Span::free_all(dead) };
+        unsafe { self.free_all(dead) };
     }
 
     /// A block of its own, for what has no class.
     pub(super) fn take_one(&self, block: Layout) -> NonNull<Free> {
         let (whole, first) = Span::around(block);
-        let span = Span::allocate(whole, block.size(), first, 1);
+        let span = self.allocate(whole, block.size(), first, 1);
         // SAFETY: new, and nobody else's.
-        let block = unsafe { Span::carve(span) }.expect("it has room for one");
-        self.0.lock().link(span);
-        block
+        unsafe {
+            let block = Span::carve(span).expect("it has room for one");
+            self.lists.lock().link(span);
+            block
+        }
     }
 
     /// Takes such a block back.
@@ -206,15 +222,52 @@ impl Spans {
         // SAFETY: the caller's promise: its span is so far before it.
         let span = unsafe { block.cast::<u8>().sub(first) }.cast();
         // SAFETY: L2: it is there, and its only block is back.
-        unsafe { self.0.lock().bury(span, &mut dead) };
+        unsafe { self.lists.lock().bury(span, &mut dead) };
         // SAFETY: the lists have let go of it.
-        unsafe { Span::free_all(dead) };
+        unsafe { self.free_all(dead) };
+    }
+
+    fn allocate(&self, whole: Layout, size: usize, first: usize, room: usize) -> NonNull<Span> {
+        // SAFETY: it is not of size zero.
+        let memory = unsafe { alloc(whole) };
+        let span = NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(whole)).cast::<Span>();
+        let header = Span {
+            previous: Cell::new(None),
+            next: Cell::new(None),
+            previous_open: Cell::new(None),
+            next_open: Cell::new(None),
+            free: Cell::new(None),
+            used: Cell::new(0),
+            carved: AtomicUsize::new(0),
+            room,
+            size,
+            first,
+            layout: whole,
+        };
+        // SAFETY: it is new, and has room for the header.
+        unsafe { span.write(header) };
+        self.bytes.fetch_add(whole.size(), Ordering::Relaxed);
+        span
+    }
+
+    /// # Safety
+    /// They are linked by `next_open`, and nobody else's.
+    unsafe fn free_all(&self, mut dead: Link<Span>) {
+        while let Some(span) = dead {
+            // SAFETY: the caller's promise; it was asked for with this layout.
+            unsafe {
+                dead = span.as_ref().next_open.get();
+                let layout = span.as_ref().layout;
+                dealloc(span.as_ptr().cast(), layout);
+                self.bytes.fetch_sub(layout.size(), Ordering::Relaxed);
+            }
+        }
     }
 
     /// Shows the state word of every block. Blocks that are made meanwhile may be missed.
     pub(super) fn walk(&self, mut visit: impl FnMut(NonNull<State>)) {
         let mut next = {
-            let mut lists = self.0.lock();
+            let mut lists = self.lists.lock();
             lists.walks += 1;
             lists.all
         };
@@ -233,7 +286,7 @@ impl Spans {
 impl Drop for Walk<'_> {
     fn drop(&mut self) {
         let mut dead = None;
-        let mut lists = self.0.0.lock();
+        let mut lists = self.0.lists.lock();
         lists.walks -= 1;
         if lists.walks == 0 {
             let mut waiting = lists.dead.take();
@@ -247,7 +300,7 @@ impl Drop for Walk<'_> {
         }
         drop(lists);
         // SAFETY: the lists have let go of them.
-        unsafe { Span::free_all(dead) };
+        unsafe { self.0.free_all(dead) };
     }
 }
 
@@ -303,7 +356,8 @@ impl Lists {
         // SAFETY: the caller's promise.
         let span = unsafe { run.span.as_ref() };
         if span.is_exhausted() {
-            self.open(run.span, class);
+            // SAFETY: the caller's promise; what has nothing to give is not open.
+            unsafe { self.open(run.span, class) };
         }
         // SAFETY: the caller's promise.
         unsafe { run.last.as_ref() }.next.set(span.free.replace(Some(run.first)));
@@ -318,8 +372,11 @@ impl Lists {
     }
 
     /// A new span comes at the head of all (L3).
-    fn link(&mut self, at: NonNull<Span>) {
-        // SAFETY: the caller has just made it; its neighbour is linked, and so is there (L2).
+    ///
+    /// # Safety
+    /// It is there, and not linked.
+    unsafe fn link(&mut self, at: NonNull<Span>) {
+        // SAFETY: the caller's promise; its neighbour is linked, and so is there (L2).
         unsafe {
             at.as_ref().next.set(self.all);
             if let Some(next) = self.all.replace(at) {
@@ -329,8 +386,11 @@ impl Lists {
     }
 
     /// A span has blocks to give.
-    fn open(&mut self, at: NonNull<Span>, class: usize) {
-        // SAFETY: the caller's span is there, and its neighbour is linked.
+    ///
+    /// # Safety
+    /// It is linked, and not open.
+    unsafe fn open(&mut self, at: NonNull<Span>, class: usize) {
+        // SAFETY: the caller's promise; its neighbour is linked.
         unsafe {
             at.as_ref().previous_open.set(None);
             at.as_ref().next_open.set(self.open[class]);
@@ -387,40 +447,6 @@ impl Span {
     /// The layout of a span of one block, and where the block is.
     fn around(block: Layout) -> (Layout, usize) {
         Layout::new::<Self>().extend(block).expect("the program has types of this size")
-    }
-
-    fn allocate(whole: Layout, size: usize, first: usize, room: usize) -> NonNull<Self> {
-        // SAFETY: it is not of size zero.
-        let memory = unsafe { alloc(whole) };
-        let span = NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(whole)).cast::<Self>();
-        let header = Self {
-            previous: Cell::new(None),
-            next: Cell::new(None),
-            previous_open: Cell::new(None),
-            next_open: Cell::new(None),
-            free: Cell::new(None),
-            used: Cell::new(0),
-            carved: AtomicUsize::new(0),
-            room,
-            size,
-            first,
-            layout: whole,
-        };
-        // SAFETY: it is new, and has room for the header.
-        unsafe { span.write(header) };
-        span
-    }
-
-    /// # Safety
-    /// They are linked by `next_open`, and nobody else's.
-    unsafe fn free_all(mut dead: Link<Self>) {
-        while let Some(span) = dead {
-            // SAFETY: the caller's promise; it was asked for with this layout.
-            unsafe {
-                dead = span.as_ref().next_open.get();
-                dealloc(span.as_ptr().cast(), span.as_ref().layout);
-            }
-        }
     }
 
     /// Takes the pointer that the allocator gave: a reference is one to the header only.

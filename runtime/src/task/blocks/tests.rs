@@ -115,7 +115,7 @@ fn a_thread_keeps_two_bundles_of_a_class_at_most() {
         take_and_give_back::<[u8; 450]>(10 * full);
         let (open, bundle) = kept(class::<[u8; 450]>());
         assert!(open <= full && bundle == full, "{open} and {bundle}");
-        assert!(DEPOT.shelves.lock().bytes <= MOST);
+        assert!(DEPOT.shelves.lock().bytes <= Depot::room());
     });
 }
 
@@ -142,15 +142,39 @@ fn the_bundle_that_came_last_goes_first() {
 #[test]
 fn what_is_needed_now_drives_out_what_was_needed_once() {
     let depot = Depot::new();
-    let room = |class| MOST / (bundle_of(class) * size_of_class(class));
+    let bytes = |depot: &Depot| depot.shelves.lock().bytes;
+    let bundles_of = |class, bytes| bytes / (bundle_of(class) * size_of_class(class));
     // SAFETY: new bundles of this class.
     let fill = |class, bundles| (0..bundles).for_each(|_| unsafe { depot.keep(bundle(class), class) });
-    fill(2, 2 * room(2));
-    assert_eq!(bundles(&depot, 2), room(2));
-    fill(62, 10);
-    assert_eq!(bundles(&depot, 62), 10);
-    fill(62, room(62));
-    assert_eq!((bundles(&depot, 2), bundles(&depot, 62)), (0, room(62)));
+    fill(2, 2 * bundles_of(2, LEAST_ROOM));
+    assert!(bytes(&depot) <= Depot::room());
+    fill(62, bundles_of(62, LEAST_ROOM / 2));
+    assert_eq!(bundles(&depot, 62), bundles_of(62, LEAST_ROOM / 2));
+    fill(62, 2 * bundles_of(62, Depot::room()));
+    assert_eq!(bundles(&depot, 2), 0);
+    assert!(bytes(&depot) <= Depot::room());
+    empty(&depot);
+}
+
+#[test]
+fn what_nobody_has_needed_goes_back_and_the_working_set_stays() {
+    let depot = Depot::new();
+    // SAFETY: new bundles of this class.
+    let fill = |bundles| (0..bundles).for_each(|_| unsafe { depot.keep(bundle(3), 3) });
+    fill(10);
+    depot.trim();
+    assert_eq!(bundles(&depot, 3), 10, "they have just come");
+    let taken: Vec<_> = (0..4).map(|_| depot.take(3).unwrap()).collect();
+    // SAFETY: they are on no list.
+    taken.into_iter().for_each(|bundle| unsafe { depot.keep(bundle, 3) });
+    depot.trim();
+    assert_eq!(bundles(&depot, 3), 4, "six were not needed");
+    depot.trim();
+    assert_eq!(bundles(&depot, 3), 0);
+    fill(TRIM + 5);
+    depot.trim();
+    depot.trim();
+    assert_eq!(bundles(&depot, 3), 5, "no more than so many at once");
     empty(&depot);
 }
 

@@ -30,7 +30,7 @@ fn take_many(spans: &Spans) -> Vec<Bundle> {
 
 /// How many spans there are, and how many of them are open.
 fn count(spans: &Spans) -> (usize, usize) {
-    let lists = spans.0.lock();
+    let lists = spans.lists.lock();
     let length = |mut list: Link<Span>, next: fn(&Span) -> Link<Span>| {
         let mut length = 0;
         while let Some(span) = list {
@@ -87,9 +87,10 @@ fn a_span_whose_blocks_are_back_is_freed_and_another_is_not() {
     assert_eq!(count(&spans), (1, 1));
     let again = spans.take(CLASS);
     assert_eq!(count(&spans), (1, 1), "its blocks are handed out again");
+    assert_eq!(spans.bytes(), SPAN);
     give_back(&spans, &again);
     give_back(&spans, kept);
-    assert_eq!(count(&spans), (0, 0));
+    assert_eq!((count(&spans), spans.bytes()), ((0, 0), 0));
 }
 
 #[test]
