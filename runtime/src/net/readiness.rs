@@ -13,14 +13,14 @@ use std::task::{Context, Poll};
 use super::socket::{Leaf, Socket};
 use crate::netpoll::Direction;
 
-/// The future of a socket's `readable`.
+/// The future of a socket's `readable`. Dropping it undoes nothing: it has taken nothing.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Readable<'a, S: AsFd> {
     leaf: Leaf<'a, S>,
 }
 
-/// The future of a socket's `writable`.
+/// The future of a socket's `writable`. Dropping it undoes nothing.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Writable<'a, S: AsFd> {

@@ -24,12 +24,12 @@
 //! 4. *Rescue a next slot* that has held the same task in the same poll since the last tick: nobody was woken for it.
 //! 5. *Make room.* Where other threads want the cores too, leave processors unused if as much gets done without
 //!    them ([`crowd`](super::crowd)); while a poll lasts, or nothing runs, all of them are in use.
-//!
 //! 6. *Give memory back* that tasks have left: once a second what nobody has needed since, and all when the runtime
 //!    comes to rest ([`blocks`](crate::task)).
 //!
 //! # What sysmon never does
-//! It runs nobody's code, but for the allocator's. A waker may be anybody's, and one that blocks would take sysmon with it, and all that
+//! It runs nobody's code, but for the allocator's. A waker may be anybody's, and one that blocks would take sysmon with
+//! it, and all that
 //! depends on it: hence the machine that is sent. If the waker blocks, only that machine is lost, and what
 //! was due in the same batch with it; the timers left behind are late still at the next tick, and another
 //! machine goes. A worker that wakes what is due shows a poll meanwhile, and is made up for like any.

@@ -22,7 +22,7 @@
 //! # Invariants
 //! - B1. A block on a list is nobody else's: it comes by [`give_back`], and goes by [`take`] or to its span.
 //! - B2. All blocks on a list are of its class, and came from the spans as such.
-//! - B3. A thread keeps two bundles of a class at most, some ten KiB each; the depot no more than [`room`](Depot::room).
+//! - B3. A thread keeps two bundles of a class at most, 16 KiB each or less; the depot no more than [`room`](Depot::room).
 //! - B4. The spans, which may call the allocator, are called only while all lists are as B1 to B3 say, and the depot's lock is
 //!   free: it may be the program's own, and spawn.
 //!

@@ -24,7 +24,6 @@ fn kept(class: usize) -> (usize, usize) {
     })
 }
 
-/// As many blocks as asked for, given back, and what of them is left in the open list at least.
 fn take_and_give_back<T>(count: usize) {
     let blocks: Vec<NonNull<T>> = (0..count).map(|_| take()).collect();
     // SAFETY: just taken, as this type.
