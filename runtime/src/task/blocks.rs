@@ -23,8 +23,7 @@
 //! - B1. A block on a list is nobody else's: it comes by [`give_back`], and goes by [`take`] or to its span.
 //! - B2. All blocks on a list are of its class, and came from the spans as such.
 //! - B3. A thread keeps two bundles of a class at most, 16 KiB each or less; the depot no more than [`room`](Depot::room).
-//! - B4. The spans, which may call the allocator, are called only while all lists are as B1 to B3 say, and the depot's lock is
-//!   free: it may be the program's own, and spawn.
+//! - B4. The spans, which may call the system, are called only while the depot's lock is free.
 //!
 //! # What goes back
 //! A span is freed when all its blocks are back, and one that lies here holds it. So once in a while [`trim_depot`] returns the
@@ -37,7 +36,8 @@
 //! depot in vain.
 
 use super::size_class::{CLASSES, class_of, size_of_class};
-use super::spans::{Bundle, Free, Link, bundle_of, spans};
+use super::span::{Free, Link};
+use super::spans::{Bundle, bundle_of, spans};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::ptr::NonNull;
@@ -163,27 +163,22 @@ impl Kept {
 
     #[inline]
     fn pop(&self, class: usize) -> NonNull<Free> {
-        loop {
-            if let Some(first) = self.open.get() {
-                // SAFETY: B1: it is on the list, so it is a free block.
-                self.open.set(unsafe { first.as_ref() }.next.get());
-                self.count.set(self.count.get() - 1);
-                return first;
-            }
-            self.open_another(class);
-        }
+        let first = self.open.get().unwrap_or_else(|| self.open_another(class));
+        // SAFETY: B1: it is on the list, so it is a free block.
+        self.open.set(unsafe { first.as_ref() }.next.get());
+        self.count.set(self.count.get() - 1);
+        first
     }
 
     /// The next bundle is the open list.
     #[cold]
-    fn open_another(&self, class: usize) {
+    fn open_another(&self, class: usize) -> NonNull<Free> {
         let full = |first| Bundle { first, count: bundle_of(class) };
         let kept = self.full.take().or_else(|| DEPOT.take(class)).map(full);
         let Bundle { first, count } = kept.unwrap_or_else(|| spans().take(class));
-        let before = self.open.replace(Some(first));
+        self.open.set(Some(first));
         self.count.set(count);
-        // SAFETY: B1, B2. There is something if the allocator has ended tasks meanwhile (B4).
-        unsafe { release(before, class) };
+        first
     }
 
     /// Keeps a block, and makes room for it first (B3).
@@ -192,8 +187,7 @@ impl Kept {
     /// It is of this class (B2), and nobody else's (B1).
     #[inline]
     unsafe fn keep(&self, block: NonNull<Free>, class: usize) {
-        // Again if the allocator that `close` may call has given back as much meanwhile (B4).
-        while self.count.get() == bundle_of(class) {
+        if self.count.get() == bundle_of(class) {
             self.close(class);
         }
         // SAFETY: it is a free block from here on.

@@ -8,7 +8,7 @@
 //!
 //! # Inside
 //! This is floor 1: the life of one task, from spawn to join, knowing nothing of who runs it. Reading order:
-//! `state` (the word that everything turns on) → `cell` (the allocation; `blocks` and `spans` are where it comes from) →
+//! `state` (the word that everything turns on) → `cell` (the allocation; `blocks`, `spans` and `span` are where it comes from) →
 //! `runnable` (the right to poll) → `waker` → `join` (the right to the output) → `owned` (every live task, for the
 //! dump and the shutdown). The one thing a task asks of the floor above is `Schedule`. What upper floors add to the
 //! public module is only re-exported here.
@@ -22,10 +22,12 @@ mod id;
 mod join;
 mod join_waker;
 mod owned;
+mod pages;
 mod raw;
 mod runnable;
 mod schedule;
 mod size_class;
+mod span;
 mod spans;
 mod state;
 mod waker;

@@ -1,4 +1,4 @@
-//! The memory of all tasks: spans from the system's allocator, each cut into blocks of one size. Where tasks are looked for.
+//! All spans of the process: where blocks come from, and where tasks are looked for.
 //!
 //! A dump and a shutdown must find every live task. A list of them would be written by each spawn and each end, which are
 //! often on two processors; a table beside them costs a slot and a way back to it. Here they are found where they lie: the
@@ -9,67 +9,38 @@
 //! Go's `mspan`.)
 //!
 //! ```text
-//!   all ─► span ──────────► span ──────────► span of one block          for tasks that are large or strictly aligned
-//!          │ header          │ header          │ header
-//!          │ ┌───────────┐   │ ┌───────────┐   │ ┌──────────────┐
-//!          │ │state│ task│   │ │state│ task│   │ │state│ task   │
-//!          │ │state│ free│   │ │state│ free│   │ └──────────────┘
-//!          │ │  carved ▼ │   │ │     …     │
-//!          │ │  (never   │   │ └───────────┘
-//!          │ │  touched) │
-//!          │ └───────────┘
-//!   open ──┴─► spans of a class which have blocks to give
+//!   all ───► span ───► span ───► span of one block ───► span ───► …      a walk goes this way
+//!             ▲                                          ▲
+//!   open[class] ─────────────────────────────────────────┘              those that have blocks to give
 //! ```
 //!
 //! # Invariants
-//! - L1. The first word of a carved block is a state word, and is touched as one only, until the span is freed. While the
-//!   block is nobody's, the word says that no task lives there: it has never had one, or its last one is complete.
+//! - L1 is the [span's](super::span): the first word of a block stays a state word.
 //! - L2. A span is on `all` from before the first of its blocks is handed out. It leaves, and is freed, when all of them are
 //!   back and no walk is on: while one is, the dead wait.
 //! - L3. Spans come at the head of `all`, and none leaves it during a walk: a walk follows it without the lock.
-//! - L4. Free blocks, counts and links belong to whoever holds the lock. Under the lock no foreign code runs, be it the
-//!   allocator, which may be the program's own.
+//! - L4. Free blocks, counts and links belong to whoever holds the lock. Under the lock neither the allocator nor the system is
+//!   called.
 //!
 //! # Orderings
-//! | access | order | with | why | weakened, fails in |
-//! |---|---|---|---|---|
-//! | `carved`: store | Release | the walk's load | the state words below it are there | – (argued: a task is looked for by who has synchronised with its spawn, and others may miss it) |
-//! | `carved`: load of the walk | Acquire | the store | as above | – |
-//! | `carved` under the lock | Relaxed | – | written under the same lock | – |
-//! | `bytes` | Relaxed | – | a number that only bounds what the depot keeps | – |
+//! `bytes` is `Relaxed`: a number that only bounds what the depot keeps. All else is done under the lock, but for a walk,
+//! whose way to the blocks the [span](super::span) orders.
 
-use super::size_class::{ALIGNMENT, CLASSES, size_of_class};
+use super::size_class::{CLASSES, size_of_class};
+use super::span::{Free, Link, Span};
 use super::state::State;
 use pirn_sync::const_fn;
 use pirn_sync::primitive::Mutex;
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
-use std::cell::Cell;
-use std::num::NonZero;
+use std::alloc::Layout;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The spans of blocks that have a class begin at multiples of this: so a block tells where its span is. It is more than the
-/// C library takes from its heap: there a hole lay between any two. Of a new span nothing is touched but what is carved.
-const DISTANCE: usize = 1 << 18;
-/// A little less, since the allocator puts words of its own before each: the next span has room behind this one.
-const SPAN: usize = DISTANCE - 64;
 /// A bundle has no more than so many blocks,
 const BUNDLE: usize = 64;
 /// nor more than so many bytes.
 const BUNDLE_BYTES: usize = 1 << 14;
 /// So many blocks are carved first, and then as many as there are already: most programs have few tasks of most kinds.
 const FIRST: usize = 4;
-
-pub(super) type Link<T = Free> = Option<NonNull<T>>;
-
-/// A block that nobody uses. The word before its links is touched by walks (L1).
-#[repr(C)]
-pub(super) struct Free {
-    state: State,
-    pub(super) next: Cell<Link>,
-    /// Of the first block of a bundle in the depot: the next bundle.
-    pub(super) next_bundle: Cell<Link>,
-}
 
 /// Blocks that are handed out together.
 pub(super) struct Bundle {
@@ -83,26 +54,6 @@ struct Run {
     first: NonNull<Free>,
     last: NonNull<Free>,
     count: usize,
-}
-
-/// What precedes the blocks of a span.
-struct Span {
-    /// Of all spans.
-    previous: Cell<Link<Span>>,
-    next: Cell<Link<Span>>,
-    /// Of those of this class that have blocks to give; or the next one that is dead.
-    previous_open: Cell<Link<Span>>,
-    next_open: Cell<Link<Span>>,
-    free: Cell<Link>,
-    /// How many blocks are handed out.
-    used: Cell<usize>,
-    /// How many blocks have been made.
-    carved: AtomicUsize,
-    /// How many there can be, of which size, and where the first one is.
-    room: usize,
-    size: usize,
-    first: usize,
-    layout: Layout,
 }
 
 /// All spans of the process.
@@ -164,13 +115,11 @@ impl Spans {
     /// Some blocks of a class, a full bundle of them at most.
     #[cold]
     pub(super) fn take(&self, class: usize) -> Bundle {
-        let whole = Layout::from_size_align(SPAN, DISTANCE).expect("it is a constant");
-        let (size, first) = (size_of_class(class), size_of::<Span>().next_multiple_of(ALIGNMENT));
         loop {
             if let Some(bundle) = self.lists.lock().take(class) {
                 return bundle;
             }
-            let span = self.allocate(whole, size, first, (SPAN - first) / size);
+            let span = self.counted(Span::of_class(class));
             let mut lists = self.lists.lock();
             // SAFETY: new.
             unsafe {
@@ -202,11 +151,10 @@ impl Spans {
 
     /// A block of its own, for what has no class.
     pub(super) fn take_one(&self, block: Layout) -> NonNull<Free> {
-        let (whole, first) = Span::around(block);
-        let span = self.allocate(whole, block.size(), first, 1);
+        let span = self.counted(Span::of_one(block));
         // SAFETY: new, and nobody else's.
         unsafe {
-            let block = Span::carve(span).expect("it has room for one");
+            let block = Span::pop(span).expect("it has room for one");
             self.lists.lock().link(span);
             block
         }
@@ -217,36 +165,19 @@ impl Spans {
     /// # Safety
     /// It came from [`take_one`](Self::take_one) for this layout, and nobody uses it any more.
     pub(super) unsafe fn give_one_back(&self, block: NonNull<Free>, layout: Layout) {
-        let (_, first) = Span::around(layout);
         let mut dead = None;
-        // SAFETY: the caller's promise: its span is so far before it.
-        let span = unsafe { block.cast::<u8>().sub(first) }.cast();
+        // SAFETY: the caller's promise.
+        let span = unsafe { Span::around_one(block, layout) };
         // SAFETY: L2: it is there, and its only block is back.
         unsafe { self.lists.lock().bury(span, &mut dead) };
         // SAFETY: the lists have let go of it.
         unsafe { self.free_all(dead) };
     }
 
-    fn allocate(&self, whole: Layout, size: usize, first: usize, room: usize) -> NonNull<Span> {
-        // SAFETY: it is not of size zero.
-        let memory = unsafe { alloc(whole) };
-        let span = NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(whole)).cast::<Span>();
-        let header = Span {
-            previous: Cell::new(None),
-            next: Cell::new(None),
-            previous_open: Cell::new(None),
-            next_open: Cell::new(None),
-            free: Cell::new(None),
-            used: Cell::new(0),
-            carved: AtomicUsize::new(0),
-            room,
-            size,
-            first,
-            layout: whole,
-        };
-        // SAFETY: it is new, and has room for the header.
-        unsafe { span.write(header) };
-        self.bytes.fetch_add(whole.size(), Ordering::Relaxed);
+    /// A new span.
+    fn counted(&self, span: NonNull<Span>) -> NonNull<Span> {
+        // SAFETY: it is there.
+        self.bytes.fetch_add(unsafe { span.as_ref() }.bytes(), Ordering::Relaxed);
         span
     }
 
@@ -254,12 +185,11 @@ impl Spans {
     /// They are linked by `next_open`, and nobody else's.
     unsafe fn free_all(&self, mut dead: Link<Span>) {
         while let Some(span) = dead {
-            // SAFETY: the caller's promise; it was asked for with this layout.
+            // SAFETY: the caller's promise.
             unsafe {
                 dead = span.as_ref().next_open.get();
-                let layout = span.as_ref().layout;
-                dealloc(span.as_ptr().cast(), layout);
-                self.bytes.fetch_sub(layout.size(), Ordering::Relaxed);
+                self.bytes.fetch_sub(span.as_ref().bytes(), Ordering::Relaxed);
+                Span::free(span);
             }
         }
     }
@@ -275,7 +205,7 @@ impl Spans {
         while let Some(span) = next {
             // SAFETY: L3: it stays until the walk ends, with all blocks that have been carved.
             unsafe {
-                let carved = span.as_ref().carved.load(Ordering::Acquire);
+                let carved = span.as_ref().carved();
                 (0..carved).for_each(|index| visit(Span::block(span, index).cast()));
                 next = span.as_ref().next.get();
             }
@@ -310,15 +240,10 @@ impl Run {
     /// # Safety
     /// The blocks on the list have a class and are the caller's.
     unsafe fn from(first: NonNull<Free>) -> Self {
-        let span_of = |block: NonNull<Free>| {
-            block
-                .map_addr(|at| NonZero::new(at.get() & !(DISTANCE - 1)).expect("no span is at address zero"))
-                .cast::<Span>()
-        };
-        let mut run = Self { span: span_of(first), first, last: first, count: 1 };
+        let mut run = Self { span: Span::around_block(first), first, last: first, count: 1 };
         // SAFETY: the caller's promise.
         while let Some(next) = unsafe { run.last.as_ref() }.next.get()
-            && span_of(next) == run.span
+            && Span::around_block(next) == run.span
         {
             (run.last, run.count) = (next, run.count + 1);
         }
@@ -332,7 +257,7 @@ impl Lists {
         // SAFETY: L2: what is on the list is there. L4: so are its free blocks, and they are the caller's as they leave it.
         unsafe {
             let span = at.as_ref();
-            let most = bundle_of(class).min(span.carved.load(Ordering::Relaxed).max(FIRST));
+            let most = bundle_of(class).min(span.carved().max(FIRST));
             let first = Span::pop(at).expect("it is open");
             let (mut last, mut count) = (first, 1);
             while count < most
@@ -440,60 +365,6 @@ impl Lists {
             }
             span.next_open.set(dead.replace(at));
         }
-    }
-}
-
-impl Span {
-    /// The layout of a span of one block, and where the block is.
-    fn around(block: Layout) -> (Layout, usize) {
-        Layout::new::<Self>().extend(block).expect("the program has types of this size")
-    }
-
-    /// Takes the pointer that the allocator gave: a reference is one to the header only.
-    ///
-    /// # Safety
-    /// The span is there, and has room for so many blocks.
-    unsafe fn block(at: NonNull<Self>, index: usize) -> NonNull<Free> {
-        // SAFETY: the caller's promise; the room is behind the header.
-        unsafe { at.cast::<u8>().add(at.as_ref().first + index * at.as_ref().size) }.cast()
-    }
-
-    /// The next block that has never been used.
-    ///
-    /// # Safety
-    /// The span is there, and the caller holds the lock or has not linked it yet.
-    unsafe fn carve(at: NonNull<Self>) -> Link {
-        // SAFETY: the caller's promise.
-        let span = unsafe { at.as_ref() };
-        let index = span.carved.load(Ordering::Relaxed);
-        if index == span.room {
-            return None;
-        }
-        let empty = Free { state: State::vacant(), next: Cell::new(None), next_bundle: Cell::new(None) };
-        // SAFETY: it has room for one more, of which nobody knows yet. Blocks are larger than what is written there: see
-        // `blocks::take`.
-        let block = unsafe {
-            let block = Self::block(at, index);
-            block.write(empty);
-            block
-        };
-        span.carved.store(index + 1, Ordering::Release);
-        Some(block)
-    }
-
-    /// # Safety
-    /// As for [`carve`](Self::carve).
-    unsafe fn pop(at: NonNull<Self>) -> Link {
-        // SAFETY: the caller's promise; what is on the list is a free block.
-        unsafe {
-            let Some(block) = at.as_ref().free.get() else { return Self::carve(at) };
-            at.as_ref().free.set(block.as_ref().next.get());
-            Some(block)
-        }
-    }
-
-    fn is_exhausted(&self) -> bool {
-        self.free.get().is_none() && self.carved.load(Ordering::Relaxed) == self.room
     }
 }
 
