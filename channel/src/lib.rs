@@ -64,6 +64,7 @@
 
 mod block;
 pub mod broadcast;
+mod cargo;
 mod chan;
 mod claim;
 mod error;

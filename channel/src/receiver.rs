@@ -15,12 +15,12 @@ use pirn_sync::primitive::Arc;
 use pirn_sync::unwind;
 
 use crate::block;
+use crate::cargo::Cargo;
 use crate::chan::Chan;
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::recv::{Recv, RecvMany};
 use crate::stream::{Shared, StreamWait};
 use crate::wait::Op;
-use crate::waiter::Cargo;
 
 /// The end that receives. Cloning it makes another receiver; each value goes to one of them.
 ///

@@ -13,12 +13,12 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::cargo::Cargo;
 use crate::chan::Chan;
 use crate::error::{RecvError, TryRecvError};
 use crate::receiver::Receiver;
 use crate::wait::{Home, Op, Seat};
 use crate::wait_queue::Side;
-use crate::waiter::Cargo;
 
 /// The receiving side of a channel, as a place to wait.
 struct Rx<'a, T>(&'a Receiver<T>);

@@ -14,11 +14,11 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::cargo::Cargo;
 use crate::chan::Chan;
 use crate::error::SendError;
 use crate::wait::{Home, Op, Seat};
 use crate::wait_queue::Side;
-use crate::waiter::Cargo;
 
 /// The sending side of a channel, as a place to wait.
 struct Tx<'a, T>(&'a Chan<T>);

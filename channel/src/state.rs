@@ -32,11 +32,12 @@ mod rare;
 
 use rare::Rare;
 
+use crate::cargo::{Cargo, Kind};
 use crate::claim::Claim;
 use crate::error::{TryRecvError, TrySendError};
 use crate::ring::Ring;
 use crate::wait_queue::{Side, WaitQueues};
-use crate::waiter::{Cargo, Party, Place, Waiter};
+use crate::waiter::{Party, Waiter};
 use crate::wake_list::WakeList;
 
 /// The capacity of a channel without bound.
@@ -207,7 +208,7 @@ impl<T> State<T> {
         while !self.waiters.is_empty(Side::Receivers) {
             if let Some(claimed) = self.waiters.claim_first(Side::Receivers) {
                 debug_assert!(self.ring.is_empty(), "S1: a receiver waited beside a value");
-                claimed.complete(wakes, |place, cargo| hand(place, cargo, self.sent, value));
+                claimed.hand(self.sent, value, wakes);
                 self.sent += 1;
                 self.events += 1;
                 return None;
@@ -240,10 +241,9 @@ impl<T> State<T> {
         }
         if !self.closed && self.may_meet() && self.waiters.may_offer() {
             if let Some(claimed) = self.waiters.claim_offer() {
-                let cargo = claimed.complete(wakes, |_, cargo| std::mem::replace(cargo, Cargo::Sent));
                 self.sent += 1;
                 self.events += 1;
-                match cargo {
+                match claimed.complete(Cargo::Sent, wakes) {
                     Cargo::Offer(value) => return Ok(value),
                     _ => unreachable!("an offer was claimed"),
                 }
@@ -265,23 +265,14 @@ impl<T> State<T> {
                 }
                 break;
             };
-            let offered = claimed.complete(wakes, |_, cargo| match std::mem::replace(cargo, Cargo::Sent) {
-                Cargo::Offer(value) => Some(value),
-                _ => {
-                    *cargo = Cargo::Granted;
-                    None
+            let given = if claimed.kind() == Kind::Slot { Cargo::Granted } else { Cargo::Sent };
+            if let Cargo::Offer(value) = claimed.complete(given, wakes) {
+                if let Some(value) = self.hand_over(value, None, wakes) {
+                    self.store(value);
                 }
-            });
-            match offered {
-                Some(value) => {
-                    if let Some(value) = self.hand_over(value, None, wakes) {
-                        self.store(value);
-                    }
-                }
-                None => {
-                    self.reserved += 1;
-                    self.events += 1;
-                }
+            } else {
+                self.reserved += 1;
+                self.events += 1;
             }
         }
     }
@@ -354,9 +345,4 @@ impl<T> State<T> {
         self.waiters.rouse_receivers(wakes);
         Ok(())
     }
-}
-
-fn hand<T>(place: &mut Place<T>, cargo: &mut Cargo<T>, number: u64, value: T) {
-    *cargo = Cargo::Handed(value);
-    place.set_number(number);
 }

@@ -26,11 +26,12 @@ use std::task::{Context, Poll, Waker};
 
 use pirn_sync::host::{self, WaitKind};
 
+use crate::cargo::Cargo;
 use crate::chan::Chan;
 use crate::claim::Claim;
 use crate::state::State;
 use crate::wait_queue::Side;
-use crate::waiter::{Cargo, Party, Waiter};
+use crate::waiter::{Party, Waiter};
 
 /// The claim under which the cases of a select wait.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +79,7 @@ impl<H: Home<T>, T> Op<H, T> {
     fn exchange(&self, cargo: Cargo<T>) -> Cargo<T> {
         debug_assert!(self.waiter.is_mine());
         // SAFETY: W1: it is not linked, and its owner calls: every caller is a method that has the `Op` to itself.
-        unsafe { self.waiter.node(|node| std::mem::replace(&mut node.cargo, cargo)) }
+        unsafe { self.waiter.exchange(cargo) }
     }
 
     /// Gives it back what it carried.
@@ -103,14 +104,14 @@ impl<H: Home<T>, T> Op<H, T> {
         let (waiter, chan) = (&self.waiter, self.home.chan());
         let knows = |party: &Party| matches!(party, Party::Plain(old) if old.will_wake(cx.waker()));
         // SAFETY: W1: under the lock.
-        if chan.locked(|_| waiter.is_linked() && unsafe { waiter.place(|place, _| knows(&place.party)) }) {
+        if chan.locked(|_| waiter.is_linked() && unsafe { waiter.place(|place| knows(&place.party)) }) {
             return false;
         }
         let mut party = Party::Plain(cx.waker().clone());
         chan.locked(|_| {
             if waiter.is_linked() {
                 // SAFETY: W1: under the lock.
-                unsafe { waiter.place(|place, _| std::mem::swap(&mut place.party, &mut party)) };
+                unsafe { waiter.place(|place| std::mem::swap(&mut place.party, &mut party)) };
             }
         });
         drop(party);
@@ -169,7 +170,7 @@ impl<H: Home<T>, T> Op<H, T> {
     #[inline]
     fn exchange_locked(&self, _: &mut State<T>, cargo: Cargo<T>) -> Cargo<T> {
         // SAFETY: W1: linked and under the lock, or its owner calls.
-        unsafe { self.waiter.node(|node| std::mem::replace(&mut node.cargo, cargo)) }
+        unsafe { self.waiter.exchange(cargo) }
     }
 }
 

@@ -21,8 +21,9 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
+use crate::cargo::{Cargo, Kind};
 use crate::claim::{Attempt, Claim, Flag};
-use crate::waiter::{Cargo, Link, Party, Place, Waiter};
+use crate::waiter::{Link, Party, Place, Waiter};
 use crate::wake_list::WakeList;
 
 /// Which of the two queues.
@@ -61,22 +62,37 @@ pub(crate) struct Claimed<'q, T> {
 }
 
 impl<T> Claimed<'_, T> {
-    /// Settles what became of it, and has its party woken.
+    /// What it carries.
     #[inline]
-    pub(crate) fn complete<R>(
-        self,
-        wakes: &mut WakeList,
-        f: impl FnOnce(&mut Place<T>, &mut Cargo<T>) -> R,
-    ) -> R {
-        // SAFETY: Q1: it was linked a moment ago, and its owner cannot have left since: that takes the lock.
-        let waiter = unsafe { self.waiter.as_ref() };
+    pub(crate) fn kind(&self) -> Kind {
         // SAFETY: under the lock, and still LINKED to its owner (W1).
-        let (result, party) = unsafe {
-            waiter.place(|place, cargo| {
-                let party = std::mem::replace(&mut place.party, Party::NOBODY);
-                (f(place, cargo), party)
-            })
-        };
+        unsafe { self.waiter().kind() }
+    }
+
+    /// Gives a receiver its value, and has it woken.
+    #[inline]
+    pub(crate) fn hand(self, number: u64, value: T, wakes: &mut WakeList) {
+        // SAFETY: as above.
+        unsafe { self.waiter().place(|place| place.set_number(number)) };
+        // It had nothing before: dropping that calls nobody (W5).
+        drop(self.complete(Cargo::Handed(value), wakes));
+    }
+
+    /// Gives it what it carries from now on, and has its party woken. What it carried is returned.
+    #[inline]
+    pub(crate) fn complete(self, cargo: Cargo<T>, wakes: &mut WakeList) -> Cargo<T> {
+        // SAFETY: as above.
+        let before = unsafe { self.waiter().exchange(cargo) };
+        self.send_away(wakes);
+        before
+    }
+
+    /// Leaves it what it carries, and has its party woken.
+    #[inline]
+    pub(crate) fn send_away(self, wakes: &mut WakeList) {
+        let waiter = self.waiter();
+        // SAFETY: as above.
+        let party = unsafe { waiter.place(|place| std::mem::replace(&mut place.party, Party::NOBODY)) };
         let waker = match party {
             Party::Plain(waker) => Some(waker),
             // SAFETY: the claim lives as long as a waiter of its select is linked (F3), and this one was claimed by us.
@@ -86,7 +102,12 @@ impl<T> Claimed<'_, T> {
         if let Some(waker) = waker {
             wakes.push(waker);
         }
-        result
+    }
+
+    #[inline]
+    fn waiter(&self) -> &Waiter<T> {
+        // SAFETY: Q1: it was linked a moment ago, and its owner cannot have left since: that takes the lock.
+        unsafe { self.waiter.as_ref() }
     }
 }
 
@@ -131,8 +152,10 @@ impl<T> WaitQueues<T> {
         self.may_offer = false;
         while let (Some(pointer), false) = (at, self.may_offer) {
             // SAFETY: Q1, and W1: linked, and under the lock.
-            (at, self.may_offer) =
-                unsafe { pointer.as_ref().place(|place, cargo| (place.next, !matches!(cargo, Cargo::Slot))) };
+            unsafe {
+                let waiter = pointer.as_ref();
+                (at, self.may_offer) = (waiter.place(|place| place.next), waiter.kind() != Kind::Slot);
+            }
         }
     }
 
@@ -146,16 +169,14 @@ impl<T> WaitQueues<T> {
         match tail {
             None => ends.head = Some(NonNull::from(waiter)),
             // SAFETY: Q1, and W1: under the lock.
-            Some(tail) => unsafe { tail.as_ref().place(|place, _| place.next = Some(NonNull::from(waiter))) },
+            Some(tail) => unsafe { tail.as_ref().place(|place| place.next = Some(NonNull::from(waiter))) },
         }
         // SAFETY: it is idle, so it is still its owner's, who calls (W1).
         unsafe {
-            waiter.node(|node| {
-                node.place = MaybeUninit::new(Place { prev: tail, next: None, party });
-                if side == Side::Senders {
-                    self.may_offer |= !matches!(node.cargo, Cargo::Slot);
-                }
-            });
+            waiter.node(|node| node.place = MaybeUninit::new(Place { prev: tail, next: None, party }));
+            if side == Side::Senders {
+                self.may_offer |= waiter.kind() != Kind::Slot;
+            }
         }
         waiter.link(case);
     }
@@ -169,14 +190,14 @@ impl<T> WaitQueues<T> {
     unsafe fn unlink(&mut self, side: Side, waiter: &Waiter<T>) {
         // SAFETY: W1: linked, and under the lock; so are its neighbours (Q1).
         unsafe {
-            let (prev, next) = waiter.place(|place, _| (place.prev, place.next));
+            let (prev, next) = waiter.place(|place| (place.prev, place.next));
             match prev {
                 None => self.ends(side).head = next,
-                Some(prev) => prev.as_ref().place(|place, _| place.next = next),
+                Some(prev) => prev.as_ref().place(|place| place.next = next),
             }
             match next {
                 None => self.ends(side).tail = prev,
-                Some(next) => next.as_ref().place(|place, _| place.prev = prev),
+                Some(next) => next.as_ref().place(|place| place.prev = prev),
             }
         }
     }
@@ -196,7 +217,7 @@ impl<T> WaitQueues<T> {
             return Party::NOBODY;
         }
         // SAFETY: W1, W4: it was linked until now, and the caller owns it.
-        unsafe { waiter.place(|place, _| std::mem::replace(&mut place.party, Party::NOBODY)) }
+        unsafe { waiter.place(|place| std::mem::replace(&mut place.party, Party::NOBODY)) }
     }
 
     /// Takes the first waiter of `side` that can be had off its queue.
@@ -219,9 +240,10 @@ impl<T> WaitQueues<T> {
         while let Some(pointer) = at {
             // SAFETY: Q1.
             let waiter = unsafe { pointer.as_ref() };
-            let try_it = |place: &mut Place<T>, cargo: &mut Cargo<T>| {
+            let try_it = |place: &mut Place<T>| {
                 let attempt = match &place.party {
-                    _ if only_offers && !matches!(cargo, Cargo::Offer(_)) => Attempt::Busy,
+                    // SAFETY: W1, as below.
+                    _ if only_offers && unsafe { waiter.kind() } != Kind::Offer => Attempt::Busy,
                     // SAFETY: the claim lives as long as a waiter of its select is linked (F3).
                     Party::Select(Some(claim)) => unsafe { claim.as_ref() }.try_claim(waiter.case()),
                     _ => Attempt::Won,
@@ -249,8 +271,7 @@ impl<T> WaitQueues<T> {
         let mut at = self.head(side);
         while let Some(pointer) = at {
             // SAFETY: Q1, and W1: linked, and under the lock.
-            let (next, claim) =
-                unsafe { pointer.as_ref().place(|place, _| (place.next, place.party.claim())) };
+            let (next, claim) = unsafe { pointer.as_ref().place(|place| (place.next, place.party.claim())) };
             // SAFETY: the claim lives as long as a waiter of its select is linked (F3).
             let claim = claim.map(|claim| unsafe { claim.as_ref() });
             if let Some(claim) = claim.filter(|claim| !me.is_some_and(|me| ptr::eq(me, *claim))) {
@@ -270,7 +291,7 @@ impl<T> WaitQueues<T> {
             // SAFETY: Q1.
             let waiter = unsafe { pointer.as_ref() };
             // SAFETY: W1: linked, and under the lock.
-            let (next, claim) = unsafe { waiter.place(|place, _| (place.next, place.party.claim())) };
+            let (next, claim) = unsafe { waiter.place(|place| (place.next, place.party.claim())) };
             match claim {
                 Some(claim) => {
                     // SAFETY: the claim lives as long as a waiter of its select is linked (F3).
@@ -280,7 +301,7 @@ impl<T> WaitQueues<T> {
                 None => {
                     // SAFETY: it was found in this queue.
                     unsafe { self.unlink(Side::Receivers, waiter) };
-                    Claimed { waiter: pointer, locked: PhantomData }.complete(wakes, |_, _| ());
+                    Claimed { waiter: pointer, locked: PhantomData }.send_away(wakes);
                 }
             }
             at = next;

@@ -26,7 +26,8 @@
 //!     as it leaves. An operation that need not wait never writes them: to copy half a cache line that has just been written in
 //!     parts, as every move of a fresh future does, costs as much as the lock. They come last, behind the cargo: the compiler fills
 //!     bytes that nobody has written together with a neighbour that is a constant, and the stage is one.
-//! W5. Neither a waker nor a value is dropped, cloned or called here: both leave the lock with the caller.
+//! W5. Neither a waker nor a value is dropped, cloned or called under the lock: both leave it with the caller.
+//! W6. The value is there if and only if the kind says so. They belong together, and to whom the node does (W1).
 //!
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
@@ -35,14 +36,16 @@
 //! | 2 | [`is_mine`][Waiter::is_mine]: load | `Acquire` | 1 | the owner goes on without the lock | as 1 |
 //! | 3 | the owner's own stores and looks; the case | `Relaxed` | – | made by the owner, or under the lock | – |
 
+use std::cell::Cell;
 use std::marker::PhantomPinned;
-use std::mem::MaybeUninit;
+use std::mem::{needs_drop, MaybeUninit};
 use std::ptr::{self, NonNull};
 use std::task::Waker;
 
 use pirn_sync::primitive::atomic::{AtomicU32, AtomicU8, Ordering};
 use pirn_sync::primitive::UnsafeCell;
 
+use crate::cargo::{Cargo, Kind};
 use crate::claim::Claim;
 
 const IDLE: u8 = 0;
@@ -55,7 +58,8 @@ const OUT: u8 = 3;
 #[repr(C)]
 pub(crate) struct Waiter<T> {
     stage: AtomicU8,
-    /// Which case of its select it is. Here it fills what alignment would leave empty.
+    /// What it carries, and which case of its select it is. Here both fill what alignment would leave empty.
+    kind: Cell<Kind>,
     case: AtomicU32,
     node: UnsafeCell<Node<T>>,
     _pinned: PhantomPinned,
@@ -65,7 +69,7 @@ pub(crate) struct Waiter<T> {
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Node<T> {
-    pub(crate) cargo: Cargo<T>,
+    value: MaybeUninit<T>,
     pub(crate) place: MaybeUninit<Place<T>>,
 }
 
@@ -101,23 +105,6 @@ impl Party {
     }
 }
 
-/// What a waiter carries.
-#[derive(Debug)]
-pub(crate) enum Cargo<T> {
-    /// A receive that has nothing yet.
-    Empty,
-    /// A send's value.
-    Offer(T),
-    /// A reserve that has no slot yet.
-    Slot,
-    /// A receive's value. Its number in the order of sending is in the node: see [`Place::number`].
-    Handed(T),
-    /// A send whose value has been taken.
-    Sent,
-    /// A reserve that holds a slot.
-    Granted,
-}
-
 // SAFETY: what it holds are values of T, a waker, and pointers that are followed only as W1 says.
 unsafe impl<T: Send> Send for Waiter<T> {}
 // SAFETY: a shared reference gives nothing away but the stage: the node is reached through `unsafe` alone, under W1.
@@ -127,8 +114,10 @@ impl<T> Waiter<T> {
     /// A waiter that stands in no queue.
     #[inline]
     pub(crate) fn new(cargo: Cargo<T>) -> Self {
-        let node = UnsafeCell::new(Node { cargo, place: MaybeUninit::uninit() });
-        Self { stage: AtomicU8::new(IDLE), case: AtomicU32::new(0), node, _pinned: PhantomPinned }
+        let mut node = Node { value: MaybeUninit::uninit(), place: MaybeUninit::uninit() };
+        let kind = Cell::new(cargo.store(&mut node.value));
+        let (stage, case) = (AtomicU8::new(IDLE), AtomicU32::new(0));
+        Self { stage, kind, case, node: UnsafeCell::new(node), _pinned: PhantomPinned }
     }
 
     /// Whether it has begun to wait and has not been settled. For the owner.
@@ -177,14 +166,39 @@ impl<T> Waiter<T> {
         self.stage.store(IDLE, Ordering::Relaxed);
     }
 
-    /// Lends out its place, and what it carries.
+    /// What it carries.
+    ///
+    /// # Safety
+    /// As for [`node`][Self::node].
+    #[inline]
+    pub(crate) unsafe fn kind(&self) -> Kind {
+        self.kind.get()
+    }
+
+    /// Exchanges what it carries.
+    ///
+    /// # Safety
+    /// As for [`node`][Self::node].
+    #[inline]
+    pub(crate) unsafe fn exchange(&self, cargo: Cargo<T>) -> Cargo<T> {
+        // SAFETY: the caller's promise, and W6.
+        unsafe {
+            self.node(|node| {
+                let before = Cargo::load(self.kind.get(), &node.value);
+                self.kind.set(cargo.store(&mut node.value));
+                before
+            })
+        }
+    }
+
+    /// Lends out its place.
     ///
     /// # Safety
     /// As for [`node`][Self::node]; and the waiter is linked, or was and has not been linked since (W4).
     #[inline]
-    pub(crate) unsafe fn place<R>(&self, f: impl FnOnce(&mut Place<T>, &mut Cargo<T>) -> R) -> R {
+    pub(crate) unsafe fn place<R>(&self, f: impl FnOnce(&mut Place<T>) -> R) -> R {
         // SAFETY: by the caller's promise, and W4.
-        unsafe { self.node(|node| f(node.place.assume_init_mut(), &mut node.cargo)) }
+        unsafe { self.node(|node| f(node.place.assume_init_mut())) }
     }
 
     /// Lends out the node.
@@ -195,6 +209,16 @@ impl<T> Waiter<T> {
     pub(crate) unsafe fn node<R>(&self, f: impl FnOnce(&mut Node<T>) -> R) -> R {
         // SAFETY: exclusive, by the caller's promise.
         self.node.with_mut(|node| f(unsafe { &mut *node }))
+    }
+}
+
+impl<T> Drop for Waiter<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if needs_drop::<T>() {
+            // SAFETY: W1: whoever drops it is its owner, and it is not linked (W3).
+            drop(unsafe { self.exchange(Cargo::Empty) });
+        }
     }
 }
 

@@ -12,12 +12,12 @@ use std::task::{Context, Poll};
 use pirn_sync::primitive::Arc;
 
 use super::Sender;
+use crate::cargo::Cargo;
 use crate::chan::Chan;
 use crate::error::SendError;
 use crate::send::send_reserved;
 use crate::wait::{Home, Op};
 use crate::wait_queue::Side;
-use crate::waiter::Cargo;
 
 /// A channel that is kept alive while something waits to send on it.
 struct OwnedTx<T>(Arc<Chan<T>>);

@@ -5,10 +5,11 @@
 //! channel whose last receiver has gone keeps no value.
 
 use super::rare::Hook;
-use super::{hand, Leftover, State};
+use super::{Leftover, State};
+use crate::cargo::Cargo;
 use crate::ring::Ring;
 use crate::wait_queue::Side;
-use crate::waiter::{Cargo, Party, Waiter};
+use crate::waiter::{Party, Waiter};
 use crate::wake_list::WakeList;
 
 impl<T> State<T> {
@@ -31,7 +32,7 @@ impl<T> State<T> {
         waiter.settle();
         // SAFETY: W1: its owner calls; and it was linked (W4).
         let (cargo, number) =
-            unsafe { waiter.place(|place, cargo| (std::mem::replace(cargo, Cargo::Empty), place.number())) };
+            unsafe { (waiter.exchange(Cargo::Empty), waiter.place(|place| place.number())) };
         match cargo {
             Cargo::Handed(value) => match self.give_back(number, value, wakes) {
                 Some(value) => Cargo::Handed(value),
@@ -52,7 +53,7 @@ impl<T> State<T> {
         }
         loop {
             if let Some(claimed) = self.waiters.claim_first(Side::Receivers) {
-                claimed.complete(wakes, |place, cargo| hand(place, cargo, number, value));
+                claimed.hand(number, value, wakes);
                 self.events += 1;
                 return None;
             }
@@ -79,7 +80,7 @@ impl<T> State<T> {
                     return false;
                 }
                 if let Some(claimed) = self.waiters.claim_first(side) {
-                    claimed.complete(wakes, |_, _| ());
+                    claimed.send_away(wakes);
                 } else if !self.waiters.flag_busy(side, None) {
                     break;
                 }

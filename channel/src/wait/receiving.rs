@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 use pirn_sync::host::{self, WaitKind};
 
 use super::{pending, plain, Home, Op, Seat};
+use crate::cargo::Cargo;
 use crate::error::{RecvError, TryRecvError};
-use crate::waiter::{Cargo, Party};
+use crate::waiter::Party;
 
 impl<H: Home<T>, T> Op<H, T> {
     /// Polls a receive.

@@ -7,10 +7,11 @@ use std::task::{Context, Poll};
 use pirn_sync::host::{self, WaitKind};
 
 use super::{pending, plain, Home, Op, Seat};
+use crate::cargo::{Cargo, Kind};
 use crate::chan::Chan;
 use crate::error::{SendError, TrySendError};
 use crate::state::MAY_PUT;
-use crate::waiter::{Cargo, Party};
+use crate::waiter::Party;
 
 impl<H: Home<T>, T> Op<H, T> {
     /// Polls a send.
@@ -72,7 +73,7 @@ impl<H: Home<T>, T> Op<H, T> {
     fn has_an_offer(&self) -> bool {
         debug_assert!(self.waiter.is_mine());
         // SAFETY: W1: it is not linked, and its owner calls.
-        unsafe { self.waiter.node(|node| matches!(node.cargo, Cargo::Offer(_))) }
+        unsafe { self.waiter.kind() == Kind::Offer }
     }
 
     /// Looks for a select, and enlists it unless it stands in the queue already.

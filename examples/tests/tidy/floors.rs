@@ -27,7 +27,7 @@ const FLOORS: [(&str, &[&[&str]]); 4] = [
     (
         "channel/src/",
         &[
-            &["block", "claim", "error", "lock", "model", "ring", "wake_list"],
+            &["block", "cargo", "claim", "error", "lock", "model", "ring", "wake_list"],
             &["wait_queue", "waiter"],
             &["monitor", "state"],
             &["broadcast", "chan", "oneshot", "watch"],
