@@ -77,10 +77,10 @@ impl Context {
             processor.push_next_last();
             let _look_again = self.shared.idle.release(processor, self.searching.take());
         }
-        if self.shared.has_work() || !self.shared.machines.is_polling() {
+        if self.shared.has_work() || !self.shared.machines.has_sleeper() {
             self.shared.notify();
         }
-        self.shared.tell_poller();
+        self.shared.tell_sleeper();
         inside_poll
     }
 

@@ -5,12 +5,14 @@
 //!                    ▼                                     │
 //!   parked on its futex ─┐                                 │
 //!                        ├─► assignment ─► work with a P ──┤   until the P is put down or given away
-//!   in the netpoller ────┘             ├─► blocking jobs ──┘   until there are no more
-//!   (one at most)                      └─► exit
+//!   in the netpoller ────┘             ├─► blocking jobs ──┤   until there are no more
+//!   (one at most)                      ├─► look ───────────┘   once, for sysmon
+//!                                      └─► exit, leave         the thread ends
 //! ```
 //!
 //! One idle machine waits in the netpoller ([`netwait`](super::netwait)); the others park. Which of them is given what, when
-//! one is started and when it ends is decided in [`machines`](super::machines), under the invariants that stand there.
+//! one is started and when it ends is decided in [`machines`](super::machines), under the invariants of
+//! [`waiting`](super::waiting): W1 and W2 are there.
 
 use super::blocking::run_jobs;
 use super::current::{self, Context};
@@ -101,7 +103,7 @@ impl Machine {
         }
     }
 
-    /// Gives it something to do, when it is taken out of the lists (M1). It must then be [woken](Self::unpark).
+    /// Gives it something to do, when it is taken out of the lists (W1). It must then be [woken](Self::unpark).
     pub(super) fn assign(&self, assignment: Assignment) {
         *self.assignment.lock() = Some(assignment);
     }

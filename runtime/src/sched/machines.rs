@@ -22,25 +22,19 @@
 //! waited for must be dropped, and for that one thread above the limit is allowed. It is allowed only once every
 //! task has been aborted: until then it might run a task that blocks it like the others.
 //!
-//! # Invariants
-//! - M1. A machine is in `parked` or in `poller` exactly while it waits and has no assignment; whoever takes
-//!   it out, under the lock, gives it one before the lock is released.
-//! - M2. A parked machine is preferred to the poller, which would leave the network unattended, unless no
-//!   processor stays idle: then the workers look at the network, and the poller is as good as any.
-//! - M3. One machine at most waits in the netpoller, and one that was given an assignment there counts until
-//!   it has left: a second one would eat the wake-up that is meant for the first.
+//! The invariants are those of [`waiting`](super::waiting), which is the data under the lock here.
 //!
 //! # Orderings
 //! | access | order | with | why |
 //! |---|---|---|---|
-//! | [`announce_last_task`](Machines::announce_last_task): store of `closing` | Release | `task_ended` | whoever sees the flag sees what the shutdown did before. Nothing relies on that: why the end of the last task does not miss the flag is proved in [`Owned`], by the task's state and a fence |
-//! | [`task_ended`](Machines::task_ended), [`is_closing`](Machines::is_closing): load of `closing` | Acquire | `announce_last_task` | as above |
+//! | [`begin_closing`](Machines::begin_closing): store of `closing` | Release | `task_ended` | whoever sees the flag sees what the shutdown did before. Nothing relies on that: why the end of the last task does not miss the flag is proved in [`Owned`], by the task's state and a fence |
+//! | [`task_ended`](Machines::task_ended), [`is_closing`](Machines::is_closing): load of `closing` | Acquire | `begin_closing` | as above |
 //! | [`begin_finish`](Machines::begin_finish): exchange of `finishing` | AcqRel | itself | the exchange decides who is first; nothing else is relied on |
 
 use super::machine::{Assignment, Machine, Next, live};
 use super::processor::Processor;
 use super::shared::Shared;
-use super::waiting::{AtHand, Place, Waiting};
+use super::waiting::{AtHand, Waiting, WokenBy};
 use crate::task::Owned;
 use crate::thread;
 use parking_lot::{Condvar, Mutex};
@@ -101,9 +95,9 @@ impl Machines {
         self.lists.lock().waiting.threads()
     }
 
-    /// Whether a machine waits in the netpoller.
-    pub(super) fn is_polling(&self) -> bool {
-        self.lists.lock().waiting.is_polling()
+    /// Whether a machine is in the netpoller (W2).
+    pub(super) fn has_sleeper(&self) -> bool {
+        self.lists.lock().waiting.has_sleeper()
     }
 
     /// True for the first who wants to end the machines in the background.
@@ -116,7 +110,7 @@ impl Machines {
         self.closing.load(Ordering::Acquire)
     }
 
-    /// The machine in the netpoller is back. True if nobody has given it anything to do meanwhile (M1, M3).
+    /// The machine in the netpoller is back. True if nobody has given it anything to do meanwhile (W1, W2).
     pub(super) fn leave_netpoller(&self) -> bool {
         self.lists.lock().waiting.leave_netpoller()
     }
@@ -156,13 +150,13 @@ impl Machines {
         }
     }
 
-    /// From now on the end of the last task is announced.
-    pub(super) fn announce_last_task(&self) {
+    /// The runtime shuts down: from now on the end of its last task is announced.
+    pub(super) fn begin_closing(&self) {
         self.closing.store(true, Ordering::Release);
     }
 
-    /// Whoever lives has been aborted.
-    pub(super) fn announce_all_aborted(&self) {
+    /// Every task has been aborted: there may be one thread above the limit.
+    pub(super) fn set_all_aborted(&self) {
         self.lists.lock().all_aborted = true;
     }
 
@@ -194,8 +188,8 @@ impl Shared {
         self.procs() + 1
     }
 
-    /// Gives `processor` to a machine: a parked one, the poller, or a new one. If none is to be had it is idle.
-    pub(super) fn start_machine(
+    /// Gives `processor` to a machine: a parked one, the sleeper, or a new one. If none is to be had it is idle.
+    pub(super) fn give_to_machine(
         self: &Arc<Self>,
         processor: Box<Processor>,
         searching: bool,
@@ -247,12 +241,12 @@ impl Shared {
             Assignment::Work { .. } => lists.waiting.take_for_work(!self.idle.any()),
             _ => lists.waiting.take_parked(),
         };
-        if let Some((machine, place)) = taken {
+        if let Some((machine, woken_by)) = taken {
             machine.assign(assignment);
             drop(lists);
-            match place {
-                Place::Netpoller => self.netpoll.wake(),
-                Place::Parked => machine.unpark(),
+            match woken_by {
+                WokenBy::Eventfd => self.netpoll.wake(),
+                WokenBy::Futex => machine.unpark(),
             }
             return Ok(());
         }
@@ -260,9 +254,9 @@ impl Shared {
         if self.start_thread(&mut lists, &mut first).is_ok() {
             return Ok(());
         }
-        let wake_poller = first.is_some_and(|refused| self.refuse(&mut lists.waiting, refused));
+        let wake_sleeper = first.is_some_and(|refused| self.refuse(&mut lists.waiting, refused));
         drop(lists);
-        if wake_poller {
+        if wake_sleeper {
             self.netpoll.wake();
         }
         Err(Refused::NoThread)
@@ -280,7 +274,7 @@ impl Shared {
         }
     }
 
-    /// A machine has nothing to do: it finds something that was refused, or stands in the lists from now on (M1).
+    /// A machine has nothing to do: it finds something that was refused, or stands in the lists from now on (W1).
     pub(super) fn let_wait(&self, machine: &Arc<Machine>) -> Next {
         let waiting = &mut self.machines.lists.lock().waiting;
         if waiting.is_closed() {

@@ -1,15 +1,15 @@
-//! The machine that waits in the netpoller: what it sleeps until, and whose task what it brings back is.
+//! The machine that waits in the netpoller: what it sleeps until, and what becomes of what it brings back.
 //!
 //! ```text
-//!   begin_poller_sleep ──► poll the network ──► end_poller_sleep ──► out of the lists
-//!   (the sleeper's          until readiness, the earliest                │
-//!    handshake)             deadline, or netpoll.wake                    ├─ given something: take what is ready along
-//!                                                                        ├─ nothing there: wait again
+//!   begin_netpoll_sleep ──► poll the network ──► end_netpoll_sleep ──► out of the lists
+//!   (the sleeper's          until readiness, the                         │
+//!    handshake)             earliest deadline,                           ├─ given something: take what is ready along
+//!                           or netpoll.wake                              ├─ nothing there: wait again
 //!                                                                        ├─ a processor is idle: work with it
 //!                                                                        └─ none is: what is ready → injector
 //! ```
 //!
-//! One machine at most is here at a time (M3 of [`machines`](super::machines)). It holds no processor, so what
+//! This is the *sleeper*: one machine at most is here at a time (W2 of [`waiting`](super::waiting)). It holds no processor, so what
 //! it finds ready lies in its own batch until it has one, or is sure that none is idle: a waker that is woken
 //! without a processor goes to the injector, and every such push may wake another machine. How long it may
 //! sleep, and who cuts the sleep short for an earlier deadline, stands in [`timers`](super::timers).
@@ -24,9 +24,9 @@ impl Machine {
     /// Waits for the network, the earliest deadline or an assignment. `None`: nothing for this machine.
     pub(super) fn wait_in_netpoll(&self, context: &Context) -> Option<Assignment> {
         let shared = &context.shared;
-        let timeout = shared.begin_poller_sleep();
+        let timeout = shared.begin_netpoll_sleep();
         shared.wait_for_network(timeout, &mut context.due.borrow_mut());
-        shared.end_poller_sleep();
+        shared.end_netpoll_sleep();
         if !shared.machines.leave_netpoller() {
             let assignment = self.take_assignment();
             if !matches!(assignment, Some(Assignment::Work { .. })) {

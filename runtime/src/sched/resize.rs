@@ -121,7 +121,7 @@ impl Shared {
                 None => self.spares.add_surplus(),
             }
         }
-        if self.has_work() || !self.machines.is_polling() {
+        if self.has_work() || !self.machines.has_sleeper() {
             // Whoever finds nothing to do waits in the netpoller, which nobody did while all were busy.
             self.notify();
         }
@@ -171,7 +171,7 @@ impl Context {
         {
             self.stop_searching();
             self.shared.retire(processor);
-            self.shared.tell_poller();
+            self.shared.tell_sleeper();
         }
     }
 
@@ -183,7 +183,7 @@ impl Context {
         {
             self.shared.sysmon.came_back(why);
             self.shared.retire(processor);
-            self.shared.tell_poller();
+            self.shared.tell_sleeper();
         }
     }
 }

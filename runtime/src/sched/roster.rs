@@ -1,6 +1,6 @@
 //! The roster: every processor's shared face, in a list that changes only when their number does.
 //!
-//! Thieves, the poller and the metrics walk it all the time; [`set_procs`](crate::set_procs) changes it
+//! Thieves, the sleeper and the metrics walk it all the time; [`set_procs`](crate::set_procs) changes it
 //! once in a while. So a machine keeps a copy of the list and looks at a version number, one relaxed load,
 //! before it uses it. A list that is a moment old is harmless: processors are only ever added, and one that
 //! is retired is empty. For that reason all accesses to `version` are `Relaxed`; the lock publishes the list.

@@ -212,7 +212,7 @@ impl Shared {
     pub(super) fn notify(self: &Arc<Self>) {
         if let Some(processor) = self.idle.notify() {
             // Refused: it is idle again, and the next machine that would wait takes it up.
-            let _refused = self.start_machine(processor, true);
+            let _refused = self.give_to_machine(processor, true);
         }
     }
 

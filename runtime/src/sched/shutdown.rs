@@ -175,10 +175,10 @@ impl Shared {
 
     /// Step 1.
     fn close(self: &Arc<Self>) {
-        self.machines.announce_last_task();
+        self.machines.begin_closing();
         self.owned.close();
         self.blocking.owned.close();
-        self.machines.announce_all_aborted();
+        self.machines.set_all_aborted();
         // Perhaps no thread was to be had for those that queue.
         self.notify();
         self.cancel_queued_jobs();

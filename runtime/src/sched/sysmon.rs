@@ -176,7 +176,7 @@ impl Shared {
     /// Whether nothing runs, nothing is stuck, and somebody waits for the network and the timers.
     fn is_at_rest(&self) -> bool {
         self.idle_procs() >= self.procs()
-            && self.machines.is_polling()
+            && self.machines.has_sleeper()
             && !self.roster.list().iter().any(|remote| remote.counters.is_inside_poll())
             && !self.has_work()
     }
@@ -251,7 +251,7 @@ impl Shared {
             self.rescue_next(remote, note);
             lasting |= self.judge(remote, note, now, some_get_on);
         }
-        let deserted = !self.machines.is_polling();
+        let deserted = !self.machines.has_sleeper();
         if deserted {
             self.have_others_looked_after(lasting);
         }
@@ -310,7 +310,7 @@ impl Shared {
         let spare = self.spare();
         spare.remote.change_homes(remote);
         // Refused: it is idle, and the next machine that would wait takes it up.
-        let _refused = self.start_machine(spare, true);
+        let _refused = self.give_to_machine(spare, true);
     }
 
     /// Duty 4.
@@ -349,7 +349,7 @@ impl Shared {
             return;
         }
         let sent = match self.idle.notify() {
-            Some(processor) => self.start_machine(processor, true),
+            Some(processor) => self.give_to_machine(processor, true),
             // Who searches looks at everything.
             None if self.idle.somebody_looks() => return,
             None => self.assign(Assignment::Look),

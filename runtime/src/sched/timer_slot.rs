@@ -108,7 +108,7 @@ fn register(
     match home.insert(due, waker) {
         Ok((key, earliest)) => {
             if outside && earliest {
-                shared.tell_poller();
+                shared.tell_sleeper();
             }
             Some(Armed { home, key })
         }

@@ -20,8 +20,8 @@
 //! ```
 //!
 //! As in [`idle`](super::idle): whichever fence is first, the other side sees. A machine that sets a timer on
-//! its own processor does nothing: it looks there before it rests, and only then tells the poller
-//! ([`Shared::tell_poller`]). All accesses to `sleeping_until` are `Relaxed`: the fences order them.
+//! its own processor does nothing: it looks there before it rests, and only then tells the sleeper
+//! ([`Shared::tell_sleeper`]). All accesses to `sleeping_until` are `Relaxed`: the fences order them.
 //!
 //! # The end
 //! A shutdown closes every home. A processor that is made later may still come to a task that was left, so its home is closed
@@ -41,7 +41,7 @@ const SORTED: usize = 16;
 /// What is true of all homes together.
 #[derive(Debug)]
 pub(super) struct Deadlines {
-    /// What the poller sleeps until: nanoseconds since the runtime's start, 0 when nobody sleeps there.
+    /// What the sleeper sleeps until: nanoseconds since the runtime's start, 0 when nobody sleeps there.
     sleeping_until: AtomicU64,
     /// Every home is closed, or about to be.
     closed: AtomicBool,
@@ -59,8 +59,8 @@ impl Shared {
         self.roster.list().iter().map(|remote| remote.timers.next_deadline()).min().unwrap_or(u64::MAX)
     }
 
-    /// M1 to M3: how long the poller may wait; `None` is for ever.
-    pub(super) fn begin_poller_sleep(&self) -> Option<Duration> {
+    /// M1 to M3: how long the sleeper may wait; `None` is for ever.
+    pub(super) fn begin_netpoll_sleep(&self) -> Option<Duration> {
         let mut deadline = self.next_deadline();
         loop {
             self.deadlines.sleeping_until.store(deadline, Ordering::Relaxed);
@@ -74,12 +74,12 @@ impl Shared {
         (deadline != u64::MAX).then(|| Duration::from_nanos(deadline.saturating_sub(self.now())))
     }
 
-    pub(super) fn end_poller_sleep(&self) {
+    pub(super) fn end_netpoll_sleep(&self) {
         self.deadlines.sleeping_until.store(0, Ordering::Relaxed);
     }
 
     /// S2 and S3, for whoever leaves timers behind: a machine that rests, a thread outside.
-    pub(super) fn tell_poller(&self) {
+    pub(super) fn tell_sleeper(&self) {
         fence(Ordering::SeqCst);
         if self.next_deadline() < self.deadlines.sleeping_until.load(Ordering::Relaxed) {
             self.netpoll.wake();

@@ -23,8 +23,10 @@
 //! The machine in the netpoller may stay there for ever, so who leaves a mark wakes it.
 //!
 //! # Invariants
-//! - W1. A machine is in `parked` or in `poller` exactly while it waits and has nothing to do.
-//! - W2. `polling` is true from the moment a machine enters the netpoller until it has left.
+//! - W1. A machine is in `parked` or in `sleeper` exactly while it waits and has no assignment. Whoever takes another one out
+//!   gives it one before the lock is released.
+//! - W2. One machine at most is in the netpoller: `netpoller_taken` is true from the moment it enters until it has left,
+//!   also while it is on its way out with an assignment. A second one would eat the wake-up that is meant for the first.
 //! - W3. `refused_work` is set only while a processor is idle, `refused_jobs` only while a job queues that is
 //!   not counted in; what is no longer so is taken up by others, and the mark does no harm.
 
@@ -35,21 +37,21 @@ use super::idle::Idle;
 #[derive(Debug)]
 pub(super) struct Waiting<M> {
     parked: Vec<M>,
-    poller: Option<M>,
-    polling: bool,
+    sleeper: Option<M>,
+    netpoller_taken: bool,
     threads: usize,
     closed: bool,
     refused_work: bool,
     refused_jobs: bool,
 }
 
-/// Where a machine that was taken out waits, and so how it is woken.
+/// How a machine that was taken out is woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// On its futex.
-    Parked,
-    /// In the netpoller.
-    Netpoller,
+pub(super) enum WokenBy {
+    /// It is parked.
+    Futex,
+    /// It is the sleeper, in the netpoller.
+    Eventfd,
 }
 
 /// What found no machine and is taken up instead of waiting.
@@ -65,8 +67,8 @@ impl<M> Waiting<M> {
     pub(super) fn new() -> Self {
         Self {
             parked: Vec::new(),
-            poller: None,
-            polling: false,
+            sleeper: None,
+            netpoller_taken: false,
             threads: 0,
             closed: false,
             refused_work: false,
@@ -92,38 +94,39 @@ impl<M> Waiting<M> {
         self.closed
     }
 
-    pub(super) fn is_polling(&self) -> bool {
-        self.polling
+    /// Whether a machine is in the netpoller (W2).
+    pub(super) fn has_sleeper(&self) -> bool {
+        self.netpoller_taken
     }
 
-    /// A machine for a processor. A parked one is preferred to the poller, which would leave the network
-    /// unattended, unless no processor stays idle: then the workers look at the network.
-    pub(super) fn take_for_work(&mut self, none_stays_idle: bool) -> Option<(M, Place)> {
-        let poller = if self.parked.is_empty() || none_stays_idle { self.poller.take() } else { None };
-        poller.map(|poller| (poller, Place::Netpoller)).or_else(|| self.take_parked())
+    /// A machine for a processor. A parked one is preferred to the sleeper, which would leave the network
+    /// unattended, unless no processor stays idle: then the workers look at the network, and the sleeper is as good as any.
+    pub(super) fn take_for_work(&mut self, none_stays_idle: bool) -> Option<(M, WokenBy)> {
+        let sleeper = if self.parked.is_empty() || none_stays_idle { self.sleeper.take() } else { None };
+        sleeper.map(|sleeper| (sleeper, WokenBy::Eventfd)).or_else(|| self.take_parked())
     }
 
     /// A machine for what needs no processor: the one that parked last.
-    pub(super) fn take_parked(&mut self) -> Option<(M, Place)> {
-        self.parked.pop().map(|machine| (machine, Place::Parked))
+    pub(super) fn take_parked(&mut self) -> Option<(M, WokenBy)> {
+        self.parked.pop().map(|machine| (machine, WokenBy::Futex))
     }
 
-    /// Nobody takes the processor: it is put down (W3). True if the poller must be woken to look.
+    /// Nobody takes the processor: it is put down (W3). True if the sleeper must be woken to look.
     #[must_use]
     pub(super) fn refuse_work<P>(&mut self, idle: &Idle<P>, processor: P, searching: bool) -> bool {
         // Who looks again is whoever sees the mark.
         let _look_again = idle.release(processor, searching);
         self.refused_work = true;
-        self.poller.is_some()
+        self.sleeper.is_some()
     }
 
-    /// Nobody takes the job for which a machine was counted in: it is counted out (W3). True if the poller must
+    /// Nobody takes the job for which a machine was counted in: it is counted out (W3). True if the sleeper must
     /// be woken to look.
     #[must_use]
     pub(super) fn refuse_jobs<J>(&mut self, jobs: &Jobs<J>) -> bool {
         jobs.count_out();
         self.refused_jobs = true;
-        self.poller.is_some()
+        self.sleeper.is_some()
     }
 
     /// What a machine does instead of waiting.
@@ -139,10 +142,10 @@ impl<M> Waiting<M> {
     /// A machine waits from now on: in the netpoller if it `may_poll` and nobody does. True if it must go there.
     #[must_use]
     pub(super) fn wait(&mut self, machine: M, may_poll: bool) -> bool {
-        let polls = may_poll && !self.polling;
+        let polls = may_poll && !self.netpoller_taken;
         if polls {
-            self.polling = true;
-            self.poller = Some(machine);
+            self.netpoller_taken = true;
+            self.sleeper = Some(machine);
         } else {
             self.parked.push(machine);
         }
@@ -152,8 +155,8 @@ impl<M> Waiting<M> {
     /// The machine in the netpoller is back. True if nobody has given it anything to do meanwhile.
     #[must_use]
     pub(super) fn leave_netpoller(&mut self) -> bool {
-        self.polling = false;
-        self.poller.take().is_some()
+        self.netpoller_taken = false;
+        self.sleeper.take().is_some()
     }
 
     /// The parked machine that `is_it` ends if there are more than `enough`. True if so: it is counted no more.
@@ -172,7 +175,7 @@ impl<M> Waiting<M> {
     pub(super) fn close(&mut self) -> Vec<M> {
         self.closed = true;
         let mut waiting = std::mem::take(&mut self.parked);
-        waiting.extend(self.poller.take());
+        waiting.extend(self.sleeper.take());
         waiting
     }
 

@@ -76,6 +76,6 @@ impl Context {
             self.hold(processor);
             return;
         }
-        self.shared.tell_poller();
+        self.shared.tell_sleeper();
     }
 }

@@ -72,9 +72,9 @@ impl Pool {
                     "new"
                 }
                 None => {
-                    let wake_poller = waiting.refuse_jobs(&self.jobs);
+                    let wake_sleeper = waiting.refuse_jobs(&self.jobs);
                     drop(waiting);
-                    if wake_poller {
+                    if wake_sleeper {
                         self.woken.notify();
                     }
                     return;

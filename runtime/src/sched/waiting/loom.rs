@@ -27,7 +27,7 @@ impl Runtime {
         Arc::new(Self { waiting: Mutex::new(waiting), idle, jobs: Jobs::new(1), tasks: AtomicUsize::new(0) })
     }
 
-    /// A task is queued where every machine looks, as `inject` and `start_machine` have it; no thread is to be
+    /// A task is queued where every machine looks, as `inject` and `give_to_machine` have it; no thread is to be
     /// had. True if the machine in the netpoller must be woken.
     fn submit(&self) -> bool {
         self.tasks.fetch_add(1, Relaxed);
@@ -76,9 +76,9 @@ fn a_processor_that_finds_no_machine_is_taken_up_by_the_next_that_would_wait() {
             let runtime = runtime.clone();
             thread::spawn(move || runtime.wait(false))
         };
-        let wake_poller = runtime.submit();
+        let wake_sleeper = runtime.submit();
         machine.join().unwrap();
-        assert!(!wake_poller, "it is not there");
+        assert!(!wake_sleeper, "it is not there");
         assert_eq!(runtime.tasks.load(Relaxed), 0, "a task lies there and nobody comes for it");
         assert!(runtime.idle.notify().is_some(), "the processor is to be had, and nobody searches");
     });
