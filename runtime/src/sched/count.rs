@@ -6,7 +6,7 @@
 //! [`Stock`] of that place, and the next spawn there takes it from the stock. Where more are laid by than taken, half
 //! of them are counted down in one go, while the word is in this processor's cache.
 //!
-//! A stock belongs to a [`Context`](super::current::Context), which counts the runtime itself and ends before it does: no
+//! A stock belongs to a [`Place`](super::current::Place), which counts the runtime itself and ends before it does: no
 //! count in a stock is the last one, and none keeps a runtime longer than its place would.
 
 use super::current;
@@ -31,7 +31,7 @@ impl Count {
     /// One more.
     #[inline]
     pub(super) fn of(shared: &Arc<Shared>) -> Self {
-        let spare = current::with(|context| context?.stock_of(shared)?.take());
+        let spare = current::with(|place| place?.stock_of(shared)?.take());
         Self::new(spare.unwrap_or_else(|| shared.clone()))
     }
 
@@ -53,7 +53,7 @@ impl Drop for Count {
     fn drop(&mut self) {
         // SAFETY: nobody uses the field after this.
         let shared = unsafe { ManuallyDrop::take(&mut self.0) };
-        current::with(|context| match context.and_then(|context| context.stock_of(&shared)) {
+        current::with(|place| match place.and_then(|place| place.stock_of(&shared)) {
             Some(stock) => stock.lay_by(shared),
             None => drop(shared),
         });

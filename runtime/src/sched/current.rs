@@ -1,11 +1,11 @@
 //! Which runtime this thread belongs to, and which processor it holds, if any.
 //!
-//! A machine, a thread inside `block_on` and a blocking job each stand in a [`Context`], found through a
+//! A machine, a thread inside `block_on` and a blocking job each stand in a [`Place`], found through a
 //! thread-local pointer. A wake that comes from inside finds the processor there and needs no queue that
 //! others write to.
 //!
 //! # Invariants
-//! - K1. The pointer is null or points to a context on this thread's own stack that outlives the
+//! - K1. The pointer is null or points to a place on this thread's own stack that outlives the
 //!   [`enter`] which set it.
 //! - K2. The processor's cell is borrowed for the length of one queue operation or one visit, never across user code:
 //!   a waker or a destructor may call back into the runtime.
@@ -23,7 +23,7 @@ use std::task::Waker;
 
 /// A thread's place in a runtime.
 #[derive(Debug)]
-pub(crate) struct Context {
+pub(crate) struct Place {
     pub(super) shared: Arc<Shared>,
     processor: RefCell<Option<Box<Processor>>>,
     /// Wakers that are due, before they are woken in one go.
@@ -37,12 +37,12 @@ pub(crate) struct Context {
     /// The thread's id if this is a machine's place, else 0.
     thread: i32,
     /// The place that this one was entered from.
-    outer: Cell<*const Context>,
+    outer: Cell<*const Place>,
 }
 
-thread_local!(static CURRENT: Cell<*const Context> = const { Cell::new(ptr::null()) });
+thread_local!(static CURRENT: Cell<*const Place> = const { Cell::new(ptr::null()) });
 
-impl Context {
+impl Place {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self {
             shared,
@@ -126,36 +126,36 @@ impl Context {
     }
 }
 
-/// Runs `f` with `context` as this thread's place.
-pub(super) fn enter<R>(context: &Context, f: impl FnOnce() -> R) -> R {
-    struct Restore(*const Context);
+/// Runs `f` with `place` as this thread's.
+pub(super) fn enter<R>(place: &Place, f: impl FnOnce() -> R) -> R {
+    struct Restore(*const Place);
     impl Drop for Restore {
         fn drop(&mut self) {
             CURRENT.set(self.0);
         }
     }
-    let outer = CURRENT.replace(context);
-    context.outer.set(outer);
+    let outer = CURRENT.replace(place);
+    place.outer.set(outer);
     let _restore = Restore(outer);
     f()
 }
 
 /// Whether this thread is a machine of `shared`, maybe in places of other runtimes that it has entered since.
 pub(super) fn is_machine_of(shared: &Arc<Shared>) -> bool {
-    let mut place = CURRENT.get();
+    let mut next = CURRENT.get();
     // SAFETY: K1, for this place and for those that it was entered from, which lie further down the stack.
-    while let Some(context) = unsafe { place.as_ref() } {
-        if context.thread != 0 && Arc::ptr_eq(&context.shared, shared) {
+    while let Some(place) = unsafe { next.as_ref() } {
+        if place.thread != 0 && Arc::ptr_eq(&place.shared, shared) {
             return true;
         }
-        place = context.outer.get();
+        next = place.outer.get();
     }
     false
 }
 
 /// Hands this thread's place, if it has one, to `f`.
 #[inline]
-pub(super) fn with<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
+pub(super) fn with<R>(f: impl FnOnce(Option<&Place>) -> R) -> R {
     // SAFETY: K1.
     CURRENT.with(|current| f(unsafe { current.get().as_ref() }))
 }
@@ -163,23 +163,23 @@ pub(super) fn with<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
 /// The runtime of this thread, if it is in one.
 #[inline]
 pub(crate) fn shared() -> Option<Count> {
-    with(|context| {
-        let context = context?;
-        Some(Count::new(context.stock.take().unwrap_or_else(|| context.shared.clone())))
+    with(|place| {
+        let place = place?;
+        Some(Count::new(place.stock.take().unwrap_or_else(|| place.shared.clone())))
     })
 }
 
 /// Whether somebody waits for a processor of this thread's runtime; true where it is not ours.
 pub(crate) fn somebody_waits() -> bool {
-    with(|context| context.is_none_or(|context| context.shared.somebody_waits()))
+    with(|place| place.is_none_or(|place| place.shared.somebody_waits()))
 }
 
 /// The number of the processor that this thread holds, if this is a place in `shared`.
 #[inline]
 pub(super) fn processor_of(shared: &Arc<Shared>) -> Option<usize> {
-    with(|context| {
-        let context = context.filter(|context| Arc::ptr_eq(&context.shared, shared))?;
-        context.with_processor(|processor| processor.remote.index)
+    with(|place| {
+        let place = place.filter(|place| Arc::ptr_eq(&place.shared, shared))?;
+        place.with_processor(|processor| processor.remote.index)
     })
 }
 
@@ -187,5 +187,5 @@ pub(super) fn processor_of(shared: &Arc<Shared>) -> Option<usize> {
 /// stood in for one that was stuck.
 #[inline]
 pub(crate) fn home() -> Option<usize> {
-    with(|context| context?.with_processor(|processor| processor.remote.home()))
+    with(|place| place?.with_processor(|processor| processor.remote.home()))
 }

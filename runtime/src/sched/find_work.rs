@@ -27,7 +27,7 @@
 //! stolen while its waker is about to wait for it costs two cache misses and a wake-up. When it lay there in
 //! the first round and in the last, of one poll, the owner is busy with something long.
 
-use super::current::Context;
+use super::current::Place;
 use super::processor::{Glimpse, Peers, Processor, Remote};
 use super::visit::Visitor;
 use crate::task::Runnable;
@@ -52,7 +52,7 @@ enum Scope {
     Any,
 }
 
-impl Context {
+impl Place {
     /// The next task to run. The machine begins to search when it finds none of its own. On the way it wakes
     /// what is due, which may cost it the processor; then it finds nothing.
     pub(super) fn find_work(&self) -> Option<Runnable> {

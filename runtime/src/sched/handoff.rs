@@ -10,7 +10,7 @@
 //! off may have been the one that waited for them. So a machine is also woken if none waits in the
 //! netpoller; it looks, finds nothing, and waits there.
 
-use super::current::{self, Context};
+use super::current::{self, Place};
 use super::shared::Shared;
 use crate::park::Parker;
 use crate::task;
@@ -21,19 +21,19 @@ use std::task::Poll;
 
 /// Runs `f`, which may block, without holding a processor.
 pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
-    current::with(|context| {
-        let Some(context) = context.filter(|context| context.has_processor()) else { return f() };
+    current::with(|place| {
+        let Some(place) = place.filter(|place| place.has_processor()) else { return f() };
         struct TakeBack<'a> {
-            context: &'a Context,
+            place: &'a Place,
             inside_poll: bool,
         }
         impl Drop for TakeBack<'_> {
             fn drop(&mut self) {
-                self.context.take_back(self.inside_poll);
+                self.place.take_back(self.inside_poll);
             }
         }
-        let inside_poll = context.hand_off();
-        let _take_back = TakeBack { context, inside_poll };
+        let inside_poll = place.hand_off();
+        let _take_back = TakeBack { place, inside_poll };
         f()
     })
 }
@@ -41,7 +41,7 @@ pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
 /// Polls `future` on this thread until it is ready, inside `shared`.
 pub(crate) fn block_on<F: Future>(shared: &Arc<Shared>, future: F) -> F::Output {
     block_in_place(|| {
-        let place = Context::new(shared.clone());
+        let place = Place::new(shared.clone());
         current::enter(&place, || task::outside(|| poll_to_end(future)))
     })
 }
@@ -61,7 +61,7 @@ fn poll_to_end<F: Future>(future: F) -> F::Output {
     }
 }
 
-impl Context {
+impl Place {
     /// Puts the processor down for others. True if that was inside a poll.
     fn hand_off(&self) -> bool {
         let Some(processor) = self.let_go() else { return false };

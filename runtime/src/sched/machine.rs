@@ -15,7 +15,7 @@
 //! [`waiting`](super::waiting): W1 and W2 are there.
 
 use super::blocking::run_jobs;
-use super::current::{self, Context};
+use super::current::{self, Place};
 use super::processor::Processor;
 use super::shared::Shared;
 use crate::park::{Parker, Unparker};
@@ -68,33 +68,33 @@ pub(super) fn live(shared: &Arc<Shared>, first: Assignment) {
     let mut ended = Ended { shared, counted: true };
     let parker = Parker::new();
     let machine = Arc::new(Machine { unparker: parker.unparker().clone(), assignment: Mutex::new(None) });
-    let context = Context::of_machine(shared.clone());
-    current::enter(&context, || {
+    let place = Place::of_machine(shared.clone());
+    current::enter(&place, || {
         let mut assignment = first;
         loop {
             match assignment {
-                Assignment::Work { processor, searching } => context.work(processor, searching),
+                Assignment::Work { processor, searching } => place.work(processor, searching),
                 Assignment::Jobs => run_jobs(shared),
-                Assignment::Look => context.look_after_stuck(),
+                Assignment::Look => place.look_after_stuck(),
                 Assignment::Exit => return shared.cancel_injected(),
                 Assignment::Leave => {
                     ended.counted = false;
                     return;
                 }
             }
-            assignment = machine.wait(&context, &parker);
+            assignment = machine.wait(&place, &parker);
         }
     });
 }
 
 impl Machine {
     /// Waits for something to do.
-    fn wait(self: &Arc<Self>, context: &Context, parker: &Parker) -> Assignment {
-        let shared = &context.shared;
+    fn wait(self: &Arc<Self>, place: &Place, parker: &Parker) -> Assignment {
+        let shared = &place.shared;
         loop {
             let assignment = match shared.let_wait(self) {
                 Next::Do(assignment) => Some(assignment),
-                Next::Poll => self.wait_in_netpoll(context),
+                Next::Poll => self.wait_in_netpoll(place),
                 Next::Park => Some(self.park(shared, parker)),
             };
             if let Some(assignment) = assignment {

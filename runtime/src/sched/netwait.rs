@@ -14,7 +14,7 @@
 //! without a processor goes to the injector, and every such push may wake another machine. How long it may
 //! sleep, and who cuts the sleep short for an earlier deadline, stands in [`timers`](super::timers).
 
-use super::current::Context;
+use super::current::Place;
 use super::machine::{Assignment, Machine};
 use super::shared::Shared;
 use std::task::Waker;
@@ -22,19 +22,19 @@ use std::time::Duration;
 
 impl Machine {
     /// Waits for the network, the earliest deadline or an assignment. `None`: nothing for this machine.
-    pub(super) fn wait_in_netpoll(&self, context: &Context) -> Option<Assignment> {
-        let shared = &context.shared;
+    pub(super) fn wait_in_netpoll(&self, place: &Place) -> Option<Assignment> {
+        let shared = &place.shared;
         let timeout = shared.begin_netpoll_sleep();
-        shared.wait_for_network(timeout, &mut context.due.borrow_mut());
+        shared.wait_for_network(timeout, &mut place.due.borrow_mut());
         shared.end_netpoll_sleep();
         if !shared.machines.leave_netpoller() {
             let assignment = self.take_assignment();
             if !matches!(assignment, Some(Assignment::Work { .. })) {
-                context.wake_due();
+                place.wake_due();
             }
             return assignment;
         }
-        if context.due.borrow().is_empty() && shared.next_deadline() > shared.now() {
+        if place.due.borrow().is_empty() && shared.next_deadline() > shared.now() {
             return None;
         }
         if let Some(processor) = shared.idle.acquire(false) {
@@ -42,8 +42,8 @@ impl Machine {
             return Some(Assignment::Work { processor, searching: false });
         }
         // Every processor is busy; what is ready goes to the injector.
-        context.wake_due();
-        context.expire_all_timers();
+        place.wake_due();
+        place.expire_all_timers();
         None
     }
 }

@@ -17,7 +17,7 @@
 //! `surplus`, `procs` and `withheld` are `Relaxed`, all of their accesses: they are numbers, and a machine that sees one
 //! late retires late; exchanging `surplus` down gives each unit to one machine.
 
-use super::current::Context;
+use super::current::Place;
 use super::processor::Processor;
 use super::shared::Shared;
 use parking_lot::Mutex;
@@ -163,7 +163,7 @@ impl Shared {
     }
 }
 
-impl Context {
+impl Place {
     /// Retires this machine's processor if there is one too many.
     pub(super) fn retire_if_surplus(&self) {
         if self.shared.spares.take_surplus()

@@ -5,7 +5,7 @@
 
 use super::blocking::BlockingJobs;
 use super::count::Count;
-use super::current::{self, Context};
+use super::current::{self, Place};
 use super::idle::Idle;
 use super::machines::Machines;
 use super::processor::{Processor, Remote};
@@ -140,8 +140,8 @@ impl Shared {
         F::Output: Send + 'static,
     {
         let (task, handle) = new_task(future, Scheduler(Count::of(self)), TaskId::next(), spawned_at);
-        current::with(|context| {
-            self.admit(context.filter(|context| Arc::ptr_eq(&context.shared, self)), task, name);
+        current::with(|place| {
+            self.admit(place.filter(|place| Arc::ptr_eq(&place.shared, self)), task, name);
         });
         handle
     }
@@ -160,29 +160,29 @@ impl Shared {
     {
         debug_assert!(current::with(|own| own.is_some_and(|own| Arc::ptr_eq(&own.shared, &count))));
         let (task, handle) = new_task(future, Scheduler(count), TaskId::next(), spawned_at);
-        current::with(|context| {
-            let context = context.expect("the thread is where it was: no user code has run");
-            context.shared.admit(Some(context), task, name);
+        current::with(|place| {
+            let place = place.expect("the thread is where it was: no user code has run");
+            place.shared.admit(Some(place), task, name);
         });
         handle
     }
 
     /// Registers a new task and queues it.
-    fn admit(self: &Arc<Self>, context: Option<&Context>, task: Runnable, name: Option<Arc<str>>) {
-        let near = context.and_then(|context| context.with_processor(|p| p.remote.index));
+    fn admit(self: &Arc<Self>, place: Option<&Place>, task: Runnable, name: Option<Arc<str>>) {
+        let near = place.and_then(|place| place.with_processor(|p| p.remote.index));
         match self.owned.insert(&task, name, near) {
-            Ok(()) => self.schedule(context, task),
+            Ok(()) => self.schedule(place, task),
             Err(_closed) => task.cancel(),
         }
     }
 
-    /// Queues a task: on this thread's processor if `context` is a place in this runtime and has one.
-    fn schedule(self: &Arc<Self>, context: Option<&Context>, task: Runnable) {
+    /// Queues a task: on this thread's processor if `place` is in this runtime and has one.
+    fn schedule(self: &Arc<Self>, place: Option<&Place>, task: Runnable) {
         let mut task = Some(task);
-        let made_work = context.and_then(|context| {
-            context.with_processor(|processor| {
+        let made_work = place.and_then(|place| {
+            place.with_processor(|processor| {
                 let task = task.take()?;
-                if context.is_batching() {
+                if place.is_batching() {
                     processor.queue.push(task);
                     return Some(false);
                 }
@@ -299,12 +299,12 @@ impl Shared {
 
 impl Schedule for Scheduler {
     unsafe fn schedule(this: NonNull<Self>, task: Runnable) {
-        current::with(|context| {
+        current::with(|place| {
             // SAFETY: the task is not queued yet.
             let shared: &Arc<Shared> = unsafe { &this.as_ref().0 };
-            match context.filter(|context| Arc::ptr_eq(&context.shared, shared)) {
-                // The context keeps the runtime alive when the task, and its scheduler with it, is gone.
-                Some(context) => context.shared.schedule(Some(context), task),
+            match place.filter(|place| Arc::ptr_eq(&place.shared, shared)) {
+                // The place keeps the runtime alive when the task, and its scheduler with it, is gone.
+                Some(place) => place.shared.schedule(Some(place), task),
                 None => shared.clone().inject(task),
             }
         });

@@ -13,7 +13,7 @@
 //! On one of the runtime's own machines (inside a task or a blocking job, maybe in a `block_on` of yet another
 //! runtime) nobody may wait for step 2, since that task is among those waited for: a thread does the rest.
 
-use super::current::{self, Context};
+use super::current::{self, Place};
 use super::processor::Remote;
 use super::shared::Shared;
 use crate::queue::local::Local;
@@ -121,7 +121,7 @@ impl Shared {
         let shared = self.clone();
         let cancel = move || {
             // A destructor that spawns finds the closed runtime, as on a machine.
-            let place = Context::new(shared.clone());
+            let place = Place::new(shared.clone());
             current::enter(&place, || {
                 shared.cancel_injected();
                 shared.cancel_behind_polls();

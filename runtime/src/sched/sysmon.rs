@@ -59,7 +59,7 @@
 //! safe against an owner that does not know that it is one no more, an atomic on every push.
 
 use super::crowd::{Crowd, Sample};
-use super::current::{self, Context};
+use super::current::{self, Place};
 use super::machine::Assignment;
 use super::machines::Refused;
 use super::processor::{Glimpse, Remote};
@@ -356,7 +356,7 @@ impl Shared {
         };
         if let Err(Refused::NoThread) = sent {
             // A waker may call back into the runtime, and means this one.
-            let place = Context::new(self.clone());
+            let place = Place::new(self.clone());
             current::enter(&place, || place.look_after_stuck());
         }
     }

@@ -13,7 +13,7 @@
 //! If its runtime shuts down, all its timers are woken. A future that is polled after that sets its timer in the runtime
 //! that polls it, or, where that is the one that is shutting down, in the global one.
 
-use super::current::{self, Context};
+use super::current::{self, Place};
 use super::shared::Shared;
 use crate::timer::{EntryState, Key, TimerHome};
 use pirn_sync::clock;
@@ -69,8 +69,8 @@ impl TimerSlot {
     /// As [`poll_until`](Self::poll_until).
     pub(crate) fn arm(&mut self, deadline: Instant, waker: Waker) {
         self.cancel();
-        self.0 = current::with(|context| match context {
-            Some(context) => register(&context.shared, Some(context), deadline, waker),
+        self.0 = current::with(|place| match place {
+            Some(place) => register(&place.shared, Some(place), deadline, waker),
             None => register(&crate::global::shared(), None, deadline, waker),
         });
     }
@@ -92,17 +92,12 @@ impl Drop for TimerSlot {
     }
 }
 
-fn register(
-    shared: &Arc<Shared>,
-    context: Option<&Context>,
-    deadline: Instant,
-    waker: Waker,
-) -> Option<Armed> {
+fn register(shared: &Arc<Shared>, place: Option<&Place>, deadline: Instant, waker: Waker) -> Option<Armed> {
     let due = shared.epoch.ticks(deadline);
     if due == u64::MAX {
         return None;
     }
-    let own = context.and_then(|context| context.with_processor(|p| p.remote.timers.clone()));
+    let own = place.and_then(|place| place.with_processor(|p| p.remote.timers.clone()));
     let outside = own.is_none();
     let home = own.unwrap_or_else(|| shared.roster.list()[0].timers.clone());
     match home.insert(due, waker) {

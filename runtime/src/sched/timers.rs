@@ -28,7 +28,7 @@
 //! from the start: `closed` is raised before the shutdown looks at the roster, and read with the roster locked, which orders
 //! the two; both accesses are `Relaxed`.
 
-use super::current::Context;
+use super::current::Place;
 use super::shared::Shared;
 use crate::timer::TimerHome;
 use pirn_sync::primitive::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -109,7 +109,7 @@ impl Shared {
     }
 }
 
-impl Context {
+impl Place {
     /// Queues a batch of what is due on the processor that this machine holds.
     pub(super) fn expire_own_timers(&self) {
         let home = self.with_processor(|processor| {

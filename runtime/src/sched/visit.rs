@@ -22,7 +22,7 @@
 //! [`network_seen`](super::shared::Shared::network_seen) is told. This includes the sets of processors that were given
 //! up, which belong to nobody.
 
-use super::current::Context;
+use super::current::Place;
 use super::pace::MOST;
 use super::processor::{Peers, Processor, Remote};
 use std::mem;
@@ -73,7 +73,7 @@ impl Rounds {
     }
 }
 
-impl Context {
+impl Place {
     /// Visits the processor whose turn it is.
     pub(super) fn visit_another(&self, visitor: Visitor) {
         let visit = |own: &Processor| match visitor {

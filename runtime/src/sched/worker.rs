@@ -4,11 +4,11 @@
 //! a poll by a task that blocks ([`handoff`](super::handoff)). The machine then waits for its next
 //! assignment ([`machine`](super::machine)).
 
-use super::current::Context;
+use super::current::Place;
 use super::processor::Processor;
 use crate::task::{Outcome, Runnable};
 
-impl Context {
+impl Place {
     /// Runs tasks with `processor` until it is put down or given away.
     pub(super) fn work(&self, processor: Box<Processor>, searching: bool) {
         self.hold(processor);

@@ -30,7 +30,7 @@ fn a_count_that_is_dropped_inside_serves_the_next_spawn() {
             let of_its_own = counts(&shared) == before + 1;
             // The stock is as it was: one goes back, the other is counted down.
             drop(one);
-            drop(current::with(|context| context?.stock_of(&shared)?.take()));
+            drop(current::with(|place| place?.stock_of(&shared)?.take()));
             drop(other);
             from_the_stock && of_its_own
         }));
