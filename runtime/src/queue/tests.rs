@@ -22,11 +22,11 @@ impl Schedule for Nowhere {
         std::ptr::null()
     }
 
-    fn end(&self, _: Option<TaskId>) -> Option<Arc<str>> {
+    fn count_end(&self, _: Option<TaskId>) -> Option<Arc<str>> {
         None
     }
 
-    fn ended(&self) {}
+    fn completed(&self) {}
 
     fn unhandled_panic(&self, _: UnhandledTaskPanic) {}
 }

@@ -208,11 +208,11 @@ impl Schedule for BlockingScheduler {
         &raw const self.0.blocking.owned
     }
 
-    fn end(&self, named: Option<TaskId>) -> Option<Arc<str>> {
+    fn count_end(&self, named: Option<TaskId>) -> Option<Arc<str>> {
         self.0.blocking.owned.remove(named, None)
     }
 
-    fn ended(&self) {
+    fn completed(&self) {
         self.0.machines.task_ended(&self.0.blocking.owned);
     }
 

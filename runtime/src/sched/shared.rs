@@ -314,11 +314,11 @@ impl Schedule for Scheduler {
         &raw const self.0.owned
     }
 
-    fn end(&self, named: Option<TaskId>) -> Option<Arc<str>> {
+    fn count_end(&self, named: Option<TaskId>) -> Option<Arc<str>> {
         self.0.owned.remove(named, current::processor_of(&self.0))
     }
 
-    fn ended(&self) {
+    fn completed(&self) {
         self.0.machines.task_ended(&self.0.owned);
     }
 

@@ -201,9 +201,12 @@ impl<F: Future, S: Schedule> Cell<F, S> {
         // SAFETY: T3: the task lives (S1).
         let cell = unsafe { Self::of(task) };
         let now = cell.header.state.snapshot();
-        let counts = !now.has(Mark::Refused);
-        let name =
-            if counts { cell.scheduler.end(now.has(Mark::Named).then_some(cell.header.id)) } else { None };
+        let counted = !now.has(Mark::Refused);
+        let name = if counted {
+            cell.scheduler.count_end(now.has(Mark::Named).then_some(cell.header.id))
+        } else {
+            None
+        };
         if let Err(error) = &mut output {
             error.set_name(name);
         }
@@ -212,8 +215,8 @@ impl<F: Future, S: Schedule> Cell<F, S> {
             unsafe { (*stage).output = ManuallyDrop::new(output) }
         });
         let before = cell.header.state.complete();
-        if counts {
-            cell.scheduler.ended();
+        if counted {
+            cell.scheduler.completed();
         }
         if !before.has_join_handle() {
             // SAFETY: T4, and S3 gives the output to the completer.

@@ -75,12 +75,12 @@ impl Schedule for ToQueue {
         self.queue.owned.as_ref().map_or(ptr::null(), ptr::from_ref)
     }
 
-    fn end(&self, named: Option<TaskId>) -> Option<StdArc<str>> {
+    fn count_end(&self, named: Option<TaskId>) -> Option<StdArc<str>> {
         self.alive.with(|_| ());
         self.queue.owned.as_ref()?.remove(named, None)
     }
 
-    fn ended(&self) {
+    fn completed(&self) {
         self.alive.with(|_| ());
     }
 
@@ -603,11 +603,11 @@ impl Schedule for Cancelled {
         &raw const *self.owned
     }
 
-    fn end(&self, named: Option<TaskId>) -> Option<StdArc<str>> {
+    fn count_end(&self, named: Option<TaskId>) -> Option<StdArc<str>> {
         self.owned.remove(named, self.near)
     }
 
-    fn ended(&self) {
+    fn completed(&self) {
         if self.closing.load(Acquire) && self.owned.is_empty() {
             self.announced.store(true, Relaxed);
         }

@@ -21,10 +21,10 @@ pub(crate) trait Schedule: Send + Sync + 'static {
 
     /// The task's future is dropped: count its end, and give back its name, if `named` says that it has one. Not called for
     /// tasks that the registry has refused.
-    fn end(&self, named: Option<TaskId>) -> Option<Arc<str>>;
+    fn count_end(&self, named: Option<TaskId>) -> Option<Arc<str>>;
 
     /// The task whose end was counted is complete.
-    fn ended(&self);
+    fn completed(&self);
 
     /// The task panicked and nobody can join it any more.
     fn unhandled_panic(&self, panic: UnhandledTaskPanic);

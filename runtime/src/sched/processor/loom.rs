@@ -25,11 +25,11 @@ impl Schedule for Nobody {
         std::ptr::null()
     }
 
-    fn end(&self, _named: Option<TaskId>) -> Option<Arc<str>> {
+    fn count_end(&self, _named: Option<TaskId>) -> Option<Arc<str>> {
         None
     }
 
-    fn ended(&self) {}
+    fn completed(&self) {}
 
     fn unhandled_panic(&self, _panic: UnhandledTaskPanic) {
         unreachable!("these tasks do not panic");
