@@ -25,9 +25,9 @@
 //!   machine that has yet to look; and where none could be had, the next one that would wait takes the jobs first
 //!   ([`waiting`](super::waiting)).
 //! - B2. `running` machines are at it, at most the limit, apart from those that began a job before it was lowered.
-//! - B3. In a runtime that closes no job queues behind one that runs, maybe for ever. The shutdown announces itself, and
-//!   then empties the queue, once. A job that was admitted before and is pushed after that is cancelled by whoever pushes it:
-//!   the lock of the queue, which the shutdown has had before, shows the announcement.
+//! - B3. Once the runtime closes no job stays in the queue: those that run may never end, and then nobody would come for
+//!   it. The shutdown announces itself, and then empties the queue, once. Whoever pushes a job after that cancels it: the
+//!   lock of the queue, which the shutdown has had before, shows the announcement.
 //!
 //! The models stand in `blocking::loom`. One of them fails when steps 1 and 2 are exchanged; when either side counts out
 //! a step later; when the limit is ignored, or is raised without a look at the queue; or when nobody wakes the

@@ -64,7 +64,7 @@ impl Counters {
         bump(&self.slices);
     }
 
-    /// N1: the number of polls begun and ended.
+    /// N1: how many times a poll has begun or ended.
     pub(super) fn raw_polls(&self) -> u64 {
         self.polls.load(Ordering::Relaxed)
     }
@@ -85,6 +85,7 @@ impl Counters {
         bump(&self.handoffs);
     }
 
+    /// How many polls of tasks have begun (N2).
     pub(crate) fn polls(&self) -> u64 {
         let asides = self.asides.load(Ordering::Relaxed);
         self.polls.load(Ordering::Relaxed).div_ceil(2).saturating_sub(asides)

@@ -56,13 +56,17 @@
 //! one.
 //!
 //! # Late windows
-//! With fewer processors it may be us whom everybody waits for, clients included, while the core that was left to
-//! them idles half of the time. What is queued shows it, divided by the rate of polls. (A processor that rests now and
-//! then can do more polls than that rate. That errs on the side of using all.) No first trial begins after a
-//! late window. [`MOST_LATE`] of them in one block end any trial, with fewer or with all, the windows in which it
-//! settles included: it is lost. After a verdict [`IN_A_ROW`] of them take it back in whole, and patience begins. (With
-//! `wrk` beside it on two cores, one processor serves 64 connections better than two do, and a few hundred as well,
-//! and 1,000 worse: `cargo bench -p pirn-benches --bench http`.)
+//! With too few processors it is we who keep everybody waiting, clients included: our queues grow, and the core that was
+//! left to the clients idles half of the time. How long the last task in the queues must wait shows it: their length
+//! divided by the rate of polls. (A processor that rests now and then can do more polls than that rate. That errs on
+//! the side of using all.)
+//! - No trial of one processor fewer begins after a late window.
+//! - [`MOST_LATE`] of them in one block end a trial: it is lost. Blocks of all processors count as well, and so do the
+//!   windows in which a block settles.
+//! - [`IN_A_ROW`] of them take a verdict back in whole, and patience begins.
+//!
+//! (With `wrk` beside it on two cores, one processor serves 64 connections better than two do, a few hundred as well, and
+//! 1,000 worse: `cargo bench -p pirn-benches --bench http`.)
 //!
 //! # Bounds
 //! - C1. One processor at least is in use.

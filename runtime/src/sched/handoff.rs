@@ -6,9 +6,9 @@
 //! it finishes its poll without, as a *surplus* machine: what it wakes goes to the injector, and at the end
 //! of the poll it waits for its next assignment.
 //!
-//! Putting the processor down must not leave the network and the timers to nobody: the machine that hands
-//! off may have been the one that waited for them. So a machine is also woken if none waits in the
-//! netpoller; it looks, finds nothing, and waits there.
+//! Putting the processor down must not leave the network and the timers to nobody. While every processor is busy no
+//! machine waits for them, because the workers look at them between polls, and this may have been the only worker. So a
+//! machine is also woken if none is in the netpoller: it looks, finds nothing, and becomes the sleeper.
 
 use super::current::{self, Place};
 use super::shared::Shared;

@@ -52,12 +52,12 @@ impl Shared {
     /// Waits for the network at most `timeout`, and adds whom to wake.
     fn wait_for_network(&self, timeout: Option<Duration>, due: &mut Vec<Waker>) {
         self.netpoll.wait(timeout, due);
-        self.network_seen(self.now());
+        self.note_network_seen(self.now());
     }
 
     /// Looks at all of the network without waiting.
     pub(super) fn look_at_network(&self, due: &mut Vec<Waker>) {
         self.netpoll.look_everywhere(due);
-        self.network_seen(self.now());
+        self.note_network_seen(self.now());
     }
 }

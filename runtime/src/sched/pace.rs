@@ -11,7 +11,7 @@
 //! The owner reads the clock once in so many looks for work, and divides the time by their number. Two things would
 //! spoil that figure:
 //! - *The machine loses its core meanwhile*, and its tasks seem to have taken longer. So a figure of more than
-//!   twice the known one is believed only when it comes twice in a row.
+//!   twice the known one counts as twice only, until the next one is as large.
 //! - *The processor rests before so many looks are over*, and there is no figure. After [`FORGOTTEN`] rests in a row
 //!   without one, what was known before is forgotten.
 //!

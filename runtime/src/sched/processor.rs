@@ -21,7 +21,7 @@
 //! | [`Remote::rob_next`]: exchange | Acquire | `push_next` | as above | the same |
 //! | [`Remote::take_next`]: exchange | Relaxed | – | the owner takes what it put there itself, or what came with the box, through a lock (P1). So it does with what `push_next` displaces | – |
 //! | `next`, first look | Relaxed | – | only tells whether to exchange | – |
-//! | `home` | Relaxed, written by sysmon alone | – | whoever reads the one before looks at another set once more | – |
+//! | `home` | Relaxed, written by sysmon alone | – | whoever reads the old number looks once more at a set that is another's by now | – |
 
 use super::counters::Counters;
 use super::pace::Pace;
@@ -59,7 +59,7 @@ pub(super) struct Peers {
     pub(super) visits: Rounds,
     pub(super) passing: Rounds,
     /// When the previous round of thorough visits began, and when this one did.
-    pub(super) seen_at: [u64; 2],
+    pub(super) rounds_began: [u64; 2],
 }
 
 /// What lay in a `next` slot at one moment, and which poll its owner was in: to be compared with, never followed. The
@@ -108,7 +108,7 @@ impl Processor {
                 seen: Vec::new(),
                 visits: Rounds::after(index),
                 passing: Rounds::after(index),
-                seen_at: [0; 2],
+                rounds_began: [0; 2],
             }),
         })
     }
@@ -208,9 +208,8 @@ impl Remote {
         self.home.load(Ordering::Relaxed)
     }
 
-    /// Stands in for `stuck`: its number for the network is this one's now, and the other way round. For sysmon alone, so
-    /// that no two have the same.
-    pub(super) fn change_homes(&self, stuck: &Self) {
+    /// Stands in for `stuck`: the two exchange their numbers for the network. For sysmon alone, so that no two have the same.
+    pub(super) fn exchange_homes(&self, stuck: &Self) {
         let own = self.home();
         self.home.store(stuck.home.swap(own, Ordering::Relaxed), Ordering::Relaxed);
     }

@@ -279,7 +279,7 @@ impl Shared {
 
     /// All of the network was looked at since `at`, in nanoseconds as [`now`](Self::now) tells it. A look at some sets
     /// does not count: those of a processor that is stuck or was given up would be nobody's.
-    pub(super) fn network_seen(&self, at: u64) {
+    pub(super) fn note_network_seen(&self, at: u64) {
         self.network_seen.fetch_max(at / 1_000_000, Ordering::Relaxed);
     }
 

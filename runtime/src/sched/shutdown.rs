@@ -52,7 +52,7 @@ pub struct Left {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LeftKind {
-    /// A task inside a poll.
+    /// A task that is inside a poll, or that no worker was free to drop.
     Task,
     /// A blocking job that was running.
     Blocking,

@@ -308,7 +308,7 @@ impl Shared {
         }
         self.idle.lend_searching();
         let spare = self.spare();
-        spare.remote.change_homes(remote);
+        spare.remote.exchange_homes(remote);
         // Refused: it is idle, and the next machine that would wait takes it up.
         let _refused = self.give_to_machine(spare, true);
     }

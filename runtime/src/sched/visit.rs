@@ -19,7 +19,7 @@
 //! # What a round of visits shows
 //! At each thorough visit the visitor either finds that somebody has looked at that set since, or looks itself. So when
 //! it has been everywhere once, every set has been looked at since the *previous* round began, and that moment is what
-//! [`network_seen`](super::shared::Shared::network_seen) is told. This includes the sets of processors that were given
+//! [`note_network_seen`](super::shared::Shared::note_network_seen) is told. This includes the sets of processors that were given
 //! up, which belong to nobody.
 
 use super::current::Place;
@@ -90,16 +90,16 @@ impl Place {
 
     /// A thorough visit. True if tasks were taken. What the network had ready is among what is due.
     fn visit(&self, own: &Processor) -> bool {
-        let Peers { list, visits, seen_at, .. } = &mut *own.peers(&self.shared.roster);
+        let Peers { list, visits, rounds_began, .. } = &mut *own.peers(&self.shared.roster);
         // Its own turn is passed over; after that it is another one's, unless there is no other.
         for _ in 0..2 {
             let (turn, last) = visits.next(list);
             let other = Some(&list[turn]).filter(|other| !Arc::ptr_eq(other, &own.remote));
             let queued = other.map(|other| self.visit_thoroughly(own, other, last));
             if turn == 0 {
-                let [before, this] = *seen_at;
-                *seen_at = [this, self.shared.now()];
-                self.shared.network_seen(before);
+                let [before, this] = *rounds_began;
+                *rounds_began = [this, self.shared.now()];
+                self.shared.note_network_seen(before);
             }
             if let Some(queued) = queued {
                 return queued;
