@@ -58,7 +58,7 @@ impl Handle {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         assert!(
-            !self.0.is_closed(),
+            !self.0.is_closing(),
             "block_on was called on a runtime that has been shut down; keep the Runtime alive while it is used"
         );
         handoff::block_on(&self.0, future)

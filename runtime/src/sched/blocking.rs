@@ -163,7 +163,7 @@ impl Shared {
 
     fn start_job(self: &Arc<Self>, job: Runnable) {
         self.blocking.jobs.push(job);
-        if self.is_closed() {
+        if self.is_closing() {
             self.cancel_queued_jobs(); // B3
         } else {
             self.ask_for_machine();

@@ -231,7 +231,7 @@ impl Shared {
     /// that would wait finds it.
     pub(super) fn assign(self: &Arc<Self>, assignment: Assignment) -> Result<(), Refused> {
         let mut lists = self.machines.lists.lock();
-        if lists.waiting.is_closed() {
+        if lists.waiting.has_ended() {
             if let Assignment::Work { processor, searching } = assignment {
                 let _nobody_comes = self.idle.release(processor, searching);
             }
@@ -277,7 +277,7 @@ impl Shared {
     /// A machine has nothing to do: it finds something that was refused, or stands in the lists from now on (W1).
     pub(super) fn let_wait(&self, machine: &Arc<Machine>) -> Next {
         let waiting = &mut self.machines.lists.lock().waiting;
-        if waiting.is_closed() {
+        if waiting.has_ended() {
             return Next::Do(Assignment::Exit);
         }
         match waiting.at_hand(&self.idle, &self.blocking.jobs) {
@@ -333,19 +333,19 @@ impl Shared {
 
     /// Whether the machines have been told to end.
     pub(crate) fn has_ended(&self) -> bool {
-        self.machines.lists.lock().waiting.is_closed()
+        self.machines.lists.lock().waiting.has_ended()
     }
 
     /// Waits until the machines have been told to end, at most so long. True if they have.
     pub(crate) fn ends_within(&self, limit: Duration) -> bool {
-        self.machines.wait_until(clock::now().checked_add(limit), Waiting::is_closed)
+        self.machines.wait_until(clock::now().checked_add(limit), Waiting::has_ended)
     }
 
     /// Tells every machine to end as soon as it has nothing more to do.
     pub(super) fn exit_machines(&self) {
         let woken = {
             let mut lists = self.machines.lists.lock();
-            let woken = lists.waiting.close();
+            let woken = lists.waiting.end();
             for machine in &woken {
                 machine.assign(Assignment::Exit);
             }

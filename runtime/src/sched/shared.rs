@@ -202,7 +202,7 @@ impl Shared {
         self.notify();
         // If all machines are inside a poll that never ends, nobody was woken. Either the shutdown's last look at the injector
         // comes after the fence in `notify`, or this look after the one in its last question whether a task lives.
-        if self.is_closed() && self.has_ended() {
+        if self.is_closing() && self.has_ended() {
             self.cancel_injected();
         }
     }
@@ -288,7 +288,8 @@ impl Shared {
         Duration::from_millis((self.now() / 1_000_000).saturating_sub(seen))
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
+    /// Whether it shuts down, or has.
+    pub(crate) fn is_closing(&self) -> bool {
         self.machines.is_closing()
     }
 

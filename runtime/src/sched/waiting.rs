@@ -40,7 +40,7 @@ pub(super) struct Waiting<M> {
     sleeper: Option<M>,
     netpoller_taken: bool,
     threads: usize,
-    closed: bool,
+    ended: bool,
     refused_work: bool,
     refused_jobs: bool,
 }
@@ -70,7 +70,7 @@ impl<M> Waiting<M> {
             sleeper: None,
             netpoller_taken: false,
             threads: 0,
-            closed: false,
+            ended: false,
             refused_work: false,
             refused_jobs: false,
         }
@@ -90,8 +90,8 @@ impl<M> Waiting<M> {
     }
 
     /// Whether the machines have been told to end.
-    pub(super) fn is_closed(&self) -> bool {
-        self.closed
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// Whether a machine is in the netpoller (W2).
@@ -171,9 +171,9 @@ impl<M> Waiting<M> {
         true
     }
 
-    /// Nobody waits any more. The machines that do, for the caller to tell.
-    pub(super) fn close(&mut self) -> Vec<M> {
-        self.closed = true;
+    /// The machines are told to end: nobody waits any more. Those that do now, for the caller to tell.
+    pub(super) fn end(&mut self) -> Vec<M> {
+        self.ended = true;
         let mut waiting = std::mem::take(&mut self.parked);
         waiting.extend(self.sleeper.take());
         waiting
