@@ -61,6 +61,12 @@ impl Place {
         Self { thread: thread_state::this_thread(), ..Self::new(shared) }
     }
 
+    /// Whether this is a place in `shared`.
+    #[inline]
+    pub(super) fn is_in(&self, shared: &Arc<Shared>) -> bool {
+        Arc::ptr_eq(&self.shared, shared)
+    }
+
     /// Lets `f` use the processor, if this thread holds one. `f` runs no user code (K2).
     #[inline]
     pub(super) fn with_processor<R>(&self, f: impl FnOnce(&Processor) -> R) -> Option<R> {
@@ -118,7 +124,7 @@ impl Place {
     /// The stock, if this is a place in `shared`.
     #[inline]
     pub(super) fn stock_of(&self, shared: &Arc<Shared>) -> Option<&Stock> {
-        Arc::ptr_eq(&self.shared, shared).then_some(&self.stock)
+        self.is_in(shared).then_some(&self.stock)
     }
 
     pub(super) fn is_batching(&self) -> bool {
@@ -145,7 +151,7 @@ pub(super) fn is_machine_of(shared: &Arc<Shared>) -> bool {
     let mut next = CURRENT.get();
     // SAFETY: K1, for this place and for those that it was entered from, which lie further down the stack.
     while let Some(place) = unsafe { next.as_ref() } {
-        if place.thread != 0 && Arc::ptr_eq(&place.shared, shared) {
+        if place.thread != 0 && place.is_in(shared) {
             return true;
         }
         next = place.outer.get();
@@ -178,7 +184,7 @@ pub(crate) fn somebody_waits() -> bool {
 #[inline]
 pub(super) fn processor_of(shared: &Arc<Shared>) -> Option<usize> {
     with(|place| {
-        let place = place.filter(|place| Arc::ptr_eq(&place.shared, shared))?;
+        let place = place.filter(|place| place.is_in(shared))?;
         place.with_processor(|processor| processor.remote.index)
     })
 }

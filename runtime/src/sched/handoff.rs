@@ -77,9 +77,7 @@ impl Place {
             processor.push_next_last();
             let _look_again = self.shared.idle.release(processor, self.searching.take());
         }
-        if self.shared.has_work() || !self.shared.machines.has_sleeper() {
-            self.shared.notify();
-        }
+        self.shared.notify_if_deserted();
         self.shared.tell_sleeper();
         inside_poll
     }

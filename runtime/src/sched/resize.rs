@@ -121,10 +121,7 @@ impl Shared {
                 None => self.spares.add_surplus(),
             }
         }
-        if self.has_work() || !self.machines.has_sleeper() {
-            // Whoever finds nothing to do waits in the netpoller, which nobody did while all were busy.
-            self.notify();
-        }
+        self.notify_if_deserted();
     }
 
     /// A processor that is not in use, made if there is none.

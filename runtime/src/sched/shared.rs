@@ -141,7 +141,7 @@ impl Shared {
     {
         let (task, handle) = new_task(future, Scheduler(Count::of(self)), TaskId::next(), spawned_at);
         current::with(|place| {
-            self.admit(place.filter(|place| Arc::ptr_eq(&place.shared, self)), task, name);
+            self.admit(place.filter(|place| place.is_in(self)), task, name);
         });
         handle
     }
@@ -158,7 +158,7 @@ impl Shared {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        debug_assert!(current::with(|own| own.is_some_and(|own| Arc::ptr_eq(&own.shared, &count))));
+        debug_assert!(current::with(|own| own.is_some_and(|own| own.is_in(&count))));
         let (task, handle) = new_task(future, Scheduler(count), TaskId::next(), spawned_at);
         current::with(|place| {
             let place = place.expect("the thread is where it was: no user code has run");
@@ -204,6 +204,14 @@ impl Shared {
         // comes after the fence in `notify`, or this look after the one in its last question whether a task lives.
         if self.is_closing() && self.has_ended() {
             self.cancel_injected();
+        }
+    }
+
+    /// Where a processor changes hands: wakes a machine if there is work, or if none is in the netpoller, which the workers
+    /// looked after while all were busy. One that finds nothing to do waits there.
+    pub(super) fn notify_if_deserted(self: &Arc<Self>) {
+        if self.has_work() || !self.machines.has_sleeper() {
+            self.notify();
         }
     }
 
@@ -303,7 +311,7 @@ impl Schedule for Scheduler {
         current::with(|place| {
             // SAFETY: the task is not queued yet.
             let shared: &Arc<Shared> = unsafe { &this.as_ref().0 };
-            match place.filter(|place| Arc::ptr_eq(&place.shared, shared)) {
+            match place.filter(|place| place.is_in(shared)) {
                 // The place keeps the runtime alive when the task, and its scheduler with it, is gone.
                 Some(place) => place.shared.schedule(Some(place), task),
                 None => shared.clone().inject(task),
