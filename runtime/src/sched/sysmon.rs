@@ -3,25 +3,14 @@
 //! A task that blocks or computes without ever awaiting holds its machine and its processor. Nothing on that
 //! machine can notice, so somebody else must look at the clock. Sysmon's six duties at each tick:
 //!
-//! 1. *Compensate.* If work waits, nobody looks for it, and a machine has sat inside one poll since the last tick,
-//!    lend a spare processor to a spare machine. How soon depends on what the stuck thread does:
-//!    - It is *blocked* in the kernel: at once, since it uses no core.
-//!    - It *burns* CPU: after a time slice of 10 ms, one spare above `procs` at most, and only if no other processor
-//!      gets on either. One that gets on visits those that do not ([`visit`](super::visit)), and where it runs there
-//!      is no further core to be had for the spare.
-//!
-//!    The stuck machine keeps its own processor, so its pushes race with nothing. What is parked there stays within
-//!    reach: run queue and timers of everybody, the next slot of duty 4; its set of the network becomes the
-//!    spare's. When the machine comes back it retires its processor ([`stuck`](super::stuck)).
-//! 2. *Please yield.* A poll, or a chain of tasks that hand the next slot to each other while others wait, has used up
-//!    its time slice: raise the flag that every leaf future honours. A poll is asked to yield even if no task waits,
-//!    because some things happen only between polls: an abort, a shutdown, a look at the poll's own timeouts.
-//!    (Counting operations instead, as tokio does, yields far too often, and livelocks code that polls twice.)
+//! 1. *Compensate.* Lend a spare processor in the place of one whose machine is stuck while work waits ([`judge`]).
+//! 2. *Please yield.* Ask a task that has used up its time slice to let others run ([`judge`]).
 //! 3. *Network and timers.* While no machine waits in the netpoller, the workers look at both between polls. They do
 //!    not if all of them are stuck. So when a timer is late, or it is not known that all of the network was looked at
-//!    in the last 10 ms, send a machine without a processor to wake what is due. And if a poll lasts while a
-//!    processor is idle, wake a machine for that one; when it finds nothing, it waits in the netpoller.
-//! 4. *Rescue a next slot* that has held the same task in the same poll since the last tick: nobody was woken for it.
+//!    in the last 10 ms, send a machine to wake what is due: with an idle processor if there is one, else without. And if
+//!    a poll lasts while a processor is idle, wake a machine to take that one up; when it finds nothing, it waits in the
+//!    netpoller.
+//! 4. *Rescue a next slot* whose owner does not come to it ([`judge`]).
 //! 5. *Make room.* Where other threads want the cores too, leave processors unused if as much gets done without
 //!    them ([`crowd`](super::crowd)); while a poll lasts, or nothing runs, all of them are in use.
 //! 6. *Give memory back* that tasks have left: once a second what nobody has needed since, and all when the runtime
@@ -29,8 +18,7 @@
 //!
 //! # What sysmon never does
 //! It runs nobody's code, but for the allocator's. A waker may be anybody's, and one that blocks would take sysmon with
-//! it, and all that
-//! depends on it: hence the machine that is sent. If the waker blocks, only that machine is lost, and what
+//! it, and all that depends on it: hence the machine that is sent. If the waker blocks, only that machine is lost, and what
 //! was due in the same batch with it; the timers left behind are late still at the next tick, and another
 //! machine goes. A worker that wakes what is due shows a poll meanwhile, and is made up for like any.
 //!
@@ -51,33 +39,28 @@
 //!   A2  fence(SeqCst)                    B2  fence(SeqCst)
 //!   A3  at rest still? park              B3  asleep ? unpark
 //! ```
-//! Whichever fence is first, the other side sees. For that reason all accesses to `asleep` are `Relaxed`, and
-//! those to `lent_to_burning` are because it is a number that only bounds.
-//!
-//! # Rejected
-//! Taking the processor away from the stuck machine, as Go does in system calls: its queue would have to be
-//! safe against an owner that does not know that it is one no more, an atomic on every push.
+//! Whichever fence is first, the other side sees. So all accesses to `asleep` are `Relaxed`. So are those to
+//! `lent_to_burning`, a number that only bounds.
+
+mod judge;
 
 use super::crowd::{Crowd, Sample};
 use super::current::{self, Place};
 use super::machine::Assignment;
 use super::machines::Refused;
-use super::processor::{Glimpse, Remote};
 use super::shared::Shared;
 use super::stuck::Replaced;
-use super::thread_state::{self, Waits};
+use super::thread_state::Waits;
 use crate::park::{Parker, Unparker};
 use crate::task::{release_depot, trim_depot};
 use crate::thread;
+use judge::Note;
 use pirn_sync::clock;
 use pirn_sync::primitive::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::io;
-use std::mem;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How long a task may run while others wait.
-const SLICE: Duration = Duration::from_millis(10);
 /// The shortest and the longest nap between two ticks.
 const FINE: Duration = Duration::from_millis(1);
 const COARSE: Duration = Duration::from_millis(4);
@@ -112,20 +95,6 @@ struct Room {
     waits: Waits,
 }
 
-/// Sysmon's notes about one processor.
-struct Note {
-    /// Its counters at the last tick.
-    polls: u64,
-    slices: u64,
-    /// What lay in its next slot at the last tick.
-    seen: Glimpse,
-    /// When the poll that it is in was first seen, and the time slice.
-    since: Instant,
-    slice_since: Instant,
-    /// The CPU time of its thread at `since`.
-    cpu: Option<Duration>,
-}
-
 impl Sysmon {
     pub(super) fn new(enabled: bool) -> Self {
         Self {
@@ -151,6 +120,18 @@ impl Sysmon {
     pub(super) fn stop(&self) {
         if let Some(unparker) = self.unparker.get() {
             unparker.unpark();
+        }
+    }
+
+    /// Whether a spare is lent because a machine computes: there is no more than one.
+    fn has_lent_to_burning(&self) -> bool {
+        self.lent_to_burning.load(Ordering::Relaxed) > 0
+    }
+
+    /// A spare is about to be lent.
+    fn lends(&self, why: Replaced) {
+        if why == Replaced::Burning {
+            self.lent_to_burning.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -240,8 +221,7 @@ impl Shared {
         let now = clock::now();
         let roster = self.roster.list();
         let mut lasting = false;
-        let gets_on = |(remote, note): (&Arc<Remote>, &Note)| remote.counters.raw_polls() != note.polls;
-        let some_get_on = roster.iter().zip(&*notes).any(gets_on);
+        let some_get_on = roster.iter().zip(&*notes).any(|(remote, note)| note.gets_on(remote));
         for (remote, number) in roster.iter().zip(0..) {
             if number == notes.len() {
                 notes.push(Note::new(remote, now));
@@ -262,63 +242,6 @@ impl Shared {
             self.notify();
         }
         Tick { lasting, deserted }
-    }
-
-    /// Duties 1 and 2 for one processor. True if it has been in one poll since the last tick.
-    fn judge(self: &Arc<Self>, remote: &Remote, note: &mut Note, now: Instant, some_get_on: bool) -> bool {
-        let slices = remote.counters.slices();
-        if slices != note.slices {
-            (note.slices, note.slice_since) = (slices, now);
-        }
-        let polls = remote.counters.raw_polls();
-        let inside = polls % 2 == 1;
-        if !inside || polls != note.polls {
-            *note = Note { slices: note.slices, slice_since: note.slice_since, ..Note::new(remote, now) };
-            if now.duration_since(note.slice_since) >= SLICE && remote.has_work() {
-                remote.stuck.please_yield.raise();
-            }
-            return false;
-        }
-        let lasted = now.duration_since(note.since);
-        if lasted >= SLICE {
-            remote.stuck.please_yield.raise();
-        }
-        // What is withheld is given back in this very look (duty 5), and costs no thread.
-        let spare_needed = self.withheld() == 0 && !remote.stuck.is_replaced() && !self.idle.somebody_looks();
-        if spare_needed && self.somebody_waits() {
-            if is_blocked(remote, note, lasted) {
-                self.compensate(remote, polls, Replaced::Blocked);
-            } else if lasted >= SLICE
-                && !some_get_on
-                && self.sysmon.lent_to_burning.load(Ordering::Relaxed) == 0
-            {
-                self.compensate(remote, polls, Replaced::Burning);
-            }
-        }
-        true
-    }
-
-    /// Duty 1: lends a spare processor in place of one that is stuck.
-    fn compensate(self: &Arc<Self>, remote: &Remote, polls: u64, why: Replaced) {
-        if why == Replaced::Burning {
-            self.sysmon.lent_to_burning.fetch_add(1, Ordering::Relaxed);
-        }
-        if !remote.stuck.replace(why, || remote.counters.raw_polls() == polls) {
-            return self.sysmon.came_back(why);
-        }
-        self.idle.lend_searching();
-        let spare = self.spare();
-        spare.remote.exchange_homes(remote);
-        // Refused: it is idle, and the next machine that would wait takes it up.
-        let _refused = self.give_to_machine(spare, true);
-    }
-
-    /// Duty 4.
-    fn rescue_next(self: &Arc<Self>, remote: &Remote, note: &mut Note) {
-        let seen = mem::replace(&mut note.seen, remote.glance());
-        if let Some(task) = remote.rob_next(seen) {
-            self.inject(task);
-        }
     }
 
     /// Duty 5.
@@ -367,30 +290,6 @@ impl Room {
     fn new() -> Option<Self> {
         let nothing = Sample { at: clock::now(), polls: 0, waited: Duration::ZERO, queued: 0 };
         Some(Self { crowd: Crowd::new(nothing, 0), waits: Waits::new()? })
-    }
-}
-
-impl Note {
-    fn new(remote: &Remote, now: Instant) -> Self {
-        Self {
-            polls: remote.counters.raw_polls(),
-            slices: remote.counters.slices(),
-            seen: remote.glance(),
-            since: now,
-            slice_since: now,
-            cpu: thread_state::used(remote.stuck.thread()),
-        }
-    }
-}
-
-/// Whether the thread has used next to no CPU since the poll was first seen.
-fn is_blocked(remote: &Remote, note: &Note, lasted: Duration) -> bool {
-    let now = thread_state::used(remote.stuck.thread());
-    match (note.cpu, now) {
-        (Some(then), Some(now)) if now.saturating_sub(then) < lasted / 10 => {
-            !thread_state::wants_a_core(remote.stuck.thread())
-        }
-        _ => false,
     }
 }
 

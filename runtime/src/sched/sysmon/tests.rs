@@ -1,9 +1,11 @@
 //! Tests of single looks, which are the test's own; what they come to stands in `tests/stuck.rs`.
 
+use super::judge::SLICE;
 use super::*;
 use crate::common::{eventually, within};
 use crate::{Builder, yield_now};
 use std::hint::spin_loop;
+use std::time::Instant;
 
 struct Ends(Arc<AtomicBool>);
 
