@@ -8,10 +8,10 @@
 //!
 //! # Inside
 //! This is floor 1: the life of one task, from spawn to join, knowing nothing of who runs it. Reading order:
-//! `state` (the word that everything turns on) → `cell` (the allocation; `blocks`, `spans` and `span` are where it comes from) →
-//! `runnable` (the right to poll) → `waker` → `join` (the right to the output) → `owned` (every live task, for the
-//! dump and the shutdown). The one thing a task asks of the floor above is `Schedule`. What upper floors add to the
-//! public module is only re-exported here.
+//! `state` (the word that everything turns on) → `raw` (the header, which is all that a pointer to a task shows) → `cell`
+//! (the allocation; `blocks`, `spans` and `span` are where it comes from) → `runnable` (the right to poll) → `waker` →
+//! `join` (the right to the output) → `owned` (every live task, for the dump and the shutdown). The one thing a task asks
+//! of the floor above is `Schedule`. What upper floors add to the public module is only re-exported here.
 
 mod abort;
 mod blocks;

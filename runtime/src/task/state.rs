@@ -18,18 +18,19 @@
 //! Once `COMPLETE` is set, `SCHEDULED` and `CANCELLED` mean nothing: a late wake or abort may still set them.
 //!
 //! # Invariants
-//! - S1. The task's *life* holds one reference from its birth until the completer lets go, so whoever sees a
-//!   task that is not complete may drop its own reference without freeing it: a `Runnable` needs none. A reference is
-//!   added by who has one, or by who walks through all tasks, to those that are not complete (S5). So the one who finds a
-//!   complete task with a single reference, which is its own, may free it without another exchange.
+//! - S1. The task's *life* holds one reference from its birth until the completer lets go. So whoever sees a task that is
+//!   not complete may drop its own reference without freeing it, and a `Runnable` needs none. More are given only by who
+//!   has one, or, while the task is not complete, to who walks through all tasks (S5). So whoever finds that a complete task
+//!   has one reference, its own, may free it without another exchange.
 //! - S2. An abort is a wake that also sets `CANCELLED`: the next `begin_poll` drops the future instead of
 //!   polling it. It therefore happens on a worker, and an output that a running poll produces wins.
 //! - S3. `JOIN_HANDLE` set when `COMPLETE` is set: the output is the handle's. Clear: it is the completer's.
 //! - S4. The join waker's slot may be written only by the `JoinHandle`, and only while `JOIN_WAKER` is clear.
 //!   While it is set both sides may read it. The completer clears a complete task's bit when it has woken the joiner, and
 //!   nobody changes it after that. The slot of a complete task is emptied by who leaves it last: by the handle if the bit
-//!   is clear as it goes, by the completer if it finds, as it clears the bit, that the handle has gone. It must not wait
-//!   for the last reference: wakers of tasks that have waited for each other lie in each other's slots.
+//!   is clear as it goes, by the completer if it finds, as it is to clear the bit, that the handle has gone. It
+//!   must not wait for the last reference: tasks that have waited for each other have wakers, and so references, in each
+//!   other's slots, and would never be freed.
 //! - S5. The word outlives the task (L1 of the [spans](super::spans)): zero before the block's first one, and complete when
 //!   the last one has gone. So anybody may ask it for a reference at any time. To whom it gives one, the task lives.
 //!
