@@ -3,8 +3,8 @@
 //!
 //! # Problem
 //! A select waits in the queues of several channels at once, each under its own lock. Two partners may find
-//! it at the same moment through two channels; exactly one may have it. And the select itself, while it polls
-//! the plain futures of its other branches or looks at its channels once more, must not be had by anyone:
+//! it at the same moment through two channels; exactly one may complete it. And the select itself, while it polls
+//! the plain futures of its other branches or looks at its channels once more, must not be claimed by anyone:
 //! what it finds then is its own commit.
 //!
 //! # Picture

@@ -12,9 +12,9 @@
 //! ```
 //!
 //! # Invariants, whenever the lock is free
-//! S1. If a receiver can be had (it waits, and is no busy select), the ring is empty and no value is offered by a
-//!     sender that can be had.
-//! S2. If a sender can be had, there is no free slot, `len + reserved ≥ cap`, or the channel is closed.
+//! S1. If a receiver can be claimed (it waits, and is no busy select), the ring is empty and no value is offered by a
+//!     sender that can be claimed.
+//! S2. If a sender can be claimed, there is no free slot, `len + reserved ≥ cap`, or the channel is closed.
 //! S3. A closed channel lets nobody in, and its close sends away everybody who waits. It goes through the queues in
 //!     batches; until it is through, nobody else takes a value from a waiting sender, or gives one a slot.
 //! S4. A busy select that was passed by while something was left for it is flagged (C4 of [`claim`][crate::claim]), so it
@@ -201,7 +201,7 @@ impl<T> State<T> {
         Ok(())
     }
 
-    /// Gives a new value to the first receiver that waits. If none can be had, the value comes back, and the busy
+    /// Gives a new value to the first receiver that waits. If none can be claimed, the value comes back, and the busy
     /// ones are told of it if there is room for it.
     #[inline]
     fn hand_over(&mut self, value: T, me: Option<&Claim>, wakes: &mut WakeList) -> Option<T> {

@@ -33,7 +33,7 @@ use crate::state::State;
 use crate::wait_queue::Side;
 use crate::waiter::{Party, Waiter};
 
-/// The claim under which the cases of a select wait.
+/// A select's leave for its cases to take their seats: the claim under which they wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Seat<'a>(&'a Claim);
 

@@ -10,7 +10,8 @@
 //! Q1. A linked waiter is alive and where it was when it was linked (W3 of [`waiter`][crate::waiter]); all links are between
 //!     linked waiters, and are followed only under the lock, which a `&mut` to these queues stands for.
 //! Q2. A waiter is linked in at most one queue; queues are in order of arrival.
-//! Q3. Whether a waiter waits for a slot alone does not change while it is linked: what it is given then, it is given afterwards.
+//! Q3. Whether a waiter waits for a slot alone does not change while it is linked: what it comes to is written when it has left
+//!     the queue. So `may_offer` needs to be brought up to date only when a sender comes, or after a search in vain.
 //!
 //! # Rejected
 //! *A slab of nodes in the channel, and its index in the future*: all safe code, and futures that may move. A task that waits then cost
@@ -139,13 +140,13 @@ impl<T> WaitQueues<T> {
         self.head(side).is_none()
     }
 
-    /// Whether a sender may be linked that has a value. To search the queue would take as long as there are who wait for a slot.
+    /// Whether a sender may be linked that offers a value. It saves a search past all who wait for a slot alone.
     #[inline]
     pub(crate) fn may_offer(&self) -> bool {
         self.may_offer
     }
 
-    /// After a search for one in vain: so that there is no other before one comes.
+    /// After a search for an offer in vain: finds out whether there is any, so that none is searched for before one comes.
     #[cold]
     pub(crate) fn note_offers(&mut self) {
         let mut at = self.senders.head;
@@ -220,7 +221,7 @@ impl<T> WaitQueues<T> {
         unsafe { waiter.place(|place| std::mem::replace(&mut place.party, Party::NOBODY)) }
     }
 
-    /// Takes the first waiter of `side` that can be had off its queue.
+    /// Claims the first waiter of `side` that is not busy, and takes it off its queue.
     ///
     /// A select that is busy keeps its place and is passed by; one that was claimed elsewhere is taken out as well.
     #[inline]

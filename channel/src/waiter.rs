@@ -22,12 +22,15 @@
 //!     owner's alone. The owner makes it LINKED under the lock; whoever takes it off the queue stores the new stage last of all.
 //! W2. A waiter is linked in the queues of one channel only: the one that its [`Op`][crate::wait::Op] names.
 //! W3. A linked waiter neither moves nor is freed: it is pinned, and its owner takes it off the queue before it is dropped.
-//! W4. The links and the party are initialised when it is linked, and only then are they looked at; the party is taken out before or
-//!     as it leaves. An operation that need not wait never writes them: to copy half a cache line that has just been written in
-//!     parts, as every move of a fresh future does, costs as much as the lock. They come last, behind the cargo: the compiler fills
-//!     bytes that nobody has written together with a neighbour that is a constant, and the stage is one.
+//! W4. The [`Place`] is initialised when the waiter is linked, and looked at only after that; its party is taken out before or
+//!     as the waiter leaves.
 //! W5. Neither a waker nor a value is dropped, cloned or called under the lock: both leave it with the caller.
 //! W6. The value is there if and only if the kind says so. They belong together, and to whom the node does (W1).
+//!
+//! # Why the place is left uninitialised
+//! An operation that need not wait never writes it. A fresh future is moved, and to copy half a cache line that has just been
+//! written in parts costs as much as the lock. The place comes last, behind the value: beside the stage, which begins as a
+//! constant, the compiler would write the bytes of both at once.
 //!
 //! # Orderings
 //! | # | access | order | with | why | weakened, fails in |
@@ -81,7 +84,7 @@ pub(crate) struct Place<T> {
     pub(crate) party: Party,
 }
 
-/// The next waiter in a queue.
+/// A neighbour in a queue.
 pub(crate) type Link<T> = Option<NonNull<Waiter<T>>>;
 
 /// Who is to be woken when a waiter is done.
