@@ -1,8 +1,8 @@
 //! Deadlines of one socket: a moment after which its reads, or its writes, fail with `TimedOut`.
 //!
 //! As in Go, a deadline belongs to the socket and not to one operation: it holds for the operation that
-//! waits now and for all later ones, until it is moved or taken away. So it costs a timer when it is *set*,
-//! and one load per operation otherwise.
+//! waits now and for all later ones, until it is moved or taken away. So it costs a timer when it is *set*. Each attempt
+//! of an operation then looks at the clock; where no deadline is set it costs a load.
 //!
 //! ```text
 //!   set(deadline)                     timer                        operation
