@@ -55,7 +55,7 @@ use pirn_sync::primitive::Arc;
 
 use crate::error::{TryRecvError, TrySendError};
 use crate::lock::Lock;
-use crate::state::{way_on, State, CROWDED, MAY_PUT, MAY_TAKE, UNBOUNDED};
+use crate::state::{way_on, State, CONCERNS_OTHERS, MAY_PUT, MAY_TAKE, UNBOUNDED};
 use crate::wait_queue::Side;
 use crate::wake_list::WakeList;
 
@@ -68,7 +68,7 @@ pub(crate) enum Look {
     /// It can be done with the buffer alone.
     Quiet,
     /// It may concern others.
-    Crowded,
+    ConcernsOthers,
 }
 
 /// One channel; its handles share it.
@@ -160,7 +160,11 @@ impl<T> Chan<T> {
     #[inline]
     pub(crate) fn look(&self, what: u8) -> Option<Look> {
         let hint = self.hint.load(Ordering::Relaxed);
-        (hint & what != 0).then_some(if hint & CROWDED == 0 { Look::Quiet } else { Look::Crowded })
+        (hint & what != 0).then_some(if hint & CONCERNS_OTHERS == 0 {
+            Look::Quiet
+        } else {
+            Look::ConcernsOthers
+        })
     }
 
     /// A look that is later than all that this thread has done, for a caller that goes away when there is nothing.
@@ -222,7 +226,7 @@ impl<T> Chan<T> {
     /// Under the lock: whether `what` is possible, and concerns nobody else.
     #[inline]
     fn is_quiet(&self, what: u8) -> bool {
-        self.hint.load(Ordering::Relaxed) & (what | CROWDED) == what
+        self.hint.load(Ordering::Relaxed) & (what | CONCERNS_OTHERS) == what
     }
 
     #[inline]

@@ -49,7 +49,7 @@ pub(crate) const MAY_TAKE: u8 = 1;
 pub(crate) const MAY_PUT: u8 = 2;
 /// Somebody waits, or the channel is closed: an operation may concern others. While it is clear, what may be done is done
 /// with the buffer alone.
-pub(crate) const CROWDED: u8 = 4;
+pub(crate) const CONCERNS_OTHERS: u8 = 4;
 
 /// The bit without which an operation on `side` cannot go on.
 pub(crate) const fn way_on(side: Side) -> u8 {
@@ -115,7 +115,7 @@ impl<T> State<T> {
     #[inline]
     pub(crate) fn hint(&self) -> u8 {
         if self.closed {
-            return MAY_TAKE | MAY_PUT | CROWDED;
+            return MAY_TAKE | MAY_PUT | CONCERNS_OTHERS;
         }
         let mut hint = self.quiet_hint();
         for side in [Side::Senders, Side::Receivers] {
@@ -130,9 +130,9 @@ impl<T> State<T> {
     #[inline]
     pub(crate) fn hint_of_a_waiter(&self, side: Side) -> u8 {
         match side {
-            Side::Senders if !self.may_meet() || !self.waiters.may_offer() => CROWDED,
-            Side::Senders => CROWDED | MAY_TAKE,
-            Side::Receivers => CROWDED | MAY_PUT,
+            Side::Senders if !self.may_meet() || !self.waiters.may_offer() => CONCERNS_OTHERS,
+            Side::Senders => CONCERNS_OTHERS | MAY_TAKE,
+            Side::Receivers => CONCERNS_OTHERS | MAY_PUT,
         }
     }
 

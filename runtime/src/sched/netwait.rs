@@ -56,7 +56,7 @@ impl Shared {
     }
 
     /// Looks at all of the network without waiting.
-    pub(super) fn look_at_network(&self, due: &mut Vec<Waker>) {
+    pub(super) fn look_at_whole_network(&self, due: &mut Vec<Waker>) {
         self.netpoll.look_everywhere(due);
         self.note_network_seen(self.now());
     }

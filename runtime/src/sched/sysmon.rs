@@ -233,7 +233,7 @@ impl Shared {
         }
         let deserted = !self.machines.has_sleeper();
         if deserted {
-            self.have_others_looked_after(lasting);
+            self.send_for_what_is_due(lasting);
         }
         if lasting && (deserted || self.has_work()) {
             // Some processor may be idle because its machine parked before the work was there, or before the
@@ -264,11 +264,11 @@ impl Shared {
     }
 
     /// Duty 3: nobody waits in the netpoller.
-    fn have_others_looked_after(self: &Arc<Self>, lasting: bool) {
+    fn send_for_what_is_due(self: &Arc<Self>, lasting: bool) {
         let patience = if lasting { Duration::ZERO } else { FINE };
-        let late_since = self.next_deadline().saturating_add(patience.as_nanos() as u64);
+        let late_from = self.next_deadline().saturating_add(patience.as_nanos() as u64);
         let unseen = !self.netpoll.is_empty() && self.network_unseen_for() >= NETWORK;
-        if late_since > self.now() && !unseen {
+        if late_from > self.now() && !unseen {
             return;
         }
         let sent = match self.idle.notify() {

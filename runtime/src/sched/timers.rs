@@ -131,7 +131,7 @@ impl Place {
     /// Wakes everything that is due or ready by now, without a processor: for those that are stuck.
     pub(super) fn look_after_stuck(&self) {
         if !self.shared.netpoll.is_empty() {
-            self.shared.look_at_network(&mut self.due.borrow_mut());
+            self.shared.look_at_whole_network(&mut self.due.borrow_mut());
             self.wake_due();
         }
         let now = self.shared.now();
