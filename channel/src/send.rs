@@ -133,7 +133,7 @@ impl<'a, T> Future for Reserve<'a, T> {
         let (at, chan) = (self.at, self.op.home.0);
         // SAFETY: a projection: `op` is pinned whenever `self` is, and nothing moves it out.
         let op = unsafe { self.map_unchecked_mut(|this| &mut this.op) };
-        op.poll_reserve(cx, at).map_ok(|()| Permit { chan: Some(chan) })
+        op.poll_reserve(cx, at).map_ok(|()| Permit::new(chan))
     }
 }
 
@@ -149,7 +149,12 @@ pub struct Permit<'a, T> {
     chan: Option<&'a Chan<T>>,
 }
 
-impl<T> Permit<'_, T> {
+impl<'a, T> Permit<'a, T> {
+    /// The slot is the channel's, and free for nobody else.
+    pub(crate) fn new(chan: &'a Chan<T>) -> Self {
+        Self { chan: Some(chan) }
+    }
+
     /// Sends into the slot. Never waits.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use pirn_sync::primitive::Arc;
 use crate::block;
 use crate::chan::Chan;
 use crate::error::{SendError, SendTimeoutError, TrySendError};
-use crate::send::{Reserve, Send};
+use crate::send::{Permit, Reserve, Send};
 
 pub use closed::Closed;
 pub use owned::{OwnedPermit, ReserveOwned};
@@ -93,6 +93,28 @@ impl<T> Sender<T> {
         Reserve::new(&self.chan, Location::caller())
     }
 
+    /// [`reserve`][Self::reserve] without waiting.
+    ///
+    /// # Errors
+    /// [`TrySendError::Full`] when no slot is free, [`TrySendError::Closed`] when the channel is closed.
+    ///
+    /// # Panics
+    /// As [`reserve`][Self::reserve].
+    ///
+    /// # Examples
+    /// ```
+    /// let (tx, rx) = pirn_channel::bounded(1);
+    /// let slot = tx.try_reserve().unwrap();
+    /// assert!(tx.try_reserve().unwrap_err().is_full());
+    /// slot.send(2).unwrap();
+    /// assert_eq!(rx.try_recv(), Ok(2));
+    /// ```
+    #[track_caller]
+    pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
+        self.assert_slots();
+        self.chan.with(|state, _| state.reserve()).map(|()| Permit::new(&self.chan))
+    }
+
     /// [`reserve`][Self::reserve] with a permit that borrows nothing: it takes this sender along, and gives it back as it is
     /// used. To keep a sender, clone it first.
     ///
@@ -120,6 +142,32 @@ impl<T> Sender<T> {
     pub fn reserve_owned(self) -> ReserveOwned<T> {
         self.assert_slots();
         ReserveOwned::new(self, Location::caller())
+    }
+
+    /// [`reserve_owned`][Self::reserve_owned] without waiting.
+    ///
+    /// # Errors
+    /// As [`try_reserve`][Self::try_reserve]: the sender comes back.
+    ///
+    /// # Panics
+    /// As [`reserve`][Self::reserve].
+    ///
+    /// # Examples
+    /// ```
+    /// let (tx, rx) = pirn_channel::bounded(1);
+    /// let slot = tx.try_reserve_owned().unwrap();
+    /// let tx = slot.send(2).unwrap();
+    /// let tx = tx.try_reserve_owned().unwrap_err().into_inner();
+    /// assert_eq!((rx.try_recv(), tx.len()), (Ok(2), 0));
+    /// ```
+    #[track_caller]
+    pub fn try_reserve_owned(self) -> Result<OwnedPermit<T>, TrySendError<Self>> {
+        self.assert_slots();
+        match self.chan.with(|state, _| state.reserve()) {
+            Ok(()) => Ok(OwnedPermit::new(self)),
+            Err(TrySendError::Full(())) => Err(TrySendError::Full(self)),
+            Err(TrySendError::Closed(())) => Err(TrySendError::Closed(self)),
+        }
     }
 
     #[track_caller]

@@ -277,14 +277,17 @@ impl<T> State<T> {
         }
     }
 
-    /// Takes a slot without waiting. False when none is free.
-    pub(crate) fn reserve(&mut self) -> bool {
-        let free = !self.closed && self.has_room();
-        if free {
-            self.reserved += 1;
-            self.events += 1;
+    /// Takes a slot without waiting.
+    pub(crate) fn reserve(&mut self) -> Result<(), TrySendError<()>> {
+        if self.closed {
+            return Err(TrySendError::Closed(()));
         }
-        free
+        if !self.has_room() {
+            return Err(TrySendError::Full(()));
+        }
+        self.reserved += 1;
+        self.events += 1;
+        Ok(())
     }
 
     /// Gives a slot back unused.

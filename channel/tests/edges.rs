@@ -447,6 +447,28 @@ fn a_permit_holds_a_slot() {
 }
 
 #[test]
+fn a_slot_is_reserved_without_waiting_or_not_at_all() {
+    let (tx, rx) = bounded(2);
+    let one = tx.try_reserve().unwrap();
+    let other = tx.clone().try_reserve_owned().unwrap();
+    assert!(matches!(tx.try_reserve(), Err(TrySendError::Full(()))));
+    let back = tx.clone().try_reserve_owned().unwrap_err();
+    assert!(back.is_full() && back.into_inner().same_channel(&tx));
+    let mut blocked = Box::pin(tx.send(3));
+    assert!(poll(blocked.as_mut()).is_pending());
+    drop(one);
+    assert!(tx.try_reserve().unwrap_err().is_full(), "the slot has gone to who waited for it");
+    other.send(4).unwrap();
+    assert_eq!(poll(blocked.as_mut()), Poll::Ready(Ok(())));
+    drop(blocked);
+    assert_eq!((rx.try_recv(), rx.try_recv()), (Ok(3), Ok(4)));
+    rx.close();
+    assert!(matches!(tx.try_reserve(), Err(TrySendError::Closed(()))));
+    assert!(matches!(tx.try_reserve_owned(), Err(TrySendError::Closed(_))));
+    assert!(panics(|| bounded::<u8>(0).0.try_reserve().is_ok()), "there is no slot to reserve");
+}
+
+#[test]
 fn an_owned_permit_holds_a_slot_and_a_sender() {
     let (tx, rx) = bounded(1);
     let Poll::Ready(Ok(permit)) = poll(pin!(tx.reserve_owned())) else { panic!("there was room") };

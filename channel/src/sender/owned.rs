@@ -79,6 +79,11 @@ pub struct OwnedPermit<T> {
 }
 
 impl<T> OwnedPermit<T> {
+    /// The slot is the sender's.
+    pub(super) fn new(sender: Sender<T>) -> Self {
+        Self { sender: Some(sender) }
+    }
+
     /// Sends into the slot, and gives the sender back. Never waits.
     ///
     /// # Errors

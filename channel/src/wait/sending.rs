@@ -135,16 +135,14 @@ impl<H: Home<T>, T> Op<H, T> {
         }
         let mut waker = Some(cx.waker().clone());
         let (chan, this) = (self.home.chan(), self.as_ref());
-        let taken = chan.with(|state, _| {
-            if state.is_closed() {
-                return Some(Err(SendError(())));
+        let taken = chan.with(|state, _| match state.reserve() {
+            Ok(()) => Some(Ok(())),
+            Err(TrySendError::Closed(())) => Some(Err(SendError(()))),
+            Err(TrySendError::Full(())) => {
+                this.exchange_locked(state, Cargo::Slot);
+                this.enlist(state, || plain(&mut waker));
+                None
             }
-            if state.reserve() {
-                return Some(Ok(()));
-            }
-            this.exchange_locked(state, Cargo::Slot);
-            this.enlist(state, || plain(&mut waker));
-            None
         });
         // Should the waker panic as it is dropped, nobody will know of the slot, and it goes back.
         let slot = matches!(taken, Some(Ok(()))).then(|| Slot(chan));
