@@ -17,14 +17,14 @@ use crate::cargo::Cargo;
 use crate::chan::Chan;
 use crate::error::{RecvError, TryRecvError};
 use crate::receiver::Receiver;
-use crate::wait::{Home, Op, Seat};
+use crate::wait::{Endpoint, Op, Seat};
 use crate::wait_queue::Side;
 
 /// The receiving side of a channel, as a place to wait.
 struct Rx<'a, T>(&'a Receiver<T>);
 
 // SAFETY: a receiver's channel never changes, and the reference does not either.
-unsafe impl<T> Home<T> for Rx<'_, T> {
+unsafe impl<T> Endpoint<T> for Rx<'_, T> {
     const SIDE: Side = Side::Receivers;
     #[inline]
     fn chan(&self) -> &Chan<T> {
@@ -48,7 +48,7 @@ impl<'a, T> Recv<'a, T> {
     }
 
     fn rx(&self) -> &'a Receiver<T> {
-        self.op.home.0
+        self.op.endpoint.0
     }
 
     #[inline]

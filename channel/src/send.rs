@@ -17,14 +17,14 @@ use std::task::{Context, Poll};
 use crate::cargo::Cargo;
 use crate::chan::Chan;
 use crate::error::SendError;
-use crate::wait::{Home, Op, Seat};
+use crate::wait::{Endpoint, Op, Seat};
 use crate::wait_queue::Side;
 
 /// The sending side of a channel, as a place to wait.
 struct Tx<'a, T>(&'a Chan<T>);
 
 // SAFETY: a reference that never changes.
-unsafe impl<T> Home<T> for Tx<'_, T> {
+unsafe impl<T> Endpoint<T> for Tx<'_, T> {
     const SIDE: Side = Side::Senders;
     #[inline]
     fn chan(&self) -> &Chan<T> {
@@ -79,7 +79,7 @@ impl<'a, T> Send<'a, T> {
     }
 
     pub(crate) fn version(&self) -> u64 {
-        self.op.home.0.locked(|state| state.version())
+        self.op.endpoint.0.locked(|state| state.version())
     }
 
     /// Ends the wait; afterwards it is as before the first poll. False if it has been sent.
@@ -130,7 +130,7 @@ impl<'a, T> Future for Reserve<'a, T> {
     type Output = Result<Permit<'a, T>, SendError<()>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (at, chan) = (self.at, self.op.home.0);
+        let (at, chan) = (self.at, self.op.endpoint.0);
         // SAFETY: a projection: `op` is pinned whenever `self` is, and nothing moves it out.
         let op = unsafe { self.map_unchecked_mut(|this| &mut this.op) };
         op.poll_reserve(cx, at).map_ok(|()| Permit::new(chan))

@@ -31,7 +31,7 @@ use pirn_sync::primitive::atomic::{AtomicPtr, Ordering};
 use pirn_sync::primitive::Arc;
 
 use crate::chan::Chan;
-use crate::wait::{Home, Op};
+use crate::wait::{Endpoint, Op};
 use crate::wait_queue::Side;
 
 /// A channel that is kept alive while something waits on it.
@@ -39,7 +39,7 @@ use crate::wait_queue::Side;
 pub(crate) struct Shared<T>(pub(crate) Arc<Chan<T>>);
 
 // SAFETY: the reference is never exchanged.
-unsafe impl<T> Home<T> for Shared<T> {
+unsafe impl<T> Endpoint<T> for Shared<T> {
     const SIDE: Side = Side::Receivers;
     fn chan(&self) -> &Chan<T> {
         &self.0

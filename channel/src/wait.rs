@@ -45,11 +45,11 @@ impl<'a> Seat<'a> {
     }
 }
 
-/// Where an operation waits.
+/// Where an operation waits: which queue of which channel.
 ///
 /// # Safety
 /// `chan` returns the same channel every time.
-pub(crate) unsafe trait Home<T> {
+pub(crate) unsafe trait Endpoint<T> {
     /// Which queue of it.
     const SIDE: Side;
     fn chan(&self) -> &Chan<T>;
@@ -57,15 +57,15 @@ pub(crate) unsafe trait Home<T> {
 
 /// One operation, which may come to wait.
 #[derive(Debug)]
-pub(crate) struct Op<H: Home<T>, T> {
-    pub(crate) home: H,
+pub(crate) struct Op<E: Endpoint<T>, T> {
+    pub(crate) endpoint: E,
     waiter: Waiter<T>,
 }
 
-impl<H: Home<T>, T> Op<H, T> {
+impl<E: Endpoint<T>, T> Op<E, T> {
     #[inline]
-    pub(crate) fn new(home: H, cargo: Cargo<T>) -> Self {
-        Self { home, waiter: Waiter::new(cargo) }
+    pub(crate) fn new(endpoint: E, cargo: Cargo<T>) -> Self {
+        Self { endpoint, waiter: Waiter::new(cargo) }
     }
 
     /// Whether it stands in a queue, or has come to something that was not looked at.
@@ -101,7 +101,7 @@ impl<H: Home<T>, T> Op<H, T> {
     /// Brings the waker up to date; true if the wait is over.
     #[cold]
     fn renew(&self, cx: &mut Context<'_>) -> bool {
-        let (waiter, chan) = (&self.waiter, self.home.chan());
+        let (waiter, chan) = (&self.waiter, self.endpoint.chan());
         let knows = |party: &Party| matches!(party, Party::Plain(old) if old.will_wake(cx.waker()));
         // SAFETY: W1: under the lock.
         if chan.locked(|_| waiter.is_linked() && unsafe { waiter.place(|place| knows(&place.party)) }) {
@@ -130,9 +130,9 @@ impl<H: Home<T>, T> Op<H, T> {
 
     #[inline(never)]
     fn dismiss(&self) -> Cargo<T> {
-        let (waiter, chan) = (&self.waiter, self.home.chan());
+        let (waiter, chan) = (&self.waiter, self.endpoint.chan());
         // SAFETY: A1.
-        let left = chan.locked(|state| waiter.is_linked().then(|| unsafe { state.leave(H::SIDE, waiter) }));
+        let left = chan.locked(|state| waiter.is_linked().then(|| unsafe { state.leave(E::SIDE, waiter) }));
         match left {
             Some(party) => {
                 drop(party);
@@ -150,7 +150,7 @@ impl<H: Home<T>, T> Op<H, T> {
         } else {
             // SAFETY: A1.
             let party =
-                self.home.chan().locked(|state| unsafe { state.waiters.leave(H::SIDE, &self.waiter) });
+                self.endpoint.chan().locked(|state| unsafe { state.waiters.leave(E::SIDE, &self.waiter) });
             drop(party);
         }
         self.exchange(Cargo::Empty)
@@ -162,7 +162,7 @@ impl<H: Home<T>, T> Op<H, T> {
         if !self.waiter.is_waiting() {
             let (party, case) = party();
             // SAFETY: A1 and A2: it is pinned, and does not wait yet.
-            unsafe { state.enlist(H::SIDE, &self.get_ref().waiter, party, case) };
+            unsafe { state.enlist(E::SIDE, &self.get_ref().waiter, party, case) };
         }
     }
 
@@ -174,7 +174,7 @@ impl<H: Home<T>, T> Op<H, T> {
     }
 }
 
-impl<H: Home<T>, T> Drop for Op<H, T> {
+impl<E: Endpoint<T>, T> Drop for Op<E, T> {
     #[inline]
     fn drop(&mut self) {
         if self.waiter.is_waiting() {

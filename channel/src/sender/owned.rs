@@ -16,14 +16,14 @@ use crate::cargo::Cargo;
 use crate::chan::Chan;
 use crate::error::SendError;
 use crate::send::send_reserved;
-use crate::wait::{Home, Op};
+use crate::wait::{Endpoint, Op};
 use crate::wait_queue::Side;
 
 /// A channel that is kept alive while something waits to send on it.
 struct OwnedTx<T>(Arc<Chan<T>>);
 
 // SAFETY: the reference is never exchanged.
-unsafe impl<T> Home<T> for OwnedTx<T> {
+unsafe impl<T> Endpoint<T> for OwnedTx<T> {
     const SIDE: Side = Side::Senders;
     fn chan(&self) -> &Chan<T> {
         &self.0

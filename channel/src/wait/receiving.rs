@@ -6,12 +6,12 @@ use std::task::{Context, Poll};
 
 use pirn_sync::host::{self, WaitKind};
 
-use super::{pending, plain, Home, Op, Seat};
+use super::{pending, plain, Endpoint, Op, Seat};
 use crate::cargo::Cargo;
 use crate::error::{RecvError, TryRecvError};
 use crate::waiter::Party;
 
-impl<H: Home<T>, T> Op<H, T> {
+impl<E: Endpoint<T>, T> Op<E, T> {
     /// Polls a receive.
     #[inline]
     pub(crate) fn poll_recv(
@@ -22,7 +22,7 @@ impl<H: Home<T>, T> Op<H, T> {
         if host::poll_yield(cx).is_pending() {
             return Poll::Pending;
         }
-        let chan = self.home.chan();
+        let chan = self.endpoint.chan();
         if self.waiter.is_waiting() {
             match self.poll_wait(cx) {
                 None => return pending(WaitKind::Recv, at),
@@ -37,7 +37,7 @@ impl<H: Home<T>, T> Op<H, T> {
             Err(TryRecvError::Empty) => {}
         }
         let (this, mut waker) = (self.as_ref(), Some(cx.waker().clone()));
-        let received = if chan.wait(H::SIDE, |state| this.enlist(state, || plain(&mut waker))) {
+        let received = if chan.wait(E::SIDE, |state| this.enlist(state, || plain(&mut waker))) {
             None
         } else {
             this.look_to_recv(None, || plain(&mut waker))
@@ -48,8 +48,8 @@ impl<H: Home<T>, T> Op<H, T> {
 
     /// Looks for a select, and enlists it unless it stands in the queue already.
     pub(crate) fn seat_recv(self: Pin<&mut Self>, seat: Seat<'_>, case: u32) -> Option<Result<T, RecvError>> {
-        let (chan, this) = (self.home.chan(), self.as_ref());
-        if chan.never || chan.wait(H::SIDE, |state| this.enlist(state, || (seat.party(), case))) {
+        let (chan, this) = (self.endpoint.chan(), self.as_ref());
+        if chan.never || chan.wait(E::SIDE, |state| this.enlist(state, || (seat.party(), case))) {
             return None;
         }
         this.look_to_recv(Some(seat), || (seat.party(), case))
@@ -62,12 +62,12 @@ impl<H: Home<T>, T> Op<H, T> {
         seat: Option<Seat<'_>>,
         party: impl FnOnce() -> (Party, u32),
     ) -> Option<Result<T, RecvError>> {
-        self.home.chan().with(|state, wakes| {
+        self.endpoint.chan().with(|state, wakes| {
             loop {
                 match state.take(wakes) {
                     Ok(value) => return Some(Ok(value)),
                     Err(TryRecvError::Closed) => return Some(Err(RecvError)),
-                    Err(TryRecvError::Empty) if state.announce(H::SIDE, seat.map(|seat| seat.0)) => {}
+                    Err(TryRecvError::Empty) if state.announce(E::SIDE, seat.map(|seat| seat.0)) => {}
                     Err(TryRecvError::Empty) => break,
                 }
             }

@@ -6,14 +6,14 @@ use std::task::{Context, Poll};
 
 use pirn_sync::host::{self, WaitKind};
 
-use super::{pending, plain, Home, Op, Seat};
+use super::{pending, plain, Endpoint, Op, Seat};
 use crate::cargo::{Cargo, Kind};
 use crate::chan::Chan;
 use crate::error::{SendError, TrySendError};
 use crate::state::MAY_PUT;
 use crate::waiter::Party;
 
-impl<H: Home<T>, T> Op<H, T> {
+impl<E: Endpoint<T>, T> Op<E, T> {
     /// Polls a send.
     #[inline]
     pub(crate) fn poll_send(
@@ -34,8 +34,8 @@ impl<H: Home<T>, T> Op<H, T> {
         if let Some(result) = self.as_mut().send_at_once() {
             return Poll::Ready(result);
         }
-        let (chan, this, mut waker) = (self.home.chan(), self.as_ref(), Some(cx.waker().clone()));
-        let sent = if chan.wait(H::SIDE, |state| this.enlist(state, || plain(&mut waker))) {
+        let (chan, this, mut waker) = (self.endpoint.chan(), self.as_ref(), Some(cx.waker().clone()));
+        let sent = if chan.wait(E::SIDE, |state| this.enlist(state, || plain(&mut waker))) {
             None
         } else {
             this.look_to_send(None, || plain(&mut waker))
@@ -50,7 +50,7 @@ impl<H: Home<T>, T> Op<H, T> {
     /// If it has sent its value before.
     #[inline]
     pub(crate) fn send_at_once(self: Pin<&mut Self>) -> Option<Result<(), SendError<T>>> {
-        let chan = self.home.chan();
+        let chan = self.endpoint.chan();
         let Some(look) = chan.look(MAY_PUT) else {
             assert!(self.has_an_offer(), "a send was polled after it had completed");
             return None;
@@ -82,8 +82,8 @@ impl<H: Home<T>, T> Op<H, T> {
         seat: Seat<'_>,
         case: u32,
     ) -> Option<Result<(), SendError<T>>> {
-        let (chan, this) = (self.home.chan(), self.as_ref());
-        if chan.wait(H::SIDE, |state| this.enlist(state, || (seat.party(), case))) {
+        let (chan, this) = (self.endpoint.chan(), self.as_ref());
+        if chan.wait(E::SIDE, |state| this.enlist(state, || (seat.party(), case))) {
             return None;
         }
         this.look_to_send(Some(seat), || (seat.party(), case))
@@ -97,7 +97,7 @@ impl<H: Home<T>, T> Op<H, T> {
         party: impl FnOnce() -> (Party, u32),
     ) -> Option<Result<(), SendError<T>>> {
         let me = seat.map(|seat| seat.0);
-        self.home.chan().with(|state, wakes| {
+        self.endpoint.chan().with(|state, wakes| {
             let Cargo::Offer(mut value) = self.exchange_locked(state, Cargo::Sent) else {
                 unreachable!("a send has its value until it is sent")
             };
@@ -107,7 +107,7 @@ impl<H: Home<T>, T> Op<H, T> {
                     Err(TrySendError::Closed(value)) => return Some(Err(SendError(value))),
                     Err(TrySendError::Full(back)) => value = back,
                 }
-                if !state.announce(H::SIDE, me) {
+                if !state.announce(E::SIDE, me) {
                     break;
                 }
             }
@@ -134,7 +134,7 @@ impl<H: Home<T>, T> Op<H, T> {
             };
         }
         let mut waker = Some(cx.waker().clone());
-        let (chan, this) = (self.home.chan(), self.as_ref());
+        let (chan, this) = (self.endpoint.chan(), self.as_ref());
         let taken = chan.with(|state, _| match state.reserve() {
             Ok(()) => Some(Ok(())),
             Err(TrySendError::Closed(())) => Some(Err(SendError(()))),
