@@ -6,7 +6,7 @@ mod common;
 
 use common::{eventually, within};
 use pirn::time::sleep;
-use pirn::{Builder, LeftKind, Runtime, UnhandledPanic, block_on, spawn, yield_now};
+use pirn::{Builder, Handle, LeftKind, Runtime, UnhandledPanic, block_on, spawn, yield_now};
 use std::cell::RefCell;
 use std::fs;
 use std::future::{pending, poll_fn};
@@ -416,6 +416,38 @@ fn drop_waits_for_a_blocking_job_a_second_at_most() {
         assert!(took >= Duration::from_millis(900) && took < Duration::from_secs(20), "{took:?}");
         leave.send(()).unwrap();
         block_on(job).unwrap();
+    });
+}
+
+#[test]
+fn drop_waits_for_the_thread_of_a_blocking_job_that_is_over() {
+    /// Keeps the thread that drops it until the runtime shuts down, and a while longer.
+    struct Output(Handle);
+    impl Drop for Output {
+        fn drop(&mut self) {
+            while block_on(self.0.spawn(async {})).is_ok() {}
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+    thread_local!(static KEPT: RefCell<Option<Arc<()>>> = const { RefCell::new(None) });
+    within(60, || {
+        let alive = Arc::new(());
+        let runtime = runtime(1);
+        let handle = runtime.handle().clone();
+        let (dropped, handle_is_dropped) = channel();
+        let (over, wait) = channel();
+        let kept = alive.clone();
+        drop(runtime.spawn_blocking(move || {
+            // So that the output is dropped on this thread.
+            handle_is_dropped.recv().unwrap();
+            KEPT.set(Some(kept));
+            over.send(()).unwrap();
+            Output(handle)
+        }));
+        dropped.send(()).unwrap();
+        wait.recv().unwrap();
+        drop(runtime);
+        assert_eq!(Arc::strong_count(&alive), 1, "the thread is gone, with what it kept");
     });
 }
 

@@ -104,7 +104,7 @@ impl Shared {
         let for_jobs = [clock::now().checked_add(patience), deadline].into_iter().flatten().min();
         let no_job = self.machines.wait_until(for_jobs, |_| self.blocking.owned.is_empty());
         let report = self.report(!no_task, !no_job);
-        self.finish(deadline);
+        self.finish(deadline, for_jobs);
         if !no_task {
             self.cancel_queued_elsewhere();
         }
@@ -184,14 +184,16 @@ impl Shared {
         self.cancel_queued_jobs();
     }
 
-    /// Steps 3 and 4. Machines that run no blocking job are waited for until the deadline.
-    fn finish(&self, deadline: Option<Instant>) {
+    /// Steps 3 and 4. Machines that are at no blocking job are waited for until the deadline, and those whose job is over as
+    /// long as jobs are: what is left to them is to wake who waits for it, or to drop its output, which may block as well.
+    fn finish(&self, deadline: Option<Instant>, for_jobs: Option<Instant>) {
         self.close_timers();
         let mut waiting = Vec::new();
         self.netpoll.close_all(&mut waiting);
         waiting.into_iter().for_each(wake_caught);
         self.exit_machines();
         self.machines.wait_until(deadline, |waiting| waiting.threads() <= self.blocking.jobs.running());
+        self.machines.wait_until(for_jobs, |waiting| waiting.threads() <= self.blocking.owned.len());
         self.join_machines();
         release_depot();
     }
@@ -203,7 +205,7 @@ impl Shared {
         let shared = self.clone();
         let finish = move || {
             shared.machines.wait_until(None, |_| shared.owned.is_empty());
-            shared.finish(None);
+            shared.finish(None, None);
         };
         // Without a thread the machines stay parked until the process ends, which is all that can be done.
         let _ = thread::start(format!("{}-shutdown", self.config.thread_name), None, finish);
