@@ -54,7 +54,7 @@ use super::thread_state::Waits;
 use crate::park::{Parker, Unparker};
 use crate::task::{release_depot, trim_depot};
 use crate::thread;
-use judge::Note;
+use judge::{Note, Notes};
 use pirn_sync::clock;
 use pirn_sync::primitive::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::io;
@@ -169,7 +169,7 @@ fn watch(shared: &Weak<Shared>) {
     if let Some(shared) = shared.upgrade() {
         let _ = shared.sysmon.unparker.set(parker.unparker().clone());
     }
-    let mut notes: Vec<Note> = Vec::new();
+    let mut notes = Notes::default();
     let mut room = Room::new();
     let (mut idle_ticks, mut trimmed) = (0, clock::now());
     let mut nap = FINE;
@@ -217,11 +217,13 @@ fn sleep(shared: Arc<Shared>, parker: &Parker) {
 
 impl Shared {
     /// One look at everything.
-    fn tick(self: &Arc<Self>, notes: &mut Vec<Note>) -> Tick {
+    fn tick(self: &Arc<Self>, notes: &mut Notes) -> Tick {
         let now = clock::now();
         let roster = self.roster.list();
         let mut lasting = false;
-        let some_get_on = roster.iter().zip(&*notes).any(|(remote, note)| note.gets_on(remote));
+        let patience = notes.patience(self.sysmon.has_lent_to_burning(), now);
+        let patience = (!notes.some_get_on(&roster)).then_some(patience);
+        let notes = &mut notes.of_each;
         for (remote, number) in roster.iter().zip(0..) {
             if number == notes.len() {
                 notes.push(Note::new(remote, now));
@@ -229,7 +231,7 @@ impl Shared {
             }
             let note = &mut notes[number];
             self.rescue_next(remote, note);
-            lasting |= self.judge(remote, note, now, some_get_on);
+            lasting |= self.judge(remote, note, now, patience);
         }
         let deserted = !self.machines.has_sleeper();
         if deserted {

@@ -9,7 +9,8 @@
 //! - It is *blocked* in the kernel: at once, since it uses no core.
 //! - It *burns* CPU: after a time slice, one spare above `procs` at most, and only if no other processor gets on either.
 //!   One that gets on visits those that do not ([`visit`](crate::sched::visit)), and where it runs there is no further core
-//!   to be had for the spare.
+//!   to be had for the spare. Tasks that compute for long come back: a while after a spare was needed the next one is lent
+//!   in a quarter of that time.
 //!
 //! The stuck machine keeps its own processor, so its pushes race with nothing. What is parked there stays within reach: run
 //! queue and timers of everybody, the next slot of duty 4; its set of the network becomes the spare's. When the machine comes
@@ -42,6 +43,19 @@ use std::time::{Duration, Instant};
 /// How long a task may run while others wait.
 pub(super) const SLICE: Duration = Duration::from_millis(10);
 
+/// So long after a spare was needed because polls computed,
+const REMEMBERED: Duration = Duration::from_millis(500);
+/// the next is lent when a poll has computed for so long, not for a whole slice.
+const SOONER: Duration = Duration::from_micros(2_500);
+
+/// What sysmon knows of all processors.
+#[derive(Default)]
+pub(super) struct Notes {
+    pub(super) of_each: Vec<Note>,
+    /// When a spare was needed last because polls computed.
+    burnt: Option<Instant>,
+}
+
 /// What sysmon knows of one processor.
 pub(super) struct Note {
     /// Its counters at the last tick.
@@ -69,19 +83,38 @@ impl Note {
     }
 
     /// Whether the processor gets on: a poll has begun or ended since the last tick.
-    pub(super) fn gets_on(&self, remote: &Remote) -> bool {
+    fn gets_on(&self, remote: &Remote) -> bool {
         remote.counters.raw_polls() != self.polls
     }
 }
 
+impl Notes {
+    /// Whether a processor gets on.
+    pub(super) fn some_get_on(&self, roster: &[Arc<Remote>]) -> bool {
+        roster.iter().zip(&self.of_each).any(|(remote, note)| note.gets_on(remote))
+    }
+
+    /// How long a poll may compute while work waits.
+    pub(super) fn patience(&mut self, spare_is_lent: bool, now: Instant) -> Duration {
+        if spare_is_lent {
+            self.burnt = Some(now);
+        }
+        match self.burnt {
+            Some(at) if now.saturating_duration_since(at) < REMEMBERED => SOONER,
+            _ => SLICE,
+        }
+    }
+}
+
 impl Shared {
-    /// Duties 1 and 2. True if the processor has been in one poll since the last tick.
+    /// Duties 1 and 2. True if the processor has been in one poll since the last tick. `patience` is how long that may compute
+    /// while work waits: none at all limits it if others get on.
     pub(super) fn judge(
         self: &Arc<Self>,
         remote: &Remote,
         note: &mut Note,
         now: Instant,
-        some_get_on: bool,
+        patience: Option<Duration>,
     ) -> bool {
         let slices = remote.counters.slices();
         if slices != note.slices {
@@ -105,7 +138,9 @@ impl Shared {
         if spare_needed && self.somebody_waits() {
             if is_blocked(remote, note, lasted) {
                 self.compensate(remote, polls, Replaced::Blocked);
-            } else if lasted >= SLICE && !some_get_on && !self.sysmon.has_lent_to_burning() {
+            } else if patience.is_some_and(|patience| lasted >= patience)
+                && !self.sysmon.has_lent_to_burning()
+            {
                 self.compensate(remote, polls, Replaced::Burning);
             }
         }

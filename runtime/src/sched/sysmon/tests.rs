@@ -44,7 +44,7 @@ fn a_machine_that_computes_is_made_up_for_only_if_nobody_gets_on() {
             })
         }));
         let polls = || shared.roster.list().iter().map(|remote| remote.counters.raw_polls()).sum::<u64>();
-        let mut notes = Vec::new();
+        let mut notes = Notes::default();
         shared.tick(&mut notes);
         let begun = Instant::now();
         while begun.elapsed() < 3 * SLICE {
@@ -64,6 +64,18 @@ fn a_machine_that_computes_is_made_up_for_only_if_nobody_gets_on() {
             runtime.block_on(task).unwrap();
         }
     });
+}
+
+#[test]
+fn a_while_after_a_spare_was_needed_the_next_comes_sooner() {
+    let mut notes = Notes::default();
+    let begun = Instant::now();
+    let after = |milliseconds| begun + Duration::from_millis(milliseconds);
+    assert_eq!(notes.patience(false, begun), SLICE);
+    assert!(notes.patience(true, begun) < SLICE);
+    assert!(notes.patience(true, after(100)) < SLICE);
+    assert!(notes.patience(false, after(599)) < SLICE, "half a second after it was there last");
+    assert_eq!(notes.patience(false, after(600)), SLICE);
 }
 
 #[test]
