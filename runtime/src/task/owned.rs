@@ -35,8 +35,8 @@
 //!
 //! Take one task. If C2 finds it complete, the shutdown sees its E1 (E2 releases, the question acquires). If C2 is given a
 //! reference, its E2 is later and acquires what C1 wrote: E3 says yes, and the task's end comes to its fence E4. If C2
-//! finds another task in the block, or the block is gone, then that was done by somebody who had seen E2. So each E1 is seen
-//! by C3, or followed by a fence E4.
+//! finds another task in the block, or the block is gone, then that was done by somebody who had seen E2, and who held the
+//! lock of the spans afterwards, as C2 does when its walk ends. So each E1 is seen by C3, or followed by a fence E4.
 //!
 //! Of C3 and all those E4 one fence is the last. The look behind it sees every E1: one that is followed by an E4, since that
 //! fence is this one or an earlier one; one that is seen by C3, since C3 is this one or an earlier one. So that look

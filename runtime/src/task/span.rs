@@ -12,7 +12,7 @@
 //! - L1. The first word of a carved block is a [state word](super::state), and is touched as one only, until the span is freed.
 //!   While the block is nobody's, the word says that no task lives there: it has never had one, or its last one is complete.
 //!
-//! L2 to L4 are the [lists'](super::spans).
+//! L2 to L5 are the [lists'](super::spans).
 //!
 //! # Orderings
 //! | access | order | with | why | weakened, fails in |
@@ -20,14 +20,16 @@
 //! | `carved`: store | Release | the walk's load | the state words below it are there | – (argued: a task is looked for by who has synchronised with its spawn, and others may miss it) |
 //! | `carved`: [`carved`](Span::carved) | Acquire | the store | as above | – |
 //! | `carved` under the lock | Relaxed | – | written under the same lock | – |
+//! | `next` | Relaxed | – | it is written under the lock, which a walk takes as it ends: whoever was led past a span has seen by then that its tasks have ended, as [`Owned`](super::owned) needs it | – |
 
 use super::pages;
 use super::size_class::{ALIGNMENT, size_of_class};
 use super::state::State;
+use pirn_sync::primitive::atomic::AtomicPtr;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::num::NonZero;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Spans of blocks that have a class are so large, and begin at multiples of this.
@@ -46,10 +48,10 @@ pub(super) struct Free {
 
 /// What precedes the blocks of a span. The links and counts belong to whoever holds the lists' lock (L4).
 pub(super) struct Span {
-    /// Of all spans.
+    /// Of all spans. Walks follow `next` (L3).
     pub(super) previous: Cell<Link<Span>>,
-    pub(super) next: Cell<Link<Span>>,
-    /// Of those of this class that have blocks to give; or the next one that is dead.
+    next: AtomicPtr<Span>,
+    /// Of those of this class that have blocks to give; or the next one that has left.
     pub(super) previous_open: Cell<Link<Span>>,
     pub(super) next_open: Cell<Link<Span>>,
     pub(super) free: Cell<Link>,
@@ -89,7 +91,7 @@ impl Span {
     ) -> NonNull<Self> {
         let header = Self {
             previous: Cell::new(None),
-            next: Cell::new(None),
+            next: AtomicPtr::new(ptr::null_mut()),
             previous_open: Cell::new(None),
             next_open: Cell::new(None),
             free: Cell::new(None),
@@ -143,6 +145,15 @@ impl Span {
     /// How much memory it is.
     pub(super) fn bytes(&self) -> usize {
         self.layout.map_or(DISTANCE, |whole| whole.size())
+    }
+
+    pub(super) fn next(&self) -> Link<Self> {
+        NonNull::new(self.next.load(Ordering::Relaxed))
+    }
+
+    /// By whoever holds the lock.
+    pub(super) fn set_next(&self, next: Link<Self>) {
+        self.next.store(next.map_or(ptr::null_mut(), NonNull::as_ptr), Ordering::Relaxed);
     }
 
     /// How many blocks there are, for who looks without the lock.

@@ -16,11 +16,16 @@
 //!
 //! # Invariants
 //! - L1 is the [span's](super::span): the first word of a block stays a state word.
-//! - L2. A span is on `all` from before the first of its blocks is handed out. It leaves, and is freed, when all of them are
-//!   back and no walk is on: while one is, the dead wait.
-//! - L3. Spans come at the head of `all`, and none leaves it during a walk: a walk follows it without the lock.
+//! - L2. A span is on `all` from before the first of its blocks is handed out. It leaves when all of them are back, and is
+//!   freed when the walks are over that have begun before.
+//! - L3. Spans come at the head of `all`. One that has left still leads to what was behind it: a walk follows `all` without the
+//!   lock, and is led past what has left, but past nothing else.
 //! - L4. Free blocks, counts and links belong to whoever holds the lock. Under the lock neither the allocator nor the system is
 //!   called.
+//! - L5. A walk is of the present age or of the one before. A new age begins when the walks of the one before are over, and
+//!   what has left in it is freed. So what has left in the present age waits for these two ages only, and not for a moment
+//!   without a walk: where several threads dump there may never be one. (The grace periods of McKenney and Slingwine's
+//!   read-copy update, 1998.)
 //!
 //! # Orderings
 //! `bytes` is `Relaxed`: a number that only bounds what the depot keeps. All else is done under the lock, but for a walk,
@@ -66,13 +71,20 @@ pub(super) struct Spans {
 struct Lists {
     all: Link<Span>,
     open: [Link<Span>; CLASSES],
-    walks: usize,
-    /// Those that have died during a walk.
-    dead: Link<Span>,
+    /// Which of the two ages is the present one (L5).
+    age: usize,
+    /// How many walks of each are on.
+    walks: [usize; 2],
+    /// What has left in each, and waits to be freed.
+    left: [Link<Span>; 2],
 }
 
 /// A walk is on.
-struct Walk<'a>(&'a Spans);
+struct Walk<'a> {
+    spans: &'a Spans,
+    age: usize,
+    next: Link<Span>,
+}
 
 // SAFETY: what they link belongs to whoever holds the lock (L4).
 unsafe impl Send for Lists {}
@@ -103,7 +115,7 @@ pub(super) fn spans() -> impl std::ops::Deref<Target = Spans> {
 impl Spans {
     const_fn! {
     const fn new() -> Self {
-        let lists = Lists { all: None, open: [None; CLASSES], walks: 0, dead: None };
+        let lists = Lists { all: None, open: [None; CLASSES], age: 0, walks: [0; 2], left: [None; 2] };
         Self { lists: Mutex::new(lists), bytes: AtomicUsize::new(0) }
     }}
 
@@ -196,41 +208,38 @@ impl Spans {
 
     /// Shows the state word of every block. Blocks that are made meanwhile may be missed.
     pub(super) fn walk(&self, mut visit: impl FnMut(NonNull<State>)) {
-        let mut next = {
-            let mut lists = self.lists.lock();
-            lists.walks += 1;
-            lists.all
-        };
-        let _walk = Walk(self);
-        while let Some(span) = next {
-            // SAFETY: L3: it stays until the walk ends, with all blocks that have been carved.
+        let mut walk = Walk::begin(self);
+        while let Some(span) = walk.next {
+            // SAFETY: L2, L3: it stays until the walk ends, with all blocks that have been carved.
             unsafe {
                 let carved = span.as_ref().carved();
                 (0..carved).for_each(|index| visit(Span::block(span, index).cast()));
-                next = span.as_ref().next.get();
+                walk.next = span.as_ref().next();
             }
         }
     }
 }
 
+impl<'a> Walk<'a> {
+    fn begin(spans: &'a Spans) -> Self {
+        let mut lists = spans.lists.lock();
+        let age = lists.age;
+        lists.walks[age] += 1;
+        Self { spans, age, next: lists.all }
+    }
+}
+
 impl Drop for Walk<'_> {
     fn drop(&mut self) {
-        let mut dead = None;
-        let mut lists = self.0.lists.lock();
-        lists.walks -= 1;
-        if lists.walks == 0 {
-            let mut waiting = lists.dead.take();
-            while let Some(span) = waiting {
-                // SAFETY: L2: it waits to be buried, and its blocks are back.
-                unsafe {
-                    waiting = span.as_ref().next_open.get();
-                    lists.bury(span, &mut dead);
-                }
+        self.spans.lists.lock().walks[self.age] -= 1;
+        loop {
+            let dead = self.spans.lists.lock().take_dead();
+            if dead.is_none() {
+                break;
             }
+            // SAFETY: the lists have let go of them.
+            unsafe { self.spans.free_all(dead) };
         }
-        drop(lists);
-        // SAFETY: the lists have let go of them.
-        unsafe { self.0.free_all(dead) };
     }
 }
 
@@ -303,7 +312,7 @@ impl Lists {
     unsafe fn link(&mut self, at: NonNull<Span>) {
         // SAFETY: the caller's promise; its neighbour is linked, and so is there (L2).
         unsafe {
-            at.as_ref().next.set(self.all);
+            at.as_ref().set_next(self.all);
             if let Some(next) = self.all.replace(at) {
                 next.as_ref().previous.set(Some(at));
             }
@@ -343,7 +352,7 @@ impl Lists {
         }
     }
 
-    /// A span leaves all, for the list of those to be freed; or waits for that, if a walk is on (L2).
+    /// A span leaves all, for the list of those to be freed; or waits for that, if a walk is on (L5).
     ///
     /// # Safety
     /// It is linked, and not open; its blocks are back.
@@ -351,20 +360,27 @@ impl Lists {
         // SAFETY: the caller's promise: it and its neighbours are there.
         unsafe {
             let span = at.as_ref();
-            if self.walks > 0 {
-                span.next_open.set(self.dead.replace(at));
-                return;
-            }
-            let (previous, next) = (span.previous.get(), span.next.get());
+            let (previous, next) = (span.previous.get(), span.next());
             if let Some(next) = next {
                 next.as_ref().previous.set(previous);
             }
             match previous {
-                Some(previous) => previous.as_ref().next.set(next),
+                Some(previous) => previous.as_ref().set_next(next),
                 None => self.all = next,
             }
-            span.next_open.set(dead.replace(at));
+            let list = if self.walks == [0, 0] { dead } else { &mut self.left[self.age] };
+            span.next_open.set(list.replace(at));
         }
+    }
+
+    /// What no walk can come to any more; to be called again until there is nothing (L5).
+    fn take_dead(&mut self) -> Link<Span> {
+        let before = 1 - self.age;
+        if self.walks[before] == 0 && self.left[before].is_none() {
+            self.age = before;
+        }
+        let before = 1 - self.age;
+        if self.walks[before] == 0 { self.left[before].take() } else { None }
     }
 }
 

@@ -41,7 +41,7 @@ fn count(spans: &Spans) -> (usize, usize) {
         }
         length
     };
-    (length(lists.all, |span| span.next.get()), length(lists.open[CLASS], |span| span.next_open.get()))
+    (length(lists.all, |span| span.next()), length(lists.open[CLASS], |span| span.next_open.get()))
 }
 
 /// How many blocks a walk shows, and how many of them have a task.
@@ -118,26 +118,61 @@ fn a_walk_sees_the_tasks_and_only_them() {
     assert_eq!(walk(&spans), (0, 0));
 }
 
+/// The walk stands on a span that leaves before those behind it, or after them.
 #[test]
 fn what_dies_during_a_walk_is_freed_when_the_last_walk_ends() {
-    let spans = Spans::new();
-    let bundles = take_many(&spans);
-    let one = spans.take_one(Layout::new::<[u64; 2000]>());
-    let (before, _) = count(&spans);
-    let mut shown = 0;
-    spans.walk(|_| {
-        if shown == 0 {
-            bundles.iter().for_each(|bundle| give_back(&spans, bundle));
-            // SAFETY: taken for this layout.
-            unsafe { spans.give_one_back(one, Layout::new::<[u64; 2000]>()) };
-            assert_eq!(count(&spans).0, before);
-            let (during, _) = walk(&spans);
-            assert_eq!(count(&spans).0, before, "another walk has ended, but not this one: {during}");
+    for first_to_last in [false, true] {
+        let spans = Spans::new();
+        let mut bundles = take_many(&spans);
+        if first_to_last {
+            bundles.reverse();
         }
-        shown += 1;
-    });
-    assert_eq!(shown, 1 + bundles.iter().map(|bundle| bundle.count).sum::<usize>());
-    assert_eq!(count(&spans), (0, 0));
+        let one = spans.take_one(Layout::new::<[u64; 2000]>());
+        let before = spans.bytes();
+        let mut shown = 0;
+        spans.walk(|word| {
+            if shown == 0 {
+                // SAFETY: taken for this layout.
+                let give_one_back = || unsafe { spans.give_one_back(one, Layout::new::<[u64; 2000]>()) };
+                if first_to_last {
+                    give_one_back();
+                }
+                bundles.iter().for_each(|bundle| give_back(&spans, bundle));
+                if !first_to_last {
+                    give_one_back();
+                }
+                assert_eq!((count(&spans), walk(&spans)), ((0, 0), (0, 0)), "they have left");
+                assert_eq!(spans.bytes(), before, "another walk has ended, but not this one");
+            }
+            shown += 1;
+            // SAFETY: the walk is on.
+            assert!(!unsafe { word.as_ref() }.try_add_ref());
+        });
+        let behind = bundles.iter().map(|bundle| bundle.count).sum::<usize>();
+        assert_eq!(shown, if first_to_last { 1 + behind } else { 1 });
+        assert_eq!(spans.bytes(), 0);
+    }
+}
+
+/// Where several threads dump, a walk is always on.
+#[test]
+fn what_dies_is_freed_although_the_next_walk_begins_before_the_last_one_ends() {
+    let spans = Spans::new();
+    let layout = Layout::new::<[u64; 2000]>();
+    let (mut first, mut most) = (None, 0);
+    let mut on = Walk::begin(&spans);
+    for _ in 0..100 {
+        let one = spans.take_one(layout);
+        first = first.or(Some(spans.bytes()));
+        most = most.max(spans.bytes());
+        // SAFETY: taken for this layout.
+        unsafe { spans.give_one_back(one, layout) };
+        let next = Walk::begin(&spans);
+        drop(std::mem::replace(&mut on, next));
+    }
+    assert!(first.is_some_and(|one| most <= 4 * one), "{most}");
+    drop(on);
+    assert_eq!(spans.bytes(), 0);
 }
 
 #[test]
