@@ -52,7 +52,7 @@ use super::shared::Shared;
 use super::stuck::Replaced;
 use super::thread_state::Waits;
 use crate::park::{Parker, Unparker};
-use crate::task::{release_depot, trim_depot};
+use crate::task::Trimmer;
 use crate::thread;
 use judge::{Note, Notes};
 use pirn_sync::clock;
@@ -173,6 +173,7 @@ fn watch(shared: &Weak<Shared>) {
     let mut room = Room::new();
     let (mut idle_ticks, mut trimmed) = (0, clock::now());
     let mut nap = FINE;
+    let mut trimmer = Trimmer::new();
     loop {
         parker.park_timeout(nap);
         let Some(shared) = shared.upgrade() else { return };
@@ -183,8 +184,9 @@ fn watch(shared: &Weak<Shared>) {
         if idle_ticks > IDLE_TICKS {
             idle_ticks = 0;
             shared.withhold(0);
-            release_depot();
+            drop(trimmer);
             sleep(shared, &parker);
+            trimmer = Trimmer::new();
             room.iter_mut().for_each(|room| room.crowd.pause(clock::now()));
             nap = FINE;
             continue;
@@ -196,7 +198,7 @@ fn watch(shared: &Weak<Shared>) {
             shared.make_room(room, lasting);
         }
         if clock::now().saturating_duration_since(trimmed) >= TRIM {
-            trim_depot();
+            trimmer.trim();
             trimmed = clock::now();
         }
         nap = if lasting || deserted { FINE } else { (nap * 2).min(COARSE) };

@@ -26,14 +26,15 @@
 //! - B4. The spans, which may call the system, are called only while the depot's lock is free.
 //!
 //! # What goes back
-//! A span is freed when all its blocks are back, and one that lies here holds it. So once in a while [`trim_depot`] returns the
+//! A span is freed when all its blocks are back, and one that lies here holds it. So once in a while a [`Trimmer`] returns the
 //! bundles that nobody has needed since the last time: the depot's working set stays, as with Bonwick and Adams. When a
 //! runtime rests or ends all of them go. And if the depot is full, each bundle that comes drives others out, class by
-//! class: what a program needed a moment ago makes way for what it needs now. A thread that ends gives all back.
+//! class: what a program needed a moment ago makes way for what it needs now. A thread that ends gives all back. Where nobody
+//! trims the depot takes nothing: handles may be dropped when all runtimes rest or are gone, and what came then would stay.
 //!
 //! # Orderings
-//! Blocks change threads under the depot's lock. `bundles` is `Relaxed`: who reads an old number asks the spans, or the
-//! depot in vain.
+//! Blocks change threads under the depot's lock. `bundles` and `trimmers` are `Relaxed`: who reads an old number asks the
+//! spans, or the depot in vain, or leaves a bundle for the next one who trims.
 
 use super::size_class::{CLASSES, class_of, size_of_class};
 use super::span::{Free, Link};
@@ -69,7 +70,11 @@ struct Depot {
     shelves: Mutex<Shelves>,
     /// How many bundles of each class there are, for those who would find none.
     bundles: [AtomicUsize; CLASSES],
+    trimmers: AtomicUsize,
 }
+
+/// Somebody who trims the depot as long as this lives. What is left goes back as it is dropped.
+pub(crate) struct Trimmer(());
 
 struct Shelves {
     lists: [Link; CLASSES],
@@ -133,15 +138,29 @@ fn take_without_stock(class: usize) -> NonNull<Free> {
     first
 }
 
-/// Returns all that no thread keeps to the spans: a runtime rests or has ended, and its tasks may have been the last of
-/// their kind.
+/// Returns what no thread keeps to the spans: a runtime rests or has ended, and its tasks may have been the last of
+/// their kind. What comes meanwhile stays: it may be another runtime's, and come faster than it goes.
 pub(crate) fn release_depot() {
-    (0..CLASSES).for_each(|class| DEPOT.release(class, usize::MAX));
+    (0..CLASSES).for_each(|class| DEPOT.release(class, DEPOT.bundles[class].load(Relaxed)));
 }
 
-/// Returns to the spans what nobody has needed since the last call.
-pub(crate) fn trim_depot() {
-    DEPOT.trim();
+impl Trimmer {
+    pub(crate) fn new() -> Self {
+        DEPOT.trimmers.fetch_add(1, Relaxed);
+        Self(())
+    }
+
+    /// Returns to the spans what nobody has needed since the last call.
+    pub(crate) fn trim(&self) {
+        DEPOT.trim();
+    }
+}
+
+impl Drop for Trimmer {
+    fn drop(&mut self) {
+        DEPOT.trimmers.fetch_sub(1, Relaxed);
+        release_depot();
+    }
 }
 
 /// Returns a list of blocks to their spans.
@@ -195,14 +214,18 @@ impl Kept {
         self.count.set(self.count.get() + 1);
     }
 
-    /// The open list is a bundle: a new one begins, and the bundle before goes to the depot.
+    /// The open list is a bundle: a new one begins, and the bundle before goes to the depot, if that is trimmed.
     #[cold]
     fn close(&self, class: usize) {
         self.count.set(0);
-        let before = self.full.replace(self.open.take());
-        if let Some(bundle) = before {
-            // SAFETY: it was full, and is on no list of this thread any more.
-            unsafe { DEPOT.keep(bundle, class) };
+        let Some(bundle) = self.full.replace(self.open.take()) else { return };
+        // SAFETY: it was full, and is on no list of this thread any more.
+        unsafe {
+            if DEPOT.trimmers.load(Relaxed) > 0 {
+                DEPOT.keep(bundle, class);
+            } else {
+                release(Some(bundle), class);
+            }
         }
     }
 }
@@ -210,7 +233,8 @@ impl Kept {
 impl Depot {
     const fn new() -> Self {
         let shelves = Shelves { lists: [None; CLASSES], fewest: [0; CLASSES], bytes: 0, hand: 0 };
-        Self { shelves: Mutex::new(shelves), bundles: [const { AtomicUsize::new(0) }; CLASSES] }
+        let bundles = [const { AtomicUsize::new(0) }; CLASSES];
+        Self { shelves: Mutex::new(shelves), bundles, trimmers: AtomicUsize::new(0) }
     }
 
     /// A bundle, if there is one and nobody else is at it: to ask the spans is better than to wait.

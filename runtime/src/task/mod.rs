@@ -49,7 +49,7 @@ pub use error::JoinError;
 pub use id::{TaskId, id, try_id};
 pub use join::JoinHandle;
 
-pub(crate) use blocks::{release_depot, trim_depot};
+pub(crate) use blocks::{Trimmer, release_depot};
 pub(crate) use cell::new_task;
 pub(crate) use current::outside;
 pub(crate) use owned::{Owned, TaskView};

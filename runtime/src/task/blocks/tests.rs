@@ -180,6 +180,7 @@ fn what_nobody_has_needed_goes_back_and_the_working_set_stays() {
 /// Tasks that one thread starts and another one ends: their blocks come back.
 #[test]
 fn blocks_come_back_from_the_thread_that_ends_what_another_has_started() {
+    let _trimmed = Trimmer::new();
     on_a_thread(|| {
         let full = bundle_of(class::<[u8; 470]>());
         let first: Vec<_> = (0..8 * full).map(|_| take::<[u8; 470]>().as_ptr().expose_provenance()).collect();
