@@ -110,7 +110,8 @@ impl Party {
 
 // SAFETY: what it holds are values of T, a waker, and pointers that are followed only as W1 says.
 unsafe impl<T: Send> Send for Waiter<T> {}
-// SAFETY: a shared reference gives nothing away but the stage: the node is reached through `unsafe` alone, under W1.
+// SAFETY: a shared reference gives nothing away but the stage: the node and the kind are reached through `unsafe` alone,
+// under W1.
 unsafe impl<T: Send> Sync for Waiter<T> {}
 
 impl<T> Waiter<T> {

@@ -1,11 +1,11 @@
 //! One span: memory that is cut into blocks of one size, as they are needed.
 //!
 //! ```text
-//!   ┌────────┬─────────────┬─────────────┬───┬───────────────────────┐
+//!   ┌────────┬─────────────┬─────────────┬───┬──────────────────────────┐
 //!   │ header │ state│ task │ state│ free │ … │ carved ▼   never touched │
-//!   └────────┴─────────────┴─────────────┴───┴───────────────────────┘
+//!   └────────┴─────────────┴─────────────┴───┴──────────────────────────┘
 //! ```
-//! Blocks that have a size class lie in a span of [`DISTANCE`] bytes that begins at a multiple of them: so a block tells where its
+//! Blocks that have a size class lie in a span of [`SPAN`] bytes that begins at a multiple of them: so a block tells where its
 //! span is. What has none, being large or strictly aligned, has a span of its own, from the allocator.
 //!
 //! # Invariants
@@ -32,8 +32,8 @@ use std::num::NonZero;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Spans of blocks that have a class are so large, and begin at multiples of this.
-pub(super) const DISTANCE: usize = 1 << 18;
+/// The size of spans of blocks that have a class, and what they are aligned to.
+pub(super) const SPAN: usize = 1 << 18;
 
 pub(super) type Link<T = Free> = Option<NonNull<T>>;
 
@@ -71,7 +71,7 @@ impl Span {
     /// A span of blocks that have this class.
     pub(super) fn of_class(class: usize) -> NonNull<Self> {
         let (size, first) = (size_of_class(class), size_of::<Self>().next_multiple_of(ALIGNMENT));
-        Self::new(pages::map(DISTANCE), None, size, first, (DISTANCE - first) / size)
+        Self::new(pages::map(SPAN), None, size, first, (SPAN - first) / size)
     }
 
     /// A span of one block.
@@ -121,14 +121,14 @@ impl Span {
         unsafe {
             match at.as_ref().layout {
                 Some(whole) => dealloc(at.as_ptr().cast(), whole),
-                None => pages::unmap(at.cast(), DISTANCE),
+                None => pages::unmap(at.cast(), SPAN),
             }
         }
     }
 
     /// Where the span of a block is that has a class.
     pub(super) fn around_block(block: NonNull<Free>) -> NonNull<Self> {
-        let start = |at: NonZero<usize>| NonZero::new(at.get() & !(DISTANCE - 1));
+        let start = |at: NonZero<usize>| NonZero::new(at.get() & !(SPAN - 1));
         block.map_addr(|at| start(at).expect("no span is at address zero")).cast()
     }
 
@@ -144,7 +144,7 @@ impl Span {
 
     /// How much memory it is.
     pub(super) fn bytes(&self) -> usize {
-        self.layout.map_or(DISTANCE, |whole| whole.size())
+        self.layout.map_or(SPAN, |whole| whole.size())
     }
 
     pub(super) fn next(&self) -> Link<Self> {

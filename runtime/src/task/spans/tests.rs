@@ -1,6 +1,6 @@
 //! Tests of spans of the test's own: what a walk sees, and when the memory goes back.
 
-use super::super::span::DISTANCE;
+use super::super::span::SPAN;
 use super::*;
 
 const CLASS: usize = 23;
@@ -26,7 +26,7 @@ fn give_back(spans: &Spans, bundle: &Bundle) {
 
 /// Enough bundles for some spans.
 fn take_many(spans: &Spans) -> Vec<Bundle> {
-    (0..4 * DISTANCE / size_of_class(CLASS) / bundle_of(CLASS)).map(|_| spans.take(CLASS)).collect()
+    (0..4 * SPAN / size_of_class(CLASS) / bundle_of(CLASS)).map(|_| spans.take(CLASS)).collect()
 }
 
 /// How many spans there are, and how many of them are open.
@@ -73,7 +73,7 @@ fn blocks_are_distinct_and_lie_in_their_spans() {
     let mut all: Vec<_> = bundles.iter().flat_map(blocks).map(|block| block.addr().get()).collect();
     all.sort_unstable();
     assert!(all.windows(2).all(|pair| pair[0] + size_of_class(CLASS) <= pair[1]));
-    assert!(all.iter().all(|at| at % DISTANCE + size_of_class(CLASS) <= DISTANCE && at % 8 == 0));
+    assert!(all.iter().all(|at| at % SPAN + size_of_class(CLASS) <= SPAN && at % 8 == 0));
     bundles.iter().for_each(|bundle| give_back(&spans, bundle));
 }
 
@@ -88,7 +88,7 @@ fn a_span_whose_blocks_are_back_is_freed_and_another_is_not() {
     assert_eq!(count(&spans), (1, 1));
     let again = spans.take(CLASS);
     assert_eq!(count(&spans), (1, 1), "its blocks are handed out again");
-    assert_eq!(spans.bytes(), DISTANCE);
+    assert_eq!(spans.bytes(), SPAN);
     give_back(&spans, &again);
     give_back(&spans, kept);
     assert_eq!((count(&spans), spans.bytes()), ((0, 0), 0));
