@@ -13,9 +13,10 @@
 //!
 //! # Invariants
 //! W1. The first error is written once, under the lock, and before the context is cancelled.
-//! W2. `panicked` is set before a task ends by panicking, whose panic is kept for `wait` to resume, and reported if nobody
-//!     does. While it is unset, `go` may join the members that have ended: a group that runs for ever does not grow.
-//!     Those that a runtime's shutdown has cancelled are noted.
+//! W2. A task that panics names itself in `panicked`, if it is the first, before it ends. Its panic is kept for `wait` to
+//!     resume, also if others end before it, since it gives its slot back before its end; and it is reported if nobody
+//!     resumes it. While nobody has panicked, `go` may join the members that have ended: a group that runs for ever does
+//!     not grow. Those that a runtime's shutdown has cancelled are noted.
 //! W3. A slot is held by exactly the futures that were started, until they are dropped; a `go` that waits for
 //!     one holds its future unstarted, and takes it along when it is dropped.
 //!
@@ -36,7 +37,7 @@ use pirn_sync::{AcquireOwned, OwnedSemaphorePermit, Semaphore, host};
 
 use super::JoinSet;
 use crate::context::{CancelFunc, Context};
-use crate::task::JoinError;
+use crate::task::{self, JoinError, TaskId};
 
 /// A group of tasks that return `Result<(), E>`, of which the first error counts.
 ///
@@ -75,8 +76,9 @@ struct Outcome<E> {
     /// Any task was started, be it one that has ended and gone.
     started: bool,
     first_error: Option<E>,
-    panicked: bool,
-    /// The first task that has no output; one that panicked before those that were cancelled.
+    /// The first task that panicked.
+    panicked: Option<TaskId>,
+    /// The task that has no output: the first one that panicked, else another one that did, else one that was cancelled.
     failed: Option<JoinError>,
 }
 
@@ -105,10 +107,11 @@ impl<E> Shared<E> {
     /// A task has no output. What need not be kept is dropped without the lock, and its panic is a later one.
     fn note(&self, error: JoinError) {
         let surplus = {
-            let failed = &mut self.outcome.lock().failed;
-            match failed {
-                Some(before) if error.is_cancelled() || before.is_panic() => Some(error),
-                _ => failed.replace(error),
+            let mut outcome = self.outcome.lock();
+            let is_first = outcome.panicked == Some(error.id());
+            match &mut outcome.failed {
+                Some(before) if error.is_cancelled() || (before.is_panic() && !is_first) => Some(error),
+                failed => failed.replace(error),
             }
         };
         drop_caught(surplus);
@@ -134,8 +137,7 @@ impl<E> ErrGroup<E> {
     }
 
     fn with_cancel(cancel: Option<CancelFunc>) -> Self {
-        let outcome =
-            Mutex::new(Outcome { started: false, first_error: None, panicked: false, failed: None });
+        let outcome = Mutex::new(Outcome { started: false, first_error: None, panicked: None, failed: None });
         let owner = Owner(Arc::new(Shared { outcome, cancel }));
         Self { members: Mutex::new(JoinSet::new()), owner, slots: None }
     }
@@ -227,7 +229,7 @@ impl<E> ErrGroup<E> {
     /// A member that has ended, while `go` may join it (W2).
     fn try_join_next(&self) -> Option<Result<(), JoinError>> {
         let mut members = self.members.lock();
-        if self.owner.0.outcome.lock().panicked {
+        if self.owner.0.outcome.lock().panicked.is_some() {
             return None;
         }
         members.try_join_next()
@@ -277,7 +279,7 @@ impl<E, F: Future<Output = Result<(), E>>> Future for Member<E, F> {
             Poll::Ready(())
         }));
         polled.unwrap_or_else(|panic| {
-            shared.outcome.lock().panicked = true;
+            shared.outcome.lock().panicked.get_or_insert(task::id());
             // A waker's panic must not take the place of the task's own.
             caught(|| shared.cancel());
             resume_unwind(panic)

@@ -1,11 +1,11 @@
 //! `ErrGroup`: the first error counts, a panic is not lost, and nothing is left behind.
 
 use std::future::{Future, pending};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use std::task::{Context as Cx, Wake, Waker};
+use std::task::{Context as Cx, Poll, Wake, Waker};
 
 use pirn::{Context, ContextError, Done, ErrGroup, UnhandledPanic};
 
@@ -332,6 +332,54 @@ fn wait_says_so_when_the_runtime_had_shut_down_before() {
         goes_on.send(()).unwrap();
         let ended = futures_lite::future::block_on(job).expect_err("neither Ok nor an error");
         assert!(message(&*ended.into_panic()).contains("shutdown"));
+    });
+}
+
+/// A task gives its slot back before it has ended, so the next one may end, and panic, before it.
+#[test]
+fn the_first_panic_is_resumed_although_its_task_ends_after_the_second_one() {
+    struct Panics<P: FnMut(), D: FnMut()> {
+        poll: P,
+        drop: D,
+    }
+    impl<P: FnMut() + Unpin, D: FnMut() + Unpin> Future for Panics<P, D> {
+        type Output = Result<(), ()>;
+
+        fn poll(mut self: Pin<&mut Self>, _cx: &mut Cx<'_>) -> Poll<Self::Output> {
+            (self.poll)();
+            unreachable!("it panics")
+        }
+    }
+    impl<P: FnMut(), D: FnMut()> Drop for Panics<P, D> {
+        fn drop(&mut self) {
+            (self.drop)();
+        }
+    }
+    in_time(|| {
+        let runtime = pirn::Builder::new().procs(2).build().unwrap();
+        runtime.block_on(async {
+            let group = ErrGroup::new();
+            let (panicked, first_has_panicked) = channel();
+            let (ends, second_ends) = channel();
+            let first = Panics {
+                poll: || panic!("first"),
+                drop: move || {
+                    panicked.send(()).unwrap();
+                    second_ends.recv().unwrap();
+                },
+            };
+            let second = Panics {
+                poll: move || {
+                    first_has_panicked.recv().unwrap();
+                    panic!("second")
+                },
+                drop: move || ends.send(()).unwrap(),
+            };
+            group.go(first).await;
+            group.go(second).await;
+            let Err(ended) = pirn::spawn(group.wait()).await else { panic!("a panic was lost") };
+            assert_eq!(message(&*ended.into_panic()), "first");
+        });
     });
 }
 
