@@ -13,8 +13,8 @@
 //!
 //! # Invariants
 //! W1. The first error is written once, under the lock, and before the context is cancelled.
-//! W2. A task that panics names itself in `panicked`, if it is the first, before it ends. Its panic is kept for `wait` to
-//!     resume, also if others end before it, since it gives its slot back before its end; and it is reported if nobody
+//! W2. The first task that panics as it is polled names itself in `panicked` before it ends. Its panic is kept for `wait`
+//!     to resume, also if others end before it, since it gives its slot back before its end; and it is reported if nobody
 //!     resumes it. While nobody has panicked, `go` may join the members that have ended: a group that runs for ever does
 //!     not grow. Those that a runtime's shutdown has cancelled are noted.
 //! W3. A slot is held by exactly the futures that were started, until they are dropped; a `go` that waits for
@@ -76,9 +76,10 @@ struct Outcome<E> {
     /// Any task was started, be it one that has ended and gone.
     started: bool,
     first_error: Option<E>,
-    /// The first task that panicked.
+    /// The first task that panicked as it was polled.
     panicked: Option<TaskId>,
-    /// The task that has no output: the first one that panicked, else another one that did, else one that was cancelled.
+    /// Of the tasks that ended without an output the one that counts: the one in `panicked`, else the first other one that
+    /// panicked, else the first that was cancelled.
     failed: Option<JoinError>,
 }
 
