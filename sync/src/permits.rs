@@ -66,9 +66,9 @@
 //! P6. There never are more than [`MAX_PERMITS`], free and in use together: whoever adds new ones sees to it.
 //!     So whoever gives back need not check a sum.
 //!
-//! Who is called, who is absent and who goes before whom is decided on plain data in [`queue`], and what it keeps of
-//! many who have been called, in [`crowd`]; the word, and every ordering, stand in [`word`]; what an attempt does that
-//! does not succeed at once, in [`attempt`], and how long it spins before it queues, in [`spin`].
+//! Who is called, who is absent and who goes before whom is decided on plain data in [`queue`], of which [`waiter`] is
+//! one entry, and [`crowd`] what it keeps of many who have been called; the word, and every ordering, stand in [`word`];
+//! what an attempt does that does not succeed at once, in [`attempt`], and how long it spins before it queues, in [`spin`].
 //!
 //! # Rejected
 //! Assigning permits to the waiter at release (tokio): the futurelock above. Waking the first and letting it
@@ -83,15 +83,17 @@ mod crowd;
 mod queue;
 mod spin;
 mod ticket;
+mod waiter;
 mod word;
 
 use std::panic::RefUnwindSafe;
 use std::sync::atomic::AtomicBool; // not loom's: the hint decides nothing
 use std::task::{Context, Poll};
 
-use queue::{Ahead, Now, Queue};
+use queue::{Ahead, Queue};
 use spin::Luck;
 pub(crate) use ticket::{Ticket, Want};
+use waiter::Now;
 pub(crate) use word::MAX_PERMITS;
 use word::{ASLEEP, CALLED, CLOSED, QUEUED, RESERVED, Seen, Word};
 

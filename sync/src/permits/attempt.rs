@@ -15,8 +15,9 @@
 
 use std::task::{Context, Poll, Waker, ready};
 
-use super::queue::{Ahead, Now, Queue};
+use super::queue::{Ahead, Queue};
 use super::ticket::{Ticket, Want};
+use super::waiter::Now;
 use super::word::{ASLEEP, CALLED, CLOSED, QUEUED, RESERVED};
 use super::{Closed, Permits};
 use crate::host;

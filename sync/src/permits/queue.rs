@@ -23,11 +23,11 @@
 //! hold of the lock asks for it once ([`Now`]).
 
 use std::task::Waker;
-use std::time::Instant;
 
 use super::crowd::{Crowd, MANY};
+use super::waiter::{Now, Standing, Waiter};
+use crate::clock;
 use crate::wait_list::{Key, WaitList, Wakers};
-use crate::{clock, patience};
 
 /// How many looks a watching witness takes at most, in case the clock stands still.
 pub(super) const LOOKS: u32 = if cfg!(loom) { 2 } else { 100_000 };
@@ -37,35 +37,6 @@ pub(super) const LOOKS: u32 = if cfg!(loom) { 2 } else { 100_000 };
 pub(super) struct Queue {
     list: WaitList<Waiter>,
     crowd: Option<Box<Crowd>>,
-}
-
-#[derive(Debug)]
-pub(super) struct Waiter {
-    need: usize,
-    /// Since when it is impatient.
-    since: Option<Instant>,
-    pub(super) standing: Standing,
-    /// It was polled after a call: its task does poll it when it is woken.
-    came: bool,
-    waker: Option<Waker>,
-    /// Whose waker it has, or had before it was called: an address to compare, not to follow.
-    task: usize,
-    /// Its wake-up was used for another wait (Q4): it may still come, but nobody relies on it.
-    deaf: bool,
-    pub(super) looks: u32,
-    /// Set if it belongs to the crowd (R1 of [`crowd`](super::crowd)): what the crowd's `turned_away` was when it joined
-    /// (R4).
-    member: Option<u32>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Standing {
-    /// Asleep, or spinning.
-    Waiting,
-    /// Woken at this time, and not polled since: because permits are there for it, or as the witness.
-    Called { at: Instant, entitled: bool },
-    /// Called, and not come in time.
-    Absent,
 }
 
 /// What stands between an attempt and the free permits.
@@ -88,16 +59,6 @@ pub(super) struct Call {
     pub(super) left: usize,
 }
 
-/// The time, read when it is first asked for.
-#[derive(Default)]
-pub(super) struct Now(Option<Instant>);
-
-impl Now {
-    fn get(&mut self) -> Instant {
-        *self.0.get_or_insert_with(clock::now)
-    }
-}
-
 impl Queue {
     /// Nobody waits.
     pub(super) const fn new() -> Self {
@@ -118,17 +79,7 @@ impl Queue {
     /// Queues somebody who wants `need` permits and is awake, to be told to wait or to watch before it
     /// sleeps.
     pub(super) fn push(&mut self, need: usize, ahead_of_all: bool, impatient: bool) -> Key {
-        let waiter = Waiter {
-            need,
-            since: impatient.then(clock::now),
-            standing: Standing::Waiting,
-            came: false,
-            waker: None,
-            task: 0,
-            deaf: false,
-            looks: 0,
-            member: None,
-        };
+        let waiter = Waiter::new(need, impatient);
         if ahead_of_all {
             self.forget_crowd();
             return self.list.push_front(waiter);
@@ -202,11 +153,7 @@ impl Queue {
 
     /// Puts a new waker in, if there is one; the former comes out, to be dropped with no lock held.
     pub(super) fn swap_waker(&mut self, key: Key, waker: &mut Option<Waker>) {
-        if let Some(new) = waker {
-            let waiter = self.list.get_mut(key);
-            waiter.task = task_of(new);
-            std::mem::swap(&mut waiter.waker, waker);
-        }
+        self.list.get_mut(key).swap_waker(waker);
     }
 
     /// Whether permits were there for it when it was called.
@@ -222,22 +169,14 @@ impl Queue {
     /// Its task goes to sleep.
     pub(super) fn wait(&mut self, key: Key, now: &mut Now) {
         self.stands_out(key);
-        let waiter = self.list.get_mut(key);
-        debug_assert!(waiter.waker.is_some(), "Q1: nobody sleeps without a waker");
-        if !matches!(waiter.standing, Standing::Waiting) {
-            waiter.came = true;
-            waiter.since.get_or_insert_with(|| now.get());
-        }
-        (waiter.standing, waiter.looks, waiter.deaf) = (Standing::Waiting, 0, false);
+        self.list.get_mut(key).sleeps(now);
     }
 
     /// Its task stays awake, to see whether those who were called come; after enough looks they are absent.
     pub(super) fn watch(&mut self, own: Key, now: &mut Now) {
         self.stands_out(own);
         let waiter = self.list.get_mut(own);
-        waiter.standing = Standing::Called { at: now.get(), entitled: false };
-        waiter.looks += 1;
-        waiter.deaf = false;
+        waiter.watches(now);
         if waiter.looks < LOOKS {
             return;
         }
@@ -255,8 +194,7 @@ impl Queue {
     /// The task of `waker` is about to sleep in `own`: those of its entries ahead that were called are deaf (Q4).
     /// Says whether there were any that nobody had known of.
     pub(super) fn turns_away(&mut self, own: Option<Key>, waker: &Waker) -> bool {
-        let (task, mut found) = (task_of(waker), false);
-        let mut next = self.list.front();
+        let (mut found, mut next) = (false, self.list.front());
         if let Some(crowd) = &mut self.crowd {
             (found, next) = (crowd.may_be_turned_away_from(), crowd.behind);
         }
@@ -266,7 +204,7 @@ impl Queue {
             let waiter = self.list.get_mut(key);
             match waiter.standing {
                 Standing::Waiting => break,
-                Standing::Called { .. } if waiter.task == task && !waiter.deaf => {
+                Standing::Called { .. } if waiter.belongs_to(waker) && !waiter.deaf => {
                     waiter.deaf = true;
                     found = true;
                 }
@@ -439,46 +377,5 @@ impl Queue {
     pub(super) fn entries(&mut self) -> (Key, Key, &mut WaitList<Waiter>) {
         let first = self.list.front().expect("somebody waits");
         (first, self.list.behind(first).expect("somebody waits behind"), &mut self.list)
-    }
-}
-
-/// What tells one task's wakers from another's. Where two tasks share it, a witness too many is called.
-fn task_of(waker: &Waker) -> usize {
-    waker.data().addr()
-}
-
-impl Waiter {
-    /// Whether it was called and has not come in time.
-    fn has_lapsed(&self, now: &mut Now) -> bool {
-        matches!(self.standing, Standing::Called { at, .. } if patience::has_lapsed(at, now.get()))
-    }
-
-    /// It is called no more: if it belongs to the crowd, that wants so much less (R2).
-    fn comes_off(&self, crowd: &mut Crowd) {
-        if self.member.is_some() && matches!(self.standing, Standing::Called { entitled: true, .. }) {
-            crowd.reserved = crowd.reserved.saturating_sub(self.need);
-        }
-    }
-
-    fn is_starved(&self, now: &mut Now) -> bool {
-        self.since.is_some_and(|since| patience::is_starved(since, now.get()))
-    }
-
-    /// Q1: it needs no waking.
-    fn is_spinning(&self) -> bool {
-        matches!(self.standing, Standing::Waiting) && self.waker.is_none()
-    }
-
-    fn call(&mut self, entitled: bool, wakers: &mut Wakers, now: &mut Now) {
-        self.deaf &= self.waker.is_none();
-        if entitled {
-            wakers.push(self.waker.take());
-        } else {
-            // A scheduler that runs first what was woken last is to run the witness after the others.
-            wakers.push_ahead(self.waker.take());
-        }
-        if !matches!(self.standing, Standing::Called { entitled: before, .. } if before >= entitled) {
-            self.standing = Standing::Called { at: now.get(), entitled };
-        }
     }
 }

@@ -6,7 +6,8 @@ mod crowd;
 use std::future::{Future, poll_fn};
 use std::panic::Location;
 
-use super::queue::{LOOKS, Standing};
+use super::queue::LOOKS;
+use super::waiter::Standing;
 use super::*;
 use crate::clock;
 use crate::host::WaitKind;
