@@ -1,4 +1,7 @@
 //! One who waits for permits: an entry of the [`queue`](super::queue), where it stands, and how it is called.
+//!
+//! Whose turn it is depends on the others, and is decided there. The invariants Q1 to Q4 are the queue's, R1 to R4 those of
+//! the [`crowd`](super::crowd).
 
 use std::task::Waker;
 use std::time::Instant;
@@ -7,6 +10,7 @@ use super::crowd::Crowd;
 use crate::wait_list::Wakers;
 use crate::{clock, patience};
 
+/// Plain data under the lock of the queue.
 #[derive(Debug)]
 pub(super) struct Waiter {
     pub(super) need: usize,
@@ -20,12 +24,13 @@ pub(super) struct Waiter {
     task: usize,
     /// Its wake-up was used for another wait (Q4): it may still come, but nobody relies on it.
     pub(super) deaf: bool,
+    /// How often it has looked, as a witness, since it was last told to wait.
     pub(super) looks: u32,
-    /// Set if it belongs to the crowd (R1 of [`crowd`](super::crowd)): what the crowd's `turned_away` was when it joined
-    /// (R4).
+    /// Set if it belongs to the crowd (R1): what the crowd's `turned_away` was when it joined (R4).
     pub(super) member: Option<u32>,
 }
 
+/// What has become of its turn.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Standing {
     /// Asleep, or spinning.
@@ -62,7 +67,7 @@ impl Waiter {
         }
     }
 
-    /// Puts a new waker in; the former comes out.
+    /// Puts a new waker in, if there is one; the former comes out, to be dropped with no lock held.
     pub(super) fn swap_waker(&mut self, waker: &mut Option<Waker>) {
         if let Some(new) = waker {
             self.task = task_of(new);
