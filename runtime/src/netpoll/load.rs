@@ -4,8 +4,11 @@
 //! be very unequal: one serves a single pair of connections, to and fro, and with the other each of a hundred waits for
 //! ninety-nine. No queue runs dry, nothing is stolen, and nothing would ever change that.
 //!
-//! The measure is how many tasks one look of the owner wakes, on average over about [`LOOKS`] looks: that many stand in
-//! line, however long each of them takes. Processors visit each other once in a while ([`sched`](crate::sched)).
+//! The measure is how many tasks stand in line after a look of the owner, those that wait in its queue and those that the
+//! look wakes, on average over about [`LOOKS`] looks. What the look wakes says little alone: who is behind looks at each
+//! fairness tick, and wakes only what has come since the last one, however long its queue is. Nor does the queue alone, now:
+//! while a machine waits for its core its queue grows, and is no reason to move anything. Processors visit each other once
+//! in a while ([`sched`](crate::sched)).
 //! - If nobody has looked at the set since the visitor's last visit, the owner is stuck or has lost its core: the visitor
 //!   takes everything that is ready.
 //! - If the visitor's own line is less than half as long, it takes half of the difference, and what it takes is at home
@@ -23,6 +26,8 @@ const SMALL: u32 = 8;
 const MOST: usize = 16;
 /// The average is over so many looks. It is kept multiplied by this number.
 const LOOKS: u32 = 8;
+/// No line counts as longer, so that [`LOOKS`] times its length is a number.
+const LONGEST: u32 = u32::MAX / (2 * LOOKS);
 
 /// What is known of one set.
 #[derive(Debug, Default)]
@@ -42,10 +47,11 @@ impl Load {
         self.looks.load(Relaxed)
     }
 
-    /// The owner's look has woken so many.
-    pub(super) fn woke(&self, tasks: usize) {
+    /// After a look of the owner so many stand in line.
+    pub(super) fn measured(&self, tasks: usize) {
         let line = self.line.load(Relaxed);
-        self.line.store(line - line.div_ceil(LOOKS) + tasks as u32, Relaxed);
+        let tasks = u32::try_from(tasks).unwrap_or(u32::MAX).min(LONGEST);
+        self.line.store(line - line.div_ceil(LOOKS) + tasks, Relaxed);
     }
 
     /// How many stand in line, in the mean.
@@ -67,25 +73,27 @@ mod tests {
     #[test]
     fn a_line_is_the_mean_of_the_last_looks() {
         let load = Load::default();
-        for woken in [40, 0, 20].into_iter().cycle().take(300) {
+        for waiting in [40, 0, 20].into_iter().cycle().take(300) {
             load.looked();
-            load.woke(woken);
+            load.measured(waiting);
         }
         assert!((15..=25).contains(&load.line()), "{}", load.line());
         assert_eq!(load.looks(), 300);
-        (0..100).for_each(|_| load.woke(0));
+        (0..100).for_each(|_| load.measured(0));
         assert_eq!(load.line(), 0, "who serves nobody any more has no line");
+        (0..100).for_each(|_| load.measured(usize::MAX));
+        assert!((1..=LONGEST as usize).contains(&load.line()), "{}", load.line());
     }
 
     #[test]
     fn a_visitor_takes_half_the_difference_and_nothing_of_equals() {
         let load = Load::default();
-        (0..100).for_each(|_| load.woke(30));
+        (0..100).for_each(|_| load.measured(30));
         let line = load.line();
         assert_eq!(load.surplus(0), line / 2);
         assert_eq!(load.surplus(8), (line - 8) / 2);
         assert_eq!(load.surplus(line / 2), 0);
-        (0..100).for_each(|_| load.woke(1_000));
+        (0..100).for_each(|_| load.measured(1_000));
         assert_eq!(load.surplus(8), MOST);
     }
 }

@@ -133,14 +133,14 @@ impl Netpoll {
         descriptor.home.move_to(set, |set| self.enter(set, descriptor), leave);
     }
 
-    /// Looks, without waiting, at what is at home with `processor`, and appends the wakers of what became ready to
-    /// `ready`. The caller wakes them.
-    pub(crate) fn look_at(&self, processor: usize, ready: &mut Vec<Waker>) {
+    /// Looks, without waiting, at what is at home with `processor`, where `queued` tasks wait, and appends the wakers of
+    /// what became ready to `ready`. The caller wakes them.
+    pub(crate) fn look_at(&self, processor: usize, queued: usize, ready: &mut Vec<Waker>) {
         let set = self.homes.of_processor(processor);
         self.homes.seen_here(set);
         let before = ready.len();
         self.look(set, ready);
-        self.loads[set].woke(ready.len() - before);
+        self.loads[set].measured(queued + ready.len() - before);
     }
 
     /// Looks at the other sets, one after the other from `processor`'s on, until one has something.

@@ -122,12 +122,13 @@ impl Place {
         if netpoll.is_empty() {
             return;
         }
-        let Some(own) = self.with_processor(|processor| processor.remote.home()) else { return };
+        let here = |processor: &Processor| (processor.remote.home(), processor.queue.len());
+        let Some((own, queued)) = self.with_processor(here) else { return };
         let mut due = self.due.borrow_mut();
         match scope {
-            Scope::Own => netpoll.look_at(own, &mut due),
+            Scope::Own => netpoll.look_at(own, queued, &mut due),
             Scope::Any => {
-                netpoll.look_at(own, &mut due);
+                netpoll.look_at(own, queued, &mut due);
                 netpoll.look_at_others(own, &mut due);
             }
         }

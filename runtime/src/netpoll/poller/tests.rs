@@ -153,7 +153,7 @@ fn a_descriptor_follows_the_task_that_waits_for_it() {
         assert!(descriptor.poll_ready_shared(Direction::Read, &mut cx).is_pending());
         theirs.write_all(b"x").unwrap();
         let mut ready = Vec::new();
-        netpoll.look_at(before, &mut ready);
+        netpoll.look_at(before, 0, &mut ready);
         assert!(ready.is_empty(), "it has moved to {now}");
         netpoll.look_at_others(before, &mut ready);
         assert_eq!(ready.len(), 1, "who has nothing to do looks there too");
@@ -195,7 +195,7 @@ fn a_visitor_takes_half_of_a_much_longer_line_and_keeps_it() {
     for _ in 0..64 {
         all_have_news(&netpoll, &mut connections);
         ready.clear();
-        netpoll.look_at(0, &mut ready);
+        netpoll.look_at(0, 0, &mut ready);
         assert_eq!(ready.len(), COUNT);
     }
     let mut visit = |queued, ready: &mut Vec<Waker>| {
@@ -214,8 +214,33 @@ fn a_visitor_takes_half_of_a_much_longer_line_and_keeps_it() {
     connections.iter().for_each(|(descriptor, ..)| netpoll.waited_at(1, descriptor));
     all_have_news(&netpoll, &mut connections);
     ready.clear();
-    netpoll.look_at(0, &mut ready);
+    netpoll.look_at(0, 0, &mut ready);
     assert_eq!(ready.len(), COUNT - taken, "what was taken has moved at its next wait");
+    connections.iter().for_each(|(descriptor, ..)| netpoll.close(descriptor).unwrap());
+}
+
+#[test]
+fn who_has_many_in_its_queue_has_a_long_line_whatever_its_looks_wake() {
+    const COUNT: usize = 6;
+    let netpoll = Netpoll::new(2).unwrap();
+    let mut connections = served_by_the_first(&netpoll, COUNT);
+    let (mut looks, mut ready) = (0, Vec::new());
+    for queued in [0, 500] {
+        for _ in 0..64 {
+            all_have_news(&netpoll, &mut connections);
+            netpoll.look_at(0, queued, &mut ready);
+        }
+        netpoll.visit(1, 100, 0, &mut looks, &mut Vec::new());
+        netpoll.look_at(0, queued, &mut ready);
+        all_have_news(&netpoll, &mut connections);
+        ready.clear();
+        netpoll.visit(1, 100, 0, &mut looks, &mut ready);
+        assert_eq!(
+            ready.len(),
+            if queued == 0 { 0 } else { COUNT },
+            "{queued} in the queue of the other one"
+        );
+    }
     connections.iter().for_each(|(descriptor, ..)| netpoll.close(descriptor).unwrap());
 }
 
