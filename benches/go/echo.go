@@ -8,7 +8,7 @@ import (
 )
 
 func tcpEcho(name string, connections int) figures {
-	const size, measured = 64, 1500 * time.Millisecond
+	const size, start, measured = 64, 300 * time.Millisecond, 1500 * time.Millisecond
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err == nil, "a port")
 	go func() {
@@ -24,13 +24,15 @@ func tcpEcho(name string, connections int) figures {
 		check(err == nil, "a connection")
 		streams = append(streams, stream)
 	}
-	end := time.Now().Add(measured)
+	// The clients begin together.
+	begin := time.Now().Add(start)
 	results := make(chan []time.Duration, connections)
 	for _, stream := range streams {
 		go func() {
 			var trips []time.Duration
 			message, answer := make([]byte, size), make([]byte, size)
-			for time.Now().Before(end) {
+			time.Sleep(time.Until(begin))
+			for {
 				for index := range message {
 					message[index]++
 				}
@@ -41,6 +43,9 @@ func tcpEcho(name string, connections int) figures {
 				check(err == nil, "no error")
 				trips = append(trips, time.Since(sent))
 				check(bytes.Equal(message, answer), "the answer is the message")
+				if time.Since(begin) >= measured {
+					break
+				}
 			}
 			results <- trips
 		}()
