@@ -11,7 +11,7 @@
 //! in a while ([`sched`](crate::sched)).
 //! - If nobody has looked at the set since the visitor's last visit, the owner is stuck or has lost its core: the visitor
 //!   takes everything that is ready.
-//! - If the visitor's own line is less than half as long, it takes half of the difference, and what it takes is at home
+//! - If the visitor's own line is less than two thirds as long, it takes half of the difference, and what it takes is at home
 //!   with it from the next wait on. It takes [`MOST`] at a time, since others may visit too, and the average follows only
 //!   slowly.
 //!
@@ -21,7 +21,7 @@
 use pirn_sync::primitive::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Lines that differ by less count as equal: to even them out costs more than it gives.
-const SMALL: u32 = 8;
+const SMALL: usize = 8;
 /// The most that one visitor takes over. Each move costs two system calls.
 const MOST: usize = 16;
 /// The average is over so many looks. It is kept multiplied by this number.
@@ -62,7 +62,7 @@ impl Load {
     /// How many a visitor takes over in whose own line there are `own`.
     pub(super) fn surplus(&self, own: usize) -> usize {
         let line = self.line();
-        if line > 2 * own + SMALL as usize { ((line - own) / 2).min(MOST) } else { 0 }
+        if line > own + own / 2 + SMALL { ((line - own) / 2).min(MOST) } else { 0 }
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
         let line = load.line();
         assert_eq!(load.surplus(0), line / 2);
         assert_eq!(load.surplus(8), (line - 8) / 2);
-        assert_eq!(load.surplus(line / 2), 0);
+        assert_eq!(load.surplus(line * 2 / 3), 0);
         (0..100).for_each(|_| load.measured(1_000));
         assert_eq!(load.surplus(8), MOST);
     }
