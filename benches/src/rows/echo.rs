@@ -28,8 +28,8 @@ pub(crate) const ROWS: &[Row] = &[
     },
 ];
 
-/// The clients begin together, so long after the first was started: otherwise those that are there, served by idle cores,
-/// keep a thread for each of the others from being started at all.
+/// The clients begin together, so long after the first was started: those of std that began at once would keep the cores,
+/// and half of the threads for the others would not be started in time.
 const START: Duration = Duration::from_millis(300);
 const TIME: Duration = Duration::from_millis(1_500);
 const SIZE: usize = 64;
