@@ -4,11 +4,11 @@
 //! be very unequal: one serves a single pair of connections, to and fro, and with the other each of a hundred waits for
 //! ninety-nine. No queue runs dry, nothing is stolen, and nothing would ever change that.
 //!
-//! The measure is how many tasks stand in line after a look of the owner, those that wait in its queue and those that the
-//! look wakes, on average over about [`LOOKS`] looks. What the look wakes says little alone: who is behind looks at each
-//! fairness tick, and wakes only what has come since the last one, however long its queue is. Nor does the queue alone, now:
-//! while a machine waits for its core its queue grows, and is no reason to move anything. Processors visit each other once
-//! in a while ([`sched`](crate::sched)).
+//! The measure is how many tasks stand in line after a look of the owner, on average over about [`LOOKS`] looks: those that
+//! the look wakes, and those that wait in its queue, whatever they are, since a connection waits behind all of them. What the
+//! look wakes says little alone: who is behind looks at each fairness tick, and wakes only what has come since the last one,
+//! however long its queue is. Nor is the queue at the moment of a visit a measure: it is short before each look, and long
+//! after it. Processors visit each other once in a while ([`sched`](crate::sched)).
 //! - If nobody has looked at the set since the visitor's last visit, the owner is stuck or has lost its core: the visitor
 //!   takes everything that is ready.
 //! - If the visitor's own line is less than two thirds as long, it takes half of the difference, and what it takes is at home
