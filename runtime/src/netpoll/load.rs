@@ -27,7 +27,7 @@ const MOST: usize = 16;
 /// The average is over so many looks. It is kept multiplied by this number.
 const LOOKS: u32 = 8;
 /// No line counts as longer, so that [`LOOKS`] times its length is a number.
-const LONGEST: u32 = u32::MAX / (2 * LOOKS);
+const LONGEST: usize = (u32::MAX / (2 * LOOKS)) as usize;
 
 /// What is known of one set.
 #[derive(Debug, Default)]
@@ -50,8 +50,7 @@ impl Load {
     /// After a look of the owner so many stand in line.
     pub(super) fn measured(&self, tasks: usize) {
         let line = self.line.load(Relaxed);
-        let tasks = u32::try_from(tasks).unwrap_or(u32::MAX).min(LONGEST);
-        self.line.store(line - line.div_ceil(LOOKS) + tasks, Relaxed);
+        self.line.store(line - line.div_ceil(LOOKS) + tasks.min(LONGEST) as u32, Relaxed);
     }
 
     /// How many stand in line, in the mean.
@@ -82,7 +81,7 @@ mod tests {
         (0..100).for_each(|_| load.measured(0));
         assert_eq!(load.line(), 0, "who serves nobody any more has no line");
         (0..100).for_each(|_| load.measured(usize::MAX));
-        assert!((1..=LONGEST as usize).contains(&load.line()), "{}", load.line());
+        assert!((1..=LONGEST).contains(&load.line()), "{}", load.line());
     }
 
     #[test]
